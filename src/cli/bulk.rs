@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::options::Form;
 use super::streams::print_json;
 use super::table;
+use crate::domain::delivery::StateName;
 
 /// The most reasons that are told apart. A reason may name its delivery, so there may be as many as deliveries.
 const REASONS_MAX: usize = 20;
@@ -27,7 +28,7 @@ pub(super) struct Bulk<'a> {
     pub(super) action: &'static str,
     /// The move as a participle, for the sentence about it.
     pub(super) participle: &'static str,
-    pub(super) state: &'a str,
+    pub(super) state: StateName,
     pub(super) conversation: Option<&'a str>,
     pub(super) body: Option<Value>,
 }
@@ -77,7 +78,7 @@ impl Bulk<'_> {
     }
 
     fn filter(&self) -> Vec<(&str, &str)> {
-        let mut filter = vec![("state", self.state)];
+        let mut filter = vec![("state", self.state.word())];
         filter.extend(self.conversation.map(|key| ("conversation", key)));
         filter
     }

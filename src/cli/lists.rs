@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use http::Method;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -14,6 +15,7 @@ use super::way::Where;
 use super::{table, times};
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
+use crate::domain::delivery::StateName;
 
 /// The part of a list.
 #[derive(Debug, Args)]
@@ -34,12 +36,17 @@ impl Part {
     }
 }
 
+/// Reads one of these states.
+pub(super) fn one_of(states: &[StateName]) -> impl TypedValueParser<Value = StateName> + use<> {
+    PossibleValuesParser::new(states.iter().map(|state| state.word())).try_map(|word| word.parse())
+}
+
 /// The filter of deliveries.
 #[derive(Debug, Args)]
 pub(super) struct Which {
     /// Only this state: pending, sending, waiting, unconfirmed, delivered, skipped, dead or quarantined.
-    #[arg(long, value_name = "S", value_parser = crate::domain::delivery::State::NAMES)]
-    state: Option<String>,
+    #[arg(long, value_name = "S", value_parser = one_of(&StateName::ALL))]
+    state: Option<StateName>,
     /// Only this conversation.
     #[arg(long, value_name = "KEY")]
     conversation: Option<String>,
@@ -83,7 +90,7 @@ impl Which {
             Some(_) | None => at.map(|at| at.to_string()),
         };
         let given = [
-            ("state", self.state.clone()),
+            ("state", self.state.map(|state| state.word().to_owned())),
             ("conversation", self.conversation.clone()),
             ("phone", self.phone.clone()),
             ("ticket", self.ticket.clone()),

@@ -13,12 +13,13 @@ use super::answers;
 use super::bulk::Bulk;
 use super::client::{Bridge, Token};
 use super::failure::Failure;
-use super::lists::{Part, Which, list};
+use super::lists::{Part, Which, list, one_of};
 use super::options::{By, ConfigFile, Form};
 use super::streams::{plain, print_json};
 use super::tail;
 use super::way::{Where, reachable};
 use crate::config;
+use crate::domain::delivery::StateName;
 
 /// `tandem deliveries …`
 #[derive(Debug, Subcommand)]
@@ -99,8 +100,8 @@ pub(super) enum Deliveries {
         #[arg(long, group = "which")]
         dead: bool,
         /// All that are in this state.
-        #[arg(long, value_name = "S", group = "which", value_parser = ["waiting", "unconfirmed", "dead", "quarantined"])]
-        state: Option<String>,
+        #[arg(long, value_name = "S", group = "which", value_parser = one_of(&StateName::REDRIVEN))]
+        state: Option<StateName>,
         /// Of all, only this conversation's.
         #[arg(long, value_name = "KEY", conflicts_with = "ids")]
         conversation: Option<String>,
@@ -121,13 +122,8 @@ pub(super) enum Deliveries {
         #[arg(value_name = "ID", group = "which")]
         ids: Vec<String>,
         /// All that are in this state.
-        #[arg(
-            long,
-            value_name = "S",
-            group = "which",
-            value_parser = ["pending", "waiting", "unconfirmed", "dead", "quarantined"]
-        )]
-        state: Option<String>,
+        #[arg(long, value_name = "S", group = "which", value_parser = one_of(&StateName::DISCARDED))]
+        state: Option<StateName>,
         /// Of all, only this conversation's.
         #[arg(long, value_name = "KEY", conflicts_with = "ids")]
         conversation: Option<String>,
@@ -209,7 +205,7 @@ impl Deliveries {
             }
             Self::Redrive { ids, dead, state, conversation, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
-                let all = if dead { Some("dead") } else { state.as_deref() };
+                let all = if dead { Some(StateName::Dead) } else { state };
                 let Some(state) = all else { return each(&ids, "redrive", None, &found, bridge.form, output) };
                 let (action, participle, conversation) = ("redrive", "put back", conversation.as_deref());
                 Bulk { action, participle, state, conversation, body: None }.run(&found, bridge.form, output)
@@ -217,7 +213,7 @@ impl Deliveries {
             Self::Discard { ids, state, conversation, reason, by, bridge } => {
                 let found = bridge.find()?.named(by)?;
                 let body = Some(json!({ "reason": reason }));
-                let Some(state) = &state else {
+                let Some(state) = state else {
                     return each(&ids, "discard", body.as_ref(), &found, bridge.form, output);
                 };
                 let (action, participle, conversation) = ("discard", "dropped", conversation.as_deref());

@@ -16,7 +16,7 @@ use super::lists::Which;
 use super::streams::json_line;
 use super::table::Table;
 use super::way::Where;
-use crate::domain::delivery::State;
+use crate::domain::delivery::StateName;
 
 /// The time between two polls.
 const EVERY: Duration = Duration::from_secs(1);
@@ -47,7 +47,7 @@ pub(super) fn run(which: &Which, lines: usize, bridge: &Where, output: &mut impl
     let found = bridge.find()?;
     let wanted = which.parameters()?;
     let mut tail = Tail { seen: HashMap::new(), first: Some(lines), is_there: true };
-    let longest = State::NAMES.into_iter().map(str::len).max().unwrap_or_default();
+    let longest = StateName::ALL.into_iter().map(|state| state.word().len()).max().unwrap_or_default();
     let mut table = Table::new(&COLUMNS, &bridge.zone()).with_room("state", longest).with_room("kind", LONGEST_KIND);
     loop {
         let deliveries = tail.look(&found, &wanted)?;

@@ -11,7 +11,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::domain::access::{Account, Roster};
 use crate::domain::account::{End, Ends};
-use crate::domain::delivery::State;
+use crate::domain::delivery::{State, StateName};
 use crate::http::testing::{ScriptedStore, conversation, delivery, id, noon};
 use crate::http::{OperatorState, operator_router};
 use crate::store::{Forgotten, IllegalMove, StoreError};
@@ -254,7 +254,7 @@ fn lists_are_tables_or_json() {
     let (_, _, printed) = tandem(&arguments, "");
     let page: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!((&page["total"], &page["next"]), (&Value::from(2), &Value::from(id(1).to_string())));
-    assert_eq!(bridge.store.filter.lock().unwrap().as_ref().unwrap().state.as_deref(), Some("dead"));
+    assert_eq!(bridge.store.filter.lock().unwrap().as_ref().unwrap().state, Some(StateName::Dead));
     let (_, _, printed) = tandem(&["conversations", "list", "--url", &bridge.url, "--limit", "1"], "");
     assert!(printed.contains("more: --after 'cust/1 ?'"), "{printed}");
 }

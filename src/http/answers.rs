@@ -150,7 +150,7 @@ impl From<&delivery::Delivery> for Delivery {
         };
         Self {
             id: delivery.id,
-            state: delivery.state.name(),
+            state: delivery.state.name().word(),
             kind: delivery.kind,
             conversation: delivery.conversation.0.clone(),
             destination: delivery.route().account,

@@ -26,7 +26,7 @@ use super::answers::{
     DestinationStanding, Error, Finds, Forgotten, Health, Inbound, Page, Readiness, Step, UnboundReport, VendorAnswer,
     VendorAnswers,
 };
-use crate::domain::delivery::State;
+use crate::domain::delivery::StateName;
 
 mod bodies;
 mod parameters;
@@ -303,7 +303,7 @@ fn deliveries() -> Vec<Route> {
     let (get, post) = (|| HttpMethod::Get, || HttpMethod::Post);
     vec![
         asked(get(), "/api/deliveries", "listDeliveries", "Lists deliveries, oldest first.")
-            .takes([state("Only this state.", &State::NAMES, false), conversation()])
+            .takes([state("Only this state.", &StateName::ALL, false), conversation()])
             .takes([ticket("Only those of this ticket's conversation."), phone("Only those of these customers.")])
             .takes([destination(ParameterIn::Query, "Only deliveries to this vendor.")])
             .takes([time("since", "Only those accepted then or later"), time("until", "Only those accepted before")])
@@ -312,11 +312,11 @@ fn deliveries() -> Vec<Route> {
             .answers("200", "A page.", &page_name::<Delivery>()),
         asked(post(), "/api/deliveries/redrive", "redriveAll", "Puts all back that match: one step.")
             .about(STEPS)
-            .takes(sweep(&["waiting", "unconfirmed", "dead", "quarantined"]))
+            .takes(sweep(&StateName::REDRIVEN))
             .answers("200", "The step's result.", "Step"),
         asked(post(), "/api/deliveries/discard", "discardAll", "Drops all that match: one step.")
             .about(STEPS)
-            .takes(sweep(&["pending", "waiting", "unconfirmed", "dead", "quarantined"]))
+            .takes(sweep(&StateName::DISCARDED))
             .reads(reason())
             .answers("200", "The step's result.", "Step"),
         asked(get(), "/api/deliveries/{id}", "showDelivery", "Shows a delivery with its event.")

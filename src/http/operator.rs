@@ -27,7 +27,7 @@ use super::state::OperatorState;
 use crate::clock::Clock;
 use crate::domain::access::Role;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::State as Standing;
+use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 use crate::domain::parts;
 use crate::domain::text;
@@ -81,7 +81,7 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     let counts = state.store.counts();
     let oldest = counts.oldest_unsettled.map_or(Duration::ZERO, |since| shown_age(&state.clock, since));
     // A state without deliveries is shown as 0, so that an alarm on it can end.
-    let by_state = Standing::NAMES.map(|name| (name, counts.by_state.get(name).copied().unwrap_or(0)));
+    let by_state = StateName::ALL.map(|name| (name.word(), counts.of(name)));
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
     state.metrics.set_unbound(state.store.unbound());

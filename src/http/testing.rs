@@ -20,7 +20,7 @@ use crate::domain::access::Roster;
 use crate::domain::account::{AccountId, Direction, End, Ends, Route};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Arrived, Delivery, State, Transition};
+use crate::domain::delivery::{Arrived, Delivery, State, StateName, Transition};
 use crate::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
@@ -270,7 +270,7 @@ impl Archive for ScriptedStore {
     }
 
     fn counts(&self) -> Counts {
-        Counts { by_state: [("pending", 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
+        Counts { by_state: [(StateName::Pending, 4)].into(), oldest_unsettled: Some(noon()), ..Counts::default() }
     }
 }
 
@@ -289,7 +289,7 @@ impl Control for ScriptedStore {
     async fn operate_each(
         &self,
         ids: Vec<EventId>,
-        _: String,
+        _: StateName,
         transition: Transition,
         order: &Order,
     ) -> Result<Moves, StoreError> {

@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::Clock;
 use crate::domain::account::{Ends, Route};
 use crate::domain::conversation::{Change, ConversationKey, Keyword, Subscription, TicketStatus, fingerprint};
-use crate::domain::delivery::{State, Transition};
+use crate::domain::delivery::{State, StateName, Transition};
 use crate::domain::event::{
     AgentReply, Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketChange, TicketFields,
     TicketId, TicketRef, Unreadable,
@@ -725,12 +725,12 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     let again = store.quarantine(event.clone(), Ends::FIRST.into(), "no JSON".into(), keys, at(0)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(id)));
     assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
-    let filter = |state: &str| DeliveryFilter { state: Some(state.into()), limit: 9, ..Default::default() };
-    assert_eq!(store.deliveries(filter("quarantined")).await.unwrap().items[0].id, id);
-    assert_eq!(store.deliveries(filter("pending")).await.unwrap().total, 0);
+    let filter = |state| DeliveryFilter { state: Some(state), limit: 9, ..Default::default() };
+    assert_eq!(store.deliveries(filter(StateName::Quarantined)).await.unwrap().items[0].id, id);
+    assert_eq!(store.deliveries(filter(StateName::Pending)).await.unwrap().total, 0);
     assert_eq!(store.delivery(id).await.unwrap().unwrap().1, event);
     store.operate(id, Transition::Discard { reason: "seen".into() }, &order(at(1))).await.unwrap();
-    assert_eq!(store.counts().by_state["skipped"], 1);
+    assert_eq!(store.counts().of(StateName::Skipped), 1);
 }
 
 pub(crate) async fn lists_have_pages_and_true_totals<B: Home>() {
@@ -756,14 +756,14 @@ pub(crate) async fn lists_have_pages_and_true_totals<B: Home>() {
     }
     assert_eq!(seen, ids);
     let filter = DeliveryFilter {
-        state: Some("pending".into()),
+        state: Some(StateName::Pending),
         conversation: Some(ConversationKey("odd".into())),
         after: Some(ids[5]),
         limit: 1,
         ..Default::default()
     };
     let page = store.deliveries(filter).await.unwrap();
-    let odd_pending = store.counts().by_state["pending"] / 2;
+    let odd_pending = store.counts().of(StateName::Pending) / 2;
     assert_eq!((page.items[0].id, page.total, page.more), (ids[7], odd_pending, true));
 }
 

@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::moves::{Forgotten, Moves};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Arrived, Transition};
+use crate::domain::delivery::{Arrived, StateName, Transition};
 use crate::domain::event::EventId;
 use crate::domain::inbound::Arrivals;
 use crate::domain::operator::{Order, PauseTerms, Seen};
@@ -41,7 +41,7 @@ pub trait Control: Send + Sync + 'static {
     async fn operate_each(
         &self,
         ids: Vec<EventId>,
-        state: String,
+        state: StateName,
         transition: Transition,
         order: &Order,
     ) -> Result<Moves, StoreError>;

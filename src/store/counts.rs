@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::account::AccountId;
+use crate::domain::delivery::StateName;
 use jiff::Timestamp;
 
 use super::CommitStats;
@@ -10,8 +11,8 @@ use super::CommitStats;
 /// Numbers for metrics, cheap to take.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Deliveries by state word.
-    pub by_state: BTreeMap<&'static str, u64>,
+    /// Deliveries by state; a state without deliveries may be missing.
+    pub by_state: BTreeMap<StateName, u64>,
     /// Deliveries that wait or are being sent, by destination; without those set aside for the operator, because they
     /// hold no lane.
     pub waiting: BTreeMap<AccountId, u64>,
@@ -21,6 +22,14 @@ pub struct Counts {
     pub commits: CommitStats,
     /// The room that is left.
     pub room: Room,
+}
+
+impl Counts {
+    /// The number of deliveries in a state.
+    #[must_use]
+    pub fn of(&self, state: StateName) -> u64 {
+        self.by_state.get(&state).copied().unwrap_or(0)
+    }
 }
 
 /// How near a store is to the limits beyond which it accepts nothing.

@@ -6,15 +6,15 @@ use jiff::Timestamp;
 
 use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, State};
+use crate::domain::delivery::{Delivery, State, StateName};
 use crate::domain::event::{EventId, TicketId};
 use crate::domain::kind::KindName;
 
 /// Which deliveries to list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
-    /// A state word ([`State::NAMES`](crate::domain::delivery::State::NAMES)); all when `None`.
-    pub state: Option<String>,
+    /// Only deliveries in this state.
+    pub state: Option<StateName>,
     /// Only deliveries of this conversation.
     pub conversation: Option<ConversationKey>,
     /// Only deliveries of the conversation that this ticket belongs, or once belonged, to, and of the ticket itself
@@ -55,7 +55,7 @@ impl DeliveryFilter {
     #[must_use]
     pub fn wants(&self, delivery: &Delivery) -> bool {
         let second = delivery.accepted_at.as_second();
-        self.state.as_ref().is_none_or(|state| *state == delivery.state.name())
+        self.state.is_none_or(|state| state == delivery.state.name())
             && self.account.is_none_or(|account| account == delivery.route().account)
             && self.since.is_none_or(|since| second >= since.as_second())
             && self.until.is_none_or(|until| second < until.as_second())

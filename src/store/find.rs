@@ -3,7 +3,7 @@
 //! It reads no more than the limit asks for, and never writes.
 
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Delivery, StateName};
 use crate::domain::find::Search;
 use crate::store::{Archive, DeliveryFilter, StoreError};
 
@@ -11,7 +11,7 @@ use crate::store::{Archive, DeliveryFilter, StoreError};
 const LATEST: usize = 3;
 
 /// The states shown before the latest texts, the worst first.
-const NEEDING: [&str; 3] = ["dead", "unconfirmed", "waiting"];
+const NEEDING: [StateName; 3] = [StateName::Dead, StateName::Unconfirmed, StateName::Waiting];
 
 /// The finds, grouped by the meaning of the words. A meaning without finds is left out.
 #[derive(Clone, Debug, Default)]
@@ -122,7 +122,7 @@ async fn latest<S: Archive + ?Sized>(store: &S, key: &ConversationKey) -> Result
     };
     let mut shown: Vec<Delivery> = Vec::new();
     for state in NEEDING {
-        let filter = DeliveryFilter { state: Some(state.to_owned()), ..newest.clone() };
+        let filter = DeliveryFilter { state: Some(state), ..newest.clone() };
         shown.extend(store.deliveries(filter).await?.items);
     }
     let texts = DeliveryFilter { hide_doorbells: true, hide_notes: true, ..newest };

@@ -4,13 +4,14 @@ use jiff::Timestamp;
 
 use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 
 /// The deliveries that an operator means to move, and the end of the last look for them.
 #[derive(Clone, Debug)]
 pub struct Sweep {
-    /// A state word ([`crate::domain::delivery::State::NAMES`]).
-    pub state: String,
+    /// Only deliveries in this state.
+    pub state: StateName,
     /// Only deliveries of this conversation.
     pub conversation: Option<ConversationKey>,
     /// Only deliveries that call this account.

@@ -20,6 +20,7 @@ use tracing::{info, warn};
 
 use crate::clock::Clock;
 use crate::domain::alarm::{Alarms, Console, Digest, Notice};
+use crate::domain::delivery::StateName;
 use crate::domain::retry::{RetryPolicy, later};
 use crate::store::{DeliveryFilter, Store, StoreError};
 use crate::telemetry::Metrics;
@@ -128,9 +129,9 @@ impl Notifier {
     }
 
     async fn post(&self, options: &AlarmOptions, digest: &Digest) -> Result<(), String> {
-        let counts = self.store.counts().by_state;
-        let count = |state: &str| counts.get(state).copied().unwrap_or(0);
-        let body = digest.json(self.clock.now(), count("dead"), count("unconfirmed"), options.console.as_ref());
+        let counts = self.store.counts();
+        let (dead, unconfirmed) = (counts.of(StateName::Dead), counts.of(StateName::Unconfirmed));
+        let body = digest.json(self.clock.now(), dead, unconfirmed, options.console.as_ref());
         let unusable = || "the address or the token of the alarm receiver cannot be used".to_owned();
         let mut request = http::Request::new(Bytes::from(body.to_string()));
         *request.method_mut() = Method::POST;
@@ -151,9 +152,9 @@ impl Notifier {
 
     /// The numbers of deliveries that were given up, or set aside, before this start.
     async fn standing(&self) -> Result<Notice, StoreError> {
-        let dead = self.store.counts().by_state.get("dead").copied().unwrap_or(0);
-        let filter =
-            DeliveryFilter { state: Some("unconfirmed".into()), limit: RECALLED_MAX, ..DeliveryFilter::default() };
+        let dead = self.store.counts().of(StateName::Dead);
+        let state = Some(StateName::Unconfirmed);
+        let filter = DeliveryFilter { state, limit: RECALLED_MAX, ..DeliveryFilter::default() };
         let unconfirmed = self.store.deliveries(filter).await?.items;
         let set_aside = unconfirmed.iter().filter(|delivery| delivery.state.is_set_aside()).count();
         Ok(Notice::Standing { dead, set_aside: u64::try_from(set_aside).unwrap_or(u64::MAX) })

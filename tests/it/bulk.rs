@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tandem::clock::Clock;
 use tandem::domain::account::{End, Ends};
-use tandem::domain::delivery::Transition;
+use tandem::domain::delivery::{StateName, Transition};
 use tandem::domain::event::{AgentReply, CommentId, Event, EventKind, TicketId};
 use tandem::http::{OperatorState, operator_router};
 use tandem::sandbox::server::{Fault, FaultKind};
@@ -100,8 +100,8 @@ async fn twenty_thousand_dead_letters_go_back_each_lane_in_its_order() {
     let told: Vec<&str> = said.err.lines().collect();
     assert!(told.len() == 1 && told[0].ends_with("of 20000 put back"), "a line now and then: {told:?}");
 
-    let counts = store.counts().by_state;
-    assert_eq!((counts["dead"], counts["pending"]), (0, MANY));
+    let counts = store.counts();
+    assert_eq!((counts.of(StateName::Dead), counts.of(StateName::Pending)), (0, MANY));
     let mut last = vec![None; 1 + usize::try_from(TICKETS).unwrap()];
     let mut seen = 0;
     loop {

@@ -162,7 +162,7 @@ async fn every_id_names_what_it_named(old: &Old) {
         assert_eq!(store.lost_time(), None, "where an old store lay is not known, so it is no backup");
         let all = store.deliveries(DeliveryFilter { limit: 100, ..DeliveryFilter::default() }).await.unwrap().items;
         let found: Vec<_> =
-            all.iter().map(|one| (one.id.to_string(), one.route().account.name(), one.state.name())).collect();
+            all.iter().map(|one| (one.id.to_string(), one.route().account.name(), one.state.name().word())).collect();
         let known: Vec<_> = found.iter().filter(|(id, _, _)| id.starts_with(old.ids())).cloned().collect();
         let then: Vec<_> = old.known.iter().map(|(id, account, state)| ((*id).to_owned(), *account, *state)).collect();
         assert_eq!(known, then, "{}", old.name);

@@ -26,6 +26,7 @@ mod verdict;
 mod world;
 
 use plan::Plan;
+use tandem::domain::delivery::StateName;
 use tandem::store::{DeliveryFilter, Store};
 use world::World;
 
@@ -171,8 +172,8 @@ async fn rest(world: &Arc<World>) -> Option<Duration> {
 
 /// Deliveries that wait for something other than a look.
 fn waiting(store: &dyn Store) -> u64 {
-    let counts = store.counts().by_state;
-    ["pending", "sending", "waiting"].iter().filter_map(|state| counts.get(state)).sum()
+    let counts = store.counts();
+    [StateName::Pending, StateName::Sending, StateName::Waiting].map(|state| counts.of(state)).iter().sum()
 }
 
 /// Whether the bridge is down, or has something that holds a lane.
@@ -181,7 +182,7 @@ async fn has_work(world: &World) -> bool {
     if waiting(&*store) > 0 {
         return true;
     }
-    let state = Some("unconfirmed".to_owned());
+    let state = Some(StateName::Unconfirmed);
     let filter = DeliveryFilter { state, limit: 1000, ..DeliveryFilter::default() };
     let unconfirmed = store.deliveries(filter).await.unwrap().items;
     unconfirmed.iter().any(|delivery| delivery.state.holds_lane())

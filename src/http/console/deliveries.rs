@@ -17,11 +17,10 @@ use super::session::Visitor;
 use super::view::{self, Held, Moment, grouped, moment};
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::{Delivery, State as Standing, StateName};
 use crate::domain::event::{EventId, TicketId};
 use crate::http::OperatorState;
 use crate::http::operator::Query;
-use crate::http::operator::actions::{DISCARDED, REDRIVEN};
 use crate::store::StoreError;
 
 /// Deliveries on a page.
@@ -59,7 +58,7 @@ struct List {
 pub(super) struct Row {
     pub(super) id: String,
     pub(super) at: Moment,
-    pub(super) state: &'static str,
+    pub(super) state: StateName,
     pub(super) tone: &'static str,
     pub(super) kind: &'static str,
     pub(super) way: String,
@@ -96,7 +95,7 @@ pub(super) async fn quarantine(
     uri: Uri,
 ) -> Result<Response, Trouble> {
     let after = Query::read(&uri, &["after"])?.take("after");
-    let meant = Meant { state: "quarantined".to_owned(), ..Meant::default() };
+    let meant = Meant { state: Some(StateName::Quarantined), ..Meant::default() };
     let list = listed(&state, "/console/quarantine", meant, after.as_deref()).await?;
     let shell = Shell::new(&visitor, Section::Quarantine, "Quarantine");
     Ok(html(StatusCode::OK, &Quarantine { shell, list }))
@@ -110,8 +109,9 @@ async fn listed(state: &OperatorState, path: &str, meant: Meant, after: Option<&
     }
     let page = merged(pages, PAGE);
     let last = page.items.last().filter(|_| page.more).map(|delivery| delivery.id.to_string());
-    let moves = |action: &str, states: &[&str]| {
-        let can = page.total > 0 && meant.can_be_swept() && states.contains(&meant.state.as_str());
+    let moves = |action: &str, states: &[StateName]| {
+        let is_from = meant.state.is_some_and(|state| states.contains(&state));
+        let can = page.total > 0 && meant.can_be_swept() && is_from;
         if can { meant.href("/console/deliveries/move", &[("action", action)]) } else { String::new() }
     };
     Ok(List {
@@ -119,8 +119,8 @@ async fn listed(state: &OperatorState, path: &str, meant: Meant, after: Option<&
         total: grouped(page.total),
         next: last.map(|last| meant.href(path, &[("after", &last)])).unwrap_or_default(),
         first: after.map(|_| meant.href(path, &[])).unwrap_or_default(),
-        redrive: moves("redrive", &REDRIVEN),
-        discard: moves("discard", &DISCARDED),
+        redrive: moves("redrive", &StateName::REDRIVEN),
+        discard: moves("discard", &StateName::DISCARDED),
         meant,
     })
 }
@@ -218,7 +218,7 @@ mod tests {
             (shown.conversation.as_str(), shown.phone.as_str(), shown.ticket.as_str()),
             ("cust-1", "…111", "#7")
         );
-        assert_eq!((shown.state, shown.tone, shown.why.as_str()), ("dead", "bad", "Braze answered 400"));
+        assert_eq!((shown.state, shown.tone, shown.why.as_str()), (StateName::Dead, "bad", "Braze answered 400"));
         let nobody = Delivery { conversation: address::nobody(), ..delivery(2, Standing::Pending) };
         let shown = row(&nobody, None, None, None, noon());
         assert_eq!([shown.conversation, shown.conversation_href, shown.phone, shown.ticket], ["", "", "", ""]);

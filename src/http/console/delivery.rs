@@ -23,13 +23,13 @@ use super::view::{self, Held, Moment, Row, Step, grouped};
 use crate::domain::access::Role;
 use crate::domain::account::End;
 use crate::domain::answer;
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::{Delivery, State as Standing, StateName};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::operator::Seen;
 use crate::domain::parts;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
-use crate::http::operator::actions::{self, DISCARDED, REDRIVEN};
+use crate::http::operator::actions;
 use crate::store::StoreError;
 
 #[derive(Template)]
@@ -111,11 +111,11 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let seen = |seen: &Seen| visitor.may(Role::Act) && state.console.sessions.has_seen(visitor.session, seen);
     let revealed = seen(&Seen::Event(id));
     let kept = state.store.answers(id).await?;
-    let (word, now) = (delivery.state.name(), state.clock.now());
+    let (name, now) = (delivery.state.name(), state.clock.now());
     let held = held(state, &delivery);
     let cut = state.cut(conversation.as_ref(), delivery.ends.carrier);
     let parts = parts::count(&event.kind, cut);
-    let section = if word == "quarantined" { Section::Quarantine } else { Section::Deliveries };
+    let section = if name == StateName::Quarantined { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
         shell: Shell::new(visitor, section, view::told(&event.kind)),
         row: view::row(&delivery),
@@ -126,8 +126,8 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
         doubt: doubt(&delivery, parts, held.as_ref(), now),
         request: preview::of_event(&state.console, &delivery, &event, conversation.as_ref(), revealed),
         revealed,
-        redrivable: REDRIVEN.contains(&word),
-        discardable: DISCARDED.contains(&word),
+        redrivable: StateName::REDRIVEN.contains(&name),
+        discardable: StateName::DISCARDED.contains(&name),
         reason: String::new(),
         problem: String::new(),
     })
@@ -193,7 +193,7 @@ fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, 
         }
     }
     // All parts of a delivered message are sent.
-    if delivery.parts_sent > 0 && delivery.state.name() != "delivered" {
+    if delivery.parts_sent > 0 && delivery.state.name() != StateName::Delivered {
         facts.push(("Parts that are out", format!("{} of {parts}", delivery.parts_sent), String::new()));
     }
     if let Some(at) = delivery.first_sent_at {

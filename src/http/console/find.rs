@@ -13,6 +13,7 @@ use super::deliveries::{Row, rows};
 use super::page::{Section, Shell, Trouble, html, see_other};
 use super::session::Visitor;
 use super::view::{self, Moment, grouped, moment};
+use crate::domain::delivery::StateName;
 use crate::domain::find::{Search, meanings};
 use crate::http::OperatorState;
 use crate::http::operator::Query;
@@ -40,7 +41,7 @@ struct Hit {
 struct Latest {
     href: String,
     kind: &'static str,
-    state: &'static str,
+    state: StateName,
     tone: &'static str,
     at: Moment,
 }

@@ -11,7 +11,7 @@ use super::page::Trouble;
 use super::view;
 use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::{Delivery, StateName};
 use crate::domain::event::EventId;
 use crate::store::{DeliveryFilter, Page, Sweep};
 
@@ -19,10 +19,7 @@ use crate::store::{DeliveryFilter, Page, Sweep};
 pub(super) const NAMES: [&str; 7] = ["show", "state", "to", "conversation", "since", "until", "doorbells"];
 
 /// The states that need the operator.
-const NEEDY: [&str; 3] = ["dead", "unconfirmed", "quarantined"];
-
-/// The states of unsettled deliveries.
-const OPEN: [&str; 4] = ["pending", "sending", "waiting", "unconfirmed"];
+pub(super) const NEEDY: [StateName; 3] = [StateName::Dead, StateName::Unconfirmed, StateName::Quarantined];
 
 /// Several states, under one word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,11 +49,11 @@ impl Show {
     }
 
     /// The selected states; `None` for all.
-    fn states(self) -> Option<&'static [&'static str]> {
+    fn states(self) -> Option<&'static [StateName]> {
         match self {
             Self::All => None,
             Self::Needy => Some(&NEEDY),
-            Self::Late | Self::Open => Some(&OPEN),
+            Self::Late | Self::Open => Some(&StateName::UNSETTLED),
         }
     }
 }
@@ -65,8 +62,8 @@ impl Show {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Meant {
     pub(super) show: Show,
-    /// One state, instead of several; empty for any.
-    pub(super) state: String,
+    /// One state, instead of several.
+    pub(super) state: Option<StateName>,
     pub(super) to: String,
     pub(super) conversation: String,
     pub(super) since: Option<Timestamp>,
@@ -80,9 +77,8 @@ impl Meant {
     pub(super) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, Trouble> {
         let word = |name| get(name).unwrap_or_default();
         let (show, state) = (word("show"), word("state"));
-        if !state.is_empty() && !Standing::NAMES.contains(&state.as_str()) {
-            return Err(Trouble::bad(format!("There is no state “{state}”.")));
-        }
+        let named = |word: String| word.parse().map_err(|_| Trouble::bad(format!("There is no state “{word}”.")));
+        let state = some(&state).map(named).transpose()?;
         let known = Show::ALL.iter().find(|(_, word, _)| *word == show).map(|(show, ..)| *show);
         Ok(Self {
             show: known.ok_or_else(|| Trouble::bad(format!("There is no list “{show}”.")))?,
@@ -110,7 +106,7 @@ impl Meant {
     ) -> Result<Vec<DeliveryFilter>, Trouble> {
         let late = now.saturating_sub(LATE).unwrap_or(now);
         let filter = DeliveryFilter {
-            state: some(&self.state),
+            state: self.state,
             conversation: some(&self.conversation).map(ConversationKey),
             account: self.account()?,
             since: self.since,
@@ -125,12 +121,12 @@ impl Meant {
             limit,
             ..DeliveryFilter::default()
         };
-        Ok(match self.show.states().filter(|_| self.state.is_empty()) {
+        Ok(match self.show.states().filter(|_| self.state.is_none()) {
             None => vec![filter],
             Some(states) => {
-                let of = |state: &&str| DeliveryFilter {
-                    state: Some((*state).to_owned()),
-                    set_aside: (*state == "unconfirmed").then_some(self.show == Show::Needy),
+                let of = |state: &StateName| DeliveryFilter {
+                    state: Some(*state),
+                    set_aside: (*state == StateName::Unconfirmed).then_some(self.show == Show::Needy),
                     ..filter.clone()
                 };
                 states.iter().map(of).collect()
@@ -138,10 +134,15 @@ impl Meant {
         })
     }
 
-    /// The sweep of an order over the selection. A selection without one state sweeps nothing.
-    pub(super) fn sweep(&self, accepted_by: Timestamp, after: Option<EventId>) -> Result<Sweep, Trouble> {
+    /// The sweep of an order over the deliveries of the selection in this state.
+    pub(super) fn sweep(
+        &self,
+        state: StateName,
+        accepted_by: Timestamp,
+        after: Option<EventId>,
+    ) -> Result<Sweep, Trouble> {
         Ok(Sweep {
-            state: self.state.clone(),
+            state,
             conversation: some(&self.conversation).map(ConversationKey),
             account: self.account()?,
             accepted_by,
@@ -151,7 +152,7 @@ impl Meant {
 
     /// Whether an order over many ([`Self::sweep`]) covers exactly the deliveries that the list shows.
     pub(super) fn can_be_swept(&self) -> bool {
-        !self.state.is_empty() && self.since.is_none() && self.until.is_none()
+        self.state.is_some() && self.since.is_none() && self.until.is_none()
     }
 
     /// Whether the list has no filter, so that an empty one means that no webhook has come.
@@ -169,7 +170,7 @@ impl Meant {
         let [since, until] = [self.since, self.until].map(|at| at.map(|at| at.strftime("%FT%TZ").to_string()));
         let own = [
             ("show", self.show.word()),
-            ("state", &*self.state),
+            ("state", self.state_word()),
             ("to", &*self.to),
             ("conversation", &*self.conversation),
             ("since", since.as_deref().unwrap_or_default()),
@@ -182,7 +183,7 @@ impl Meant {
     /// The lists that one click leads to: name, address, whether it is this one.
     pub(super) fn chips(&self) -> Vec<(&'static str, String, bool)> {
         let chip = |(show, _, name): (Show, &str, &'static str)| {
-            let other = Self { show, state: String::new(), ..self.clone() };
+            let other = Self { show, state: None, ..self.clone() };
             (name, other.href("/console/deliveries", &[]), other == *self)
         };
         Show::ALL.map(chip).into()
@@ -194,9 +195,9 @@ impl Meant {
         other.href("/console/deliveries", &[])
     }
 
-    /// Whether this is the state that is chosen in the form.
-    pub(super) fn is_state(&self, state: &str) -> bool {
-        self.state == state
+    /// The word of the one state; empty for any.
+    pub(super) fn state_word(&self) -> &'static str {
+        self.state.map(StateName::word).unwrap_or_default()
     }
 
     /// The earliest time, as a form's field takes it; empty for no bound.
@@ -245,6 +246,7 @@ pub(super) fn merged(pages: Vec<Page<Delivery>>, limit: usize) -> Page<Delivery>
 mod tests {
     use super::*;
     use crate::domain::account::Ends;
+    use crate::domain::delivery::State as Standing;
     use crate::http::testing::{delivery, noon};
 
     fn read(pairs: &[(&str, &str)]) -> Result<Meant, Trouble> {
@@ -264,7 +266,7 @@ mod tests {
     fn a_list_is_what_its_address_says_and_never_everything_by_mistake() {
         let found = filters(&[("state", "dead"), ("to", "braze"), ("conversation", "ada")]);
         let [filter] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!((filter.state.as_deref(), filter.account), (Some("dead"), Some(Ends::FIRST.carrier)));
+        assert_eq!((filter.state, filter.account), (Some(StateName::Dead), Some(Ends::FIRST.carrier)));
         assert_eq!(filter.conversation, Some(ConversationKey("ada".into())));
         assert!(filter.hide_doorbells && filter.newest_first);
         for wrong in [("state", "ded"), ("show", "all"), ("since", "yesterday"), ("until", "2026-02-30T12:00")] {
@@ -277,8 +279,8 @@ mod tests {
 
     #[test]
     fn a_word_stands_for_several_states() {
-        let states = |pairs: &[(&str, &str)]| -> Vec<String> {
-            filters(pairs).into_iter().map(|filter| filter.state.unwrap()).collect()
+        let states = |pairs: &[(&str, &str)]| -> Vec<&str> {
+            filters(pairs).into_iter().map(|filter| filter.state.unwrap().word()).collect()
         };
         assert_eq!(states(&[("show", "needs-you")]), ["dead", "unconfirmed", "quarantined"]);
         assert_eq!(states(&[("show", "open")]), ["pending", "sending", "waiting", "unconfirmed"]);

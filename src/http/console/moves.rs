@@ -14,10 +14,11 @@ use super::meant::Meant;
 use super::page::{Section, Shell, Trouble, html, sentence};
 use super::session::Visitor;
 use super::view::grouped;
+use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 use crate::http::OperatorState;
 use crate::http::operator::Query;
-use crate::http::operator::actions::{self, DISCARDED, REASON_MAX_CHARS, REDRIVEN};
+use crate::http::operator::actions::{self, REASON_MAX_CHARS};
 use crate::store::{IllegalMove, Moves, StoreError, Sweep};
 
 /// Steps at most in one request: some thousand deliveries, in about a second.
@@ -34,16 +35,19 @@ enum Action {
 }
 
 impl Action {
-    fn read(word: Option<&str>, meant: &Meant) -> Result<Self, Trouble> {
+    /// The move, and the state that it moves from.
+    fn read(word: Option<&str>, meant: &Meant) -> Result<(Self, StateName), Trouble> {
         let (action, states) = match word {
-            Some("redrive") => (Self::Redrive, &REDRIVEN[..]),
-            Some("discard") => (Self::Discard, &DISCARDED[..]),
+            Some("redrive") => (Self::Redrive, &StateName::REDRIVEN[..]),
+            Some("discard") => (Self::Discard, &StateName::DISCARDED[..]),
             Some(_) | None => return Err(Trouble::bad("There is no such action.")),
         };
-        if states.contains(&meant.state.as_str()) {
-            return Ok(action);
-        }
-        Err(Trouble::bad(format!("Choose a state first: one of {}.", states.join(", "))))
+        let chosen = meant.state.filter(|state| states.contains(state));
+        let state = chosen.ok_or_else(|| {
+            let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+            Trouble::bad(format!("Choose a state first: one of {}.", words.join(", ")))
+        })?;
+        Ok((action, state))
     }
 }
 
@@ -101,7 +105,7 @@ pub(super) async fn ask(
     let asked: Vec<_> = ["action", "state", "to", "conversation"].map(|name| (name, query.take(name))).into();
     let get = |name: &str| asked.iter().find(|(known, _)| *known == name).and_then(|(_, value)| value.clone());
     let meant = Meant::read(get)?;
-    let action = Action::read(get("action").as_deref(), &meant)?;
+    let (action, _) = Action::read(get("action").as_deref(), &meant)?;
     let total = total(&state, &meant).await?;
     let page = Move {
         count: grouped(total),
@@ -128,7 +132,7 @@ pub(super) async fn carry_out(
     Extension(form): Extension<Form>,
 ) -> Result<Response, Trouble> {
     let meant = Meant::read(|name| form.get(name).map(str::to_owned))?;
-    let action = Action::read(form.get("action"), &meant)?;
+    let (action, from) = Action::read(form.get("action"), &meant)?;
     let accepted_by = form.get("accepted_by").unwrap_or_default().parse();
     let accepted_by: Timestamp = accepted_by.map_err(|_| Trouble::bad("accepted_by must be a time."))?;
     let page = Move { accepted_by: accepted_by.to_string(), ..Move::new(&visitor, &meant, action) };
@@ -140,7 +144,7 @@ pub(super) async fn carry_out(
             return Ok(html(StatusCode::BAD_REQUEST, &Move { count, problem: sentence(&problem), ..page }));
         }
     };
-    let sweep = meant.sweep(accepted_by, form.get("after").map(parse_id).transpose()?)?;
+    let sweep = meant.sweep(from, accepted_by, form.get("after").map(parse_id).transpose()?)?;
     let (moves, next) = steps(&state, &visitor, sweep, reason.as_deref()).await?;
     let page = Move {
         begun: true,
@@ -192,7 +196,7 @@ mod tests {
             ("discard", "delivered", false),
             ("erase", "dead", false),
         ] {
-            let meant = Meant { state: state.to_owned(), ..Meant::default() };
+            let meant = Meant { state: state.parse().ok(), ..Meant::default() };
             assert_eq!(Action::read(Some(word), &meant).is_ok(), good, "{word} {state}");
         }
     }

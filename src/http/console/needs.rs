@@ -8,7 +8,7 @@ use super::view::{self, Moment, grouped, moment};
 use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::Reached;
-use crate::domain::delivery::{Delivery, State};
+use crate::domain::delivery::{Delivery, State, StateName};
 use crate::domain::operator::Pause;
 use crate::domain::remedy::Remedies;
 use crate::store::{Counts, Room};
@@ -169,7 +169,7 @@ fn waits_for(facts: &Facts, vendor: &Vendor) -> String {
 }
 
 fn dead(facts: &Facts) -> Option<Need> {
-    let many = number_of(facts, "dead")?;
+    let many = number_of(facts, StateName::Dead)?;
     Some(Need {
         tone: "bad",
         title: counted(many, "delivery was given up", "deliveries were given up"),
@@ -183,8 +183,7 @@ fn dead(facts: &Facts) -> Option<Need> {
 
 /// The deliveries that were set aside: the unsettled ones that hold no lane.
 fn set_aside(facts: &Facts) -> Option<Need> {
-    let states = ["pending", "sending", "waiting", "unconfirmed"];
-    let unsettled: u64 = states.iter().filter_map(|state| number_of(facts, state)).sum();
+    let unsettled: u64 = StateName::UNSETTLED.map(|state| facts.counts.of(state)).iter().sum();
     let many = unsettled.saturating_sub(facts.counts.waiting.values().sum());
     (many > 0).then(|| Need {
         tone: "warn",
@@ -199,7 +198,7 @@ fn set_aside(facts: &Facts) -> Option<Need> {
 }
 
 fn quarantined(facts: &Facts) -> Option<Need> {
-    let many = number_of(facts, "quarantined")?;
+    let many = number_of(facts, StateName::Quarantined)?;
     Some(Need {
         tone: "warn",
         title: counted(many, "webhook could not be read", "webhooks could not be read"),
@@ -307,8 +306,8 @@ fn room(facts: &Facts) -> Vec<Need> {
 }
 
 /// The number of deliveries in this state; `None` for none.
-fn number_of(facts: &Facts, state: &str) -> Option<u64> {
-    facts.counts.by_state.get(state).copied().filter(|many| *many > 0)
+fn number_of(facts: &Facts, state: StateName) -> Option<u64> {
+    Some(facts.counts.of(state)).filter(|many| *many > 0)
 }
 
 fn counted(many: u64, one: &str, more: &str) -> String {
@@ -354,7 +353,11 @@ mod tests {
             now: noon(),
             reasons: Vec::new(),
             remarks: Vec::new(),
-            counts: Counts { by_state: [("delivered", 9), ("skipped", 2)].into(), room, ..Counts::default() },
+            counts: Counts {
+                by_state: [(StateName::Delivered, 9), (StateName::Skipped, 2)].into(),
+                room,
+                ..Counts::default()
+            },
             vendors: vec![vendor(End::Desk), vendor(End::Carrier)],
             waiting: Vec::new(),
             begun: Begun::default(),
@@ -377,7 +380,7 @@ mod tests {
         assert_eq!(needs(&well()), []);
         // Deliveries that wait for a moment, and a limit that ends soon, need no operator.
         let mut facts = well();
-        facts.counts.by_state.insert("pending", 3);
+        facts.counts.by_state.insert(StateName::Pending, 3);
         facts.counts.waiting = [(Ends::FIRST.desk, 3)].into();
         facts.counts.oldest_unsettled = Some(ago(5));
         facts.vendors[0].reached.push(reached(2));
@@ -403,11 +406,21 @@ mod tests {
     #[test]
     fn each_state_that_needs_the_operator_is_told_with_its_number_and_where_to_look() {
         assert_each_is_told(&[
-            (|facts| _ = facts.counts.by_state.insert("dead", 2), "bad", "2 deliveries were given up", "state=dead"),
-            (|facts| _ = facts.counts.by_state.insert("dead", 1), "bad", "1 delivery was given up", "state=dead"),
+            (
+                |facts| _ = facts.counts.by_state.insert(StateName::Dead, 2),
+                "bad",
+                "2 deliveries were given up",
+                "state=dead",
+            ),
+            (
+                |facts| _ = facts.counts.by_state.insert(StateName::Dead, 1),
+                "bad",
+                "1 delivery was given up",
+                "state=dead",
+            ),
             (
                 |facts| {
-                    facts.counts.by_state.extend([("unconfirmed", 3), ("pending", 1)]);
+                    facts.counts.by_state.extend([(StateName::Unconfirmed, 3), (StateName::Pending, 1)]);
                     facts.counts.waiting = [(Ends::FIRST.carrier, 3)].into();
                 },
                 "warn",
@@ -415,7 +428,7 @@ mod tests {
                 "state=unconfirmed",
             ),
             (
-                |facts| _ = facts.counts.by_state.insert("quarantined", 2),
+                |facts| _ = facts.counts.by_state.insert(StateName::Quarantined, 2),
                 "warn",
                 "2 webhooks could not be read",
                 "/console/quarantine",
@@ -451,7 +464,7 @@ mod tests {
             (
                 |facts| {
                     facts.counts.waiting = [(Ends::FIRST.desk, 4)].into();
-                    facts.counts.by_state.insert("pending", 4);
+                    facts.counts.by_state.insert(StateName::Pending, 4);
                     facts.vendors[0].reached.push(reached(300));
                 },
                 "warn",
@@ -461,7 +474,7 @@ mod tests {
             (
                 |facts| {
                     facts.counts.waiting = [(Ends::FIRST.desk, 500)].into();
-                    facts.counts.by_state.insert("pending", 500);
+                    facts.counts.by_state.insert(StateName::Pending, 500);
                 },
                 "warn",
                 "Half of the room for waiting deliveries is taken",
@@ -480,7 +493,7 @@ mod tests {
     #[test]
     fn a_vendor_that_refuses_or_is_silent_is_told_with_since_when_how_many_wait_and_the_remedy() {
         let mut facts = well();
-        facts.counts.by_state.insert("pending", 8801);
+        facts.counts.by_state.insert(StateName::Pending, 8801);
         facts.counts.waiting = [(Ends::FIRST.desk, 1), (Ends::FIRST.carrier, 8800)].into();
         let since = |cause: &str| Some(Since { at: ago(600), cause: cause.to_owned() });
         facts.vendors[0].unreachable = since("Zendesk could not be reached: the connection was refused");
@@ -510,7 +523,7 @@ mod tests {
         {
             let mut facts = well();
             facts.counts.waiting = [(Ends::FIRST.desk, waiting)].into();
-            facts.counts.by_state.insert("waiting", waiting);
+            facts.counts.by_state.insert(StateName::Waiting, waiting);
             facts.counts.oldest_unsettled = Some(ago(oldest));
             facts.vendors[0].reached.push(reached(until));
             assert_eq!(needs(&facts).len(), usize::from(is_told), "{waiting} wait, {oldest} s old, {until} s to go");
@@ -520,7 +533,7 @@ mod tests {
     #[test]
     fn what_was_given_up_set_aside_or_not_read_says_since_when() {
         let mut facts = well();
-        facts.counts.by_state.extend([("dead", 2), ("unconfirmed", 2), ("quarantined", 1)]);
+        facts.counts.by_state.extend([(StateName::Dead, 2), (StateName::Unconfirmed, 2), (StateName::Quarantined, 1)]);
         facts.counts.waiting = [(Ends::FIRST.carrier, 1)].into();
         let dead = |sequence, seconds| {
             let state = State::Dead { cause: "Braze answered 400".into() };
@@ -542,7 +555,7 @@ mod tests {
     #[test]
     fn the_worst_stands_first() {
         let mut facts = well();
-        facts.counts.by_state.extend([("dead", 1), ("quarantined", 1)]);
+        facts.counts.by_state.extend([(StateName::Dead, 1), (StateName::Quarantined, 1)]);
         facts.reasons.push("store: is full".into());
         facts.remarks.push("clock: it is 90 s ahead".into());
         facts.vendors[1].refuses = Some(Since { at: ago(9), cause: "Braze answered 401".into() });

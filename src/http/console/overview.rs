@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::destinations::Paused;
 use super::inbound::Inbound;
+use super::meant::NEEDY;
 use super::needs::{Begun, Facts, Need, Vendor, needs};
 use super::page::{self, Section, Shell, html, sentence};
 use super::plot::{self, Plot};
@@ -17,7 +18,7 @@ use super::session::Visitor;
 use super::view::{self, Held, Moment, grouped, moment};
 use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, a_period};
-use crate::domain::delivery::Delivery;
+use crate::domain::delivery::{Delivery, StateName};
 use crate::http::OperatorState;
 use crate::http::console::Allowance;
 use crate::http::health;
@@ -28,7 +29,7 @@ use crate::telemetry::Trouble;
 /// The number of deliveries in one state.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Count {
-    state: &'static str,
+    state: StateName,
     tone: &'static str,
     shown: String,
     /// The meaning of the state, in a few words.
@@ -113,11 +114,7 @@ const LOOKED_THROUGH_MAX: usize = 200;
 /// The facts for the list of needs.
 async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     let counts = state.store.counts();
-    let waiting = if counts.by_state.get("waiting").is_some_and(|many| *many > 0) {
-        oldest(state, "waiting").await?
-    } else {
-        Vec::new()
-    };
+    let waiting = oldest(state, &counts, StateName::Waiting).await?;
     let vendor = |(account, end): (&AccountId, &End)| {
         let (account, end) = (*account, *end);
         let Allowance { reached, remedies, .. } = allowance(state, account);
@@ -144,20 +141,20 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
     })
 }
 
-/// The oldest deliveries in a state.
-async fn oldest(state: &OperatorState, word: &str) -> Result<Vec<Delivery>, StoreError> {
-    let filter =
-        DeliveryFilter { state: Some(word.to_owned()), limit: LOOKED_THROUGH_MAX, ..DeliveryFilter::default() };
+/// The oldest deliveries in a state; the store is not asked where the numbers say that there are none.
+async fn oldest(state: &OperatorState, counts: &Counts, name: StateName) -> Result<Vec<Delivery>, StoreError> {
+    if counts.of(name) == 0 {
+        return Ok(Vec::new());
+    }
+    let filter = DeliveryFilter { state: Some(name), limit: LOOKED_THROUGH_MAX, ..DeliveryFilter::default() };
     Ok(state.store.deliveries(filter).await?.items)
 }
 
 impl Begun {
     async fn of(state: &OperatorState, counts: &Counts) -> Result<Self, StoreError> {
         let mut begun = Self::default();
-        for word in ["dead", "unconfirmed", "quarantined"] {
-            if counts.by_state.get(word).is_some_and(|many| *many > 0) {
-                begun.take(&oldest(state, word).await?);
-            }
+        for name in NEEDY {
+            begun.take(&oldest(state, counts, name).await?);
         }
         Ok(begun)
     }
@@ -219,24 +216,32 @@ fn budget(level: &Level, now: Timestamp) -> Budget {
 }
 
 /// Every state; first those that need the operator.
-const STATES: [&str; 8] =
-    ["dead", "unconfirmed", "quarantined", "waiting", "sending", "pending", "delivered", "skipped"];
+const STATES: [StateName; 8] = [
+    StateName::Dead,
+    StateName::Unconfirmed,
+    StateName::Quarantined,
+    StateName::Waiting,
+    StateName::Sending,
+    StateName::Pending,
+    StateName::Delivered,
+    StateName::Skipped,
+];
 
 fn by_state(counts: &Counts) -> Vec<Count> {
-    let count = |state: &'static str| {
-        let number = counts.by_state.get(state).copied().unwrap_or(0);
+    let count = |state: StateName| {
+        let number = counts.of(state);
         let tone = if number == 0 { "" } else { view::tone(state) };
         let means = match state {
-            "pending" => "not tried yet",
-            "sending" => "a call is under way",
-            "waiting" => "tried, to be tried again",
-            "unconfirmed" => "sent, and the answer was lost",
-            "delivered" => "arrived at the other side",
-            "skipped" => "rightly not sent",
-            "dead" => "given up, the agent was told",
-            _ => "could not be read",
+            StateName::Pending => "not tried yet",
+            StateName::Sending => "a call is under way",
+            StateName::Waiting => "tried, to be tried again",
+            StateName::Unconfirmed => "sent, and the answer was lost",
+            StateName::Delivered => "arrived at the other side",
+            StateName::Skipped => "rightly not sent",
+            StateName::Dead => "given up, the agent was told",
+            StateName::Quarantined => "could not be read",
         };
-        let href = view::query("/console/deliveries", &[("state", state), ("doorbells", "yes")]);
+        let href = view::query("/console/deliveries", &[("state", state.word()), ("doorbells", "yes")]);
         Count { state, tone, shown: grouped(number), means, href }
     };
     STATES.map(count).into()
@@ -258,23 +263,21 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::domain::delivery::State as Standing;
     use crate::store::CommitStats;
 
     #[test]
     fn every_state_is_counted_and_only_what_is_there_is_coloured() {
-        let counts = Counts { by_state: [("dead", 1200), ("waiting", 0)].into(), ..Counts::default() };
+        let counts =
+            Counts { by_state: [(StateName::Dead, 1200), (StateName::Waiting, 0)].into(), ..Counts::default() };
         let shown = by_state(&counts);
-        let mut states: Vec<&str> = shown.iter().map(|count| count.state).collect();
-        assert_eq!(states[..3], ["dead", "unconfirmed", "quarantined"], "what needs the operator stands first");
+        let mut states: Vec<StateName> = shown.iter().map(|count| count.state).collect();
+        assert_eq!(states[..3], NEEDY, "what needs the operator stands first");
         states.sort_unstable();
-        let mut all = Standing::NAMES;
-        all.sort_unstable();
-        assert_eq!(states, all);
-        let of = |state: &str| shown.iter().find(|count| count.state == state).map(|c| (c.shown.as_str(), c.tone));
-        assert_eq!(of("dead"), Some(("1\u{202f}200", "bad")));
-        assert_eq!((of("waiting"), of("pending")), (Some(("0", "")), Some(("0", ""))));
-        let led_to = |state: &str| format!("/console/deliveries?state={state}&doorbells=yes");
+        assert_eq!(states, StateName::ALL);
+        let of = |state| shown.iter().find(|count| count.state == state).map(|c| (c.shown.as_str(), c.tone));
+        assert_eq!(of(StateName::Dead), Some(("1\u{202f}200", "bad")));
+        assert_eq!((of(StateName::Waiting), of(StateName::Pending)), (Some(("0", "")), Some(("0", ""))));
+        let led_to = |state: StateName| format!("/console/deliveries?state={state}&doorbells=yes");
         assert!(shown.iter().all(|count| count.href == led_to(count.state)), "doorbells are counted: {shown:?}");
     }
 

@@ -19,7 +19,7 @@ use super::session::Visitor;
 use super::view::{self, Held, Moment, Step, grouped, moment};
 use crate::domain::access::Role;
 use crate::domain::conversation::Keyword;
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::{Delivery, State as Standing, StateName};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::operator::Seen;
 use crate::http::OperatorState;
@@ -40,7 +40,7 @@ struct Item {
     files: Vec<String>,
     at: Moment,
     id: String,
-    state: &'static str,
+    state: StateName,
     tone: &'static str,
     /// Why it was not sent, or not yet; empty where it was sent.
     why: String,

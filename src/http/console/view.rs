@@ -6,7 +6,7 @@ use url::Url;
 use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::address;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, Fate, State};
+use crate::domain::delivery::{Delivery, Fate, State, StateName};
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::kind::KindName;
 use crate::domain::operator::{Access, Operator};
@@ -58,12 +58,12 @@ pub(super) fn grouped(number: u64) -> String {
 }
 
 /// The class that colours a state.
-pub(super) fn tone(state: &str) -> &'static str {
+pub(super) fn tone(state: StateName) -> &'static str {
     match state {
-        "delivered" => "good",
-        "waiting" | "unconfirmed" | "quarantined" => "warn",
-        "dead" => "bad",
-        _ => "",
+        StateName::Delivered => "good",
+        StateName::Waiting | StateName::Unconfirmed | StateName::Quarantined => "warn",
+        StateName::Dead => "bad",
+        StateName::Pending | StateName::Sending | StateName::Skipped => "",
     }
 }
 
@@ -183,7 +183,7 @@ pub(super) fn steps(delivery: &Delivery, now: Timestamp, held: Option<&Held>) ->
 /// The head of a delivery's page.
 pub(super) struct Row {
     pub(super) id: String,
-    pub(super) state: &'static str,
+    pub(super) state: StateName,
     pub(super) tone: &'static str,
     pub(super) way: String,
     /// Empty for a delivery that names no customer.

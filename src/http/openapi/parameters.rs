@@ -6,15 +6,17 @@ use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Schema, SchemaType, Type};
 
+use crate::domain::delivery::StateName;
+
 pub(super) fn parameter(name: &str, place: ParameterIn, about: &str, schema: Object) -> Parameter {
     let required = if place == ParameterIn::Path { Required::True } else { Required::False };
     let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required);
     parameter.description(Some(about)).schema(Some(Schema::Object(schema))).build()
 }
 
-pub(super) fn state(about: &str, words: &[&str], needed: bool) -> Parameter {
-    let words =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(words.iter().copied()));
+pub(super) fn state(about: &str, states: &[StateName], needed: bool) -> Parameter {
+    let words = states.iter().map(|state| state.word());
+    let words = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(words));
     let mut parameter = parameter("state", ParameterIn::Query, about, words.build());
     parameter.required = if needed { Required::True } else { Required::False };
     parameter
@@ -87,7 +89,7 @@ pub(super) fn limit() -> Parameter {
     parameter("limit", ParameterIn::Query, "At most this many items.", number.build())
 }
 
-pub(super) fn sweep(states: &[&str]) -> Vec<Parameter> {
+pub(super) fn sweep(states: &[StateName]) -> Vec<Parameter> {
     let accepted_by = "Only those accepted by this time; by default, now.";
     vec![
         state("Those in this state.", states, true),

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Arrived, Delivery, State as Standing, Transition};
+use crate::domain::delivery::{Arrived, Delivery, State as Standing, StateName, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
@@ -20,12 +20,6 @@ use crate::http::OperatorState;
 use crate::intake::Intake;
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
 use crate::vendors::sources;
-
-/// The states from which an order can put many deliveries back.
-pub(in crate::http) const REDRIVEN: [&str; 4] = ["waiting", "unconfirmed", "dead", "quarantined"];
-
-/// The states from which an order can drop many deliveries.
-pub(in crate::http) const DISCARDED: [&str; 5] = ["pending", "waiting", "unconfirmed", "dead", "quarantined"];
 
 /// A reason is a sentence. The store keeps it as long as the delivery.
 pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
@@ -218,10 +212,10 @@ pub(in crate::http) async fn redrive_step(
 ) -> Result<(Found, Moves), StoreError> {
     let order = Order { accepted_by: Some(sweep.accepted_by), ..order.clone() };
     let found = state.store.sweep(sweep.clone()).await?;
-    let moves = if sweep.state == "quarantined" {
+    let moves = if sweep.state == StateName::Quarantined {
         read_all_again(state, &found.ids, &order).await?
     } else {
-        state.store.operate_each(found.ids.clone(), sweep.state.clone(), Transition::Redrive, &order).await?
+        state.store.operate_each(found.ids.clone(), sweep.state, Transition::Redrive, &order).await?
     };
     note_step("redrive", sweep, &moves, &order);
     Ok((found, moves))
@@ -240,7 +234,7 @@ pub(in crate::http) async fn discard_step(
     let order = Order { accepted_by: Some(sweep.accepted_by), ..order.clone() };
     let found = state.store.sweep(sweep.clone()).await?;
     let transition = Transition::Discard { reason };
-    let moves = state.store.operate_each(found.ids.clone(), sweep.state.clone(), transition, &order).await?;
+    let moves = state.store.operate_each(found.ids.clone(), sweep.state, transition, &order).await?;
     note_step("discard", sweep, &moves, &order);
     Ok((found, moves))
 }
@@ -265,7 +259,7 @@ async fn read_all_again(state: &OperatorState, ids: &[EventId], order: &Order) -
 }
 
 fn note_step(action: &'static str, sweep: &Sweep, moves: &Moves, order: &Order) {
-    let (moved, refused, state) = (moves.moved, moves.refused.len(), &sweep.state);
+    let (moved, refused, state) = (moves.moved, moves.refused.len(), sweep.state.word());
     if moved > 0 || refused > 0 {
         let by = order.operator.by.as_deref();
         tracing::info!(

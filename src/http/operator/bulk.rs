@@ -10,9 +10,10 @@ use http::Uri;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::actions::{self, DISCARDED, REDRIVEN};
+use super::actions;
 use super::requests::{Query, Refusal, answer, parse_id, read_reason, to_json};
 use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::StateName;
 use crate::domain::operator::Order;
 use crate::http::answers;
 use crate::http::caller::Caller;
@@ -27,7 +28,7 @@ pub(super) async fn redrive_all(
 ) -> Response {
     let moved = async {
         let order = caller.order(&state.clock);
-        let sweep = read_sweep(&uri, &REDRIVEN, &order)?;
+        let sweep = read_sweep(&uri, &StateName::REDRIVEN, &order)?;
         let (found, moves) = actions::redrive_step(&state, &sweep, &order).await?;
         Ok(step_json(&sweep, &found, &moves))
     };
@@ -43,7 +44,7 @@ pub(super) async fn discard_all(
 ) -> Response {
     let moved = async {
         let order = caller.order(&state.clock);
-        let sweep = read_sweep(&uri, &DISCARDED, &order)?;
+        let sweep = read_sweep(&uri, &StateName::DISCARDED, &order)?;
         let reason = read_reason(request).await?;
         let (found, moves) = actions::discard_step(&state, &sweep, reason, &order).await?;
         Ok(step_json(&sweep, &found, &moves))
@@ -51,10 +52,13 @@ pub(super) async fn discard_all(
     answer(moved.await, &state)
 }
 
-fn read_sweep(uri: &Uri, states: &[&str], order: &Order) -> Result<Sweep, Refusal> {
+fn read_sweep(uri: &Uri, states: &[StateName], order: &Order) -> Result<Sweep, Refusal> {
     let mut query = Query::read(uri, &["state", "conversation", "accepted_by", "after"])?;
-    let word = query.take("state").filter(|word| states.contains(&word.as_str()));
-    let state = word.ok_or_else(|| Refusal::Bad(format!("state is needed: one of {}", states.join(", "))))?;
+    let state = query.take("state").and_then(|word| word.parse().ok()).filter(|state| states.contains(state));
+    let state = state.ok_or_else(|| {
+        let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+        Refusal::Bad(format!("state is needed: one of {}", words.join(", ")))
+    })?;
     let time = |word: String| {
         word.parse::<Timestamp>().map_err(|_| Refusal::Bad("accepted_by must be a time: 2026-11-21T12:00:00Z".into()))
     };

@@ -48,7 +48,7 @@ const DELIVERIES: [&str; 11] = [
 
 fn filter(query: &mut Query, now: Timestamp) -> Result<DeliveryFilter, Refusal> {
     Ok(DeliveryFilter {
-        state: query.state_word()?,
+        state: query.state()?,
         conversation: query.take("conversation").map(ConversationKey),
         ticket: query.ticket()?,
         phone_end: query.phone_end()?,

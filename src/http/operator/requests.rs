@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::actions;
-use crate::domain::delivery::{Delivery, State as Standing};
+use crate::domain::delivery::{Delivery, StateName, UnknownState};
 use crate::domain::event::EventId;
 use crate::domain::text;
 use crate::http::answers;
@@ -132,13 +132,9 @@ impl Query {
         self.0.remove(name).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn state_word(&mut self) -> Result<Option<String>, Refusal> {
-        match self.take("state") {
-            Some(word) if !Standing::NAMES.contains(&word.as_str()) => {
-                Err(Refusal::Bad(format!("unknown state; known ones: {}", Standing::NAMES.join(", "))))
-            }
-            word => Ok(word),
-        }
+    pub(super) fn state(&mut self) -> Result<Option<StateName>, Refusal> {
+        let named = self.take("state").map(|word| word.parse());
+        named.transpose().map_err(|unknown: UnknownState| Refusal::Bad(unknown.to_string()))
     }
 
     pub(super) fn limit(&mut self) -> Result<usize, Refusal> {

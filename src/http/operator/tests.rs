@@ -10,6 +10,7 @@ use super::*;
 use crate::domain::access::{Account, Roster};
 use crate::domain::conversation::Change;
 use crate::domain::conversation::TicketStatus;
+use crate::domain::delivery::{State as Standing, StateName};
 use crate::domain::event::TicketId;
 use crate::http::operator_router;
 use crate::http::testing::{
@@ -71,9 +72,9 @@ async fn pages_follow_each_other() {
     let (asked_state, asked_conversation) = {
         let filter = store.filter.lock().unwrap();
         let filter = filter.as_ref().unwrap();
-        (filter.state.clone(), filter.conversation.clone())
+        (filter.state, filter.conversation.clone())
     };
-    assert_eq!((asked_state.as_deref(), asked_conversation), (Some("dead"), Some(ConversationKey("cust-1".into()))));
+    assert_eq!((asked_state, asked_conversation), (Some(StateName::Dead), Some(ConversationKey("cust-1".into()))));
     let (_, second) = ask(&store, get_request(&format!("/api/deliveries?limit=2&after={}", id(2)))).await;
     assert_eq!((second["items"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
 }

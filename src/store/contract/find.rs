@@ -152,7 +152,7 @@ pub(crate) async fn a_list_shows_what_its_filter_wants<B: Home>() {
         (of(|filter| filter.dispatch = Some("d-in".into())), &[0]),
         (of(|filter| filter.dispatch = Some("d-2".into())), &[2]),
         (of(|filter| filter.dispatch = Some("d-3".into())), &[]),
-        (of(|filter| (filter.state, filter.ticket) = (Some("delivered".into()), Some(TicketId(7)))), &[1, 2]),
+        (of(|filter| (filter.state, filter.ticket) = (Some(StateName::Delivered), Some(TicketId(7)))), &[1, 2]),
         (of(|filter| filter.after = Some(EventId { epoch: 0, sequence: u64::MAX >> 16, sub: 0 })), &[]),
     ] {
         let page = store.deliveries(filter.clone()).await.unwrap();

@@ -21,8 +21,8 @@ fn key(name: &str) -> ConversationKey {
     ConversationKey(name.into())
 }
 
-fn all_that_are(state: &str, accepted_by: Timestamp) -> Sweep {
-    Sweep { state: state.into(), conversation: None, account: None, accepted_by, after: None }
+fn all_that_are(state: StateName, accepted_by: Timestamp) -> Sweep {
+    Sweep { state, conversation: None, account: None, accepted_by, after: None }
 }
 
 /// Moves all finds of a sweep, step by step; returns the numbers of moved, of refused, and of steps.
@@ -33,7 +33,7 @@ async fn move_all(store: &impl Store, mut sweep: Sweep, transition: Transition) 
         assert!(found.ids.len() <= 256, "a step is bounded: {}", found.ids.len());
         assert!(found.ids.is_sorted(), "oldest first");
         let order = Order { accepted_by: Some(sweep.accepted_by), ..order(at(6)) };
-        let moves = store.operate_each(found.ids, sweep.state.clone(), transition.clone(), &order).await.unwrap();
+        let moves = store.operate_each(found.ids, sweep.state, transition.clone(), &order).await.unwrap();
         moved += moves.moved;
         refused += moves.refused.len();
         steps += 1;
@@ -70,9 +70,9 @@ pub(crate) async fn many_dead_letters_go_back_in_order<B: Home>() {
     let (backend, store) = fresh::<B>().await;
     let (count, customers) = (2_000, 100);
     dead_letters(&store, count, customers).await;
-    assert_eq!(store.counts().by_state["dead"], count as u64);
+    assert_eq!(store.counts().of(StateName::Dead), count as u64);
     let late = store.accept(text("c0", "late"), Ends::FIRST.into(), Vec::new(), at(5)).await.unwrap();
-    let (moved, refused, steps) = move_all(&store, all_that_are("dead", at(4)), Transition::Redrive).await;
+    let (moved, refused, steps) = move_all(&store, all_that_are(StateName::Dead, at(4)), Transition::Redrive).await;
     assert_eq!((moved, refused), (count as u64, 0));
     assert!(steps >= 8, "in steps: {steps}");
     assert!(matches!(late, Accepted::New(_)));
@@ -96,7 +96,7 @@ pub(crate) async fn a_sweep_takes_what_is_meant_and_says_what_it_could_not<B: Ho
     let first = accept(&store, text("a", "1")).await;
     let claimed = claim(&store, DESK, at(0)).await;
     store.record(&claimed, all(&claimed, &postpone(at(9))), at(0)).await.unwrap();
-    let found = store.sweep(all_that_are("waiting", at(0))).await.unwrap();
+    let found = store.sweep(all_that_are(StateName::Waiting, at(0))).await.unwrap();
     assert_eq!((found.ids, found.next), (vec![first], None));
     // A worker looks for the delivery before the operator drops it.
     let claimed = claim(&store, DESK, at(10)).await;
@@ -107,18 +107,21 @@ pub(crate) async fn a_sweep_takes_what_is_meant_and_says_what_it_could_not<B: Ho
     for customer in ["b", "b", "c"] {
         ids.push(accept(&store, text(customer, "1")).await);
     }
-    assert!(store.sweep(all_that_are("pending", at(-1))).await.unwrap().ids.is_empty(), "not yet accepted then");
-    let of_b = Sweep { conversation: Some(key("b")), ..all_that_are("pending", at(0)) };
+    assert!(
+        store.sweep(all_that_are(StateName::Pending, at(-1))).await.unwrap().ids.is_empty(),
+        "not yet accepted then"
+    );
+    let of_b = Sweep { conversation: Some(key("b")), ..all_that_are(StateName::Pending, at(0)) };
     assert_eq!(store.sweep(of_b.clone()).await.unwrap().ids, ids[1..3]);
     assert_eq!(store.sweep(Sweep { after: Some(ids[1]), ..of_b }).await.unwrap().ids, ids[2..3]);
 
     let discard = Transition::Discard { reason: "x".into() };
-    let moves = store.operate_each(ids.clone(), "unconfirmed".into(), discard.clone(), &order(at(10))).await.unwrap();
+    let moves = store.operate_each(ids.clone(), StateName::Unconfirmed, discard.clone(), &order(at(10))).await.unwrap();
     assert_eq!((moves.moved, moves.refused.len(), moves.refused[0].id), (0, 1, ids[0]));
     assert!(moves.refused[0].reason.contains("a worker is on it"), "{:?}", moves.refused);
-    let (moved, refused, _) = move_all(&store, all_that_are("pending", at(10)), discard).await;
+    let (moved, refused, _) = move_all(&store, all_that_are(StateName::Pending, at(10)), discard).await;
     assert_eq!((moved, refused), (3, 0));
-    assert_eq!(store.counts().by_state["skipped"], 3);
+    assert_eq!(store.counts().of(StateName::Skipped), 3);
     store.record(&held, done(&held), at(10)).await.unwrap();
 }
 
@@ -136,9 +139,9 @@ pub(crate) async fn what_was_set_aside_is_swept_with_what_is_looked_for<B: Home>
             store.record(&looking, all(&looking, &aside), at(9)).await.unwrap();
         }
     }
-    let (moved, refused, _) = move_all(&store, all_that_are("unconfirmed", at(9)), Transition::Redrive).await;
+    let (moved, refused, _) = move_all(&store, all_that_are(StateName::Unconfirmed, at(9)), Transition::Redrive).await;
     assert_eq!((moved, refused), (3, 0));
-    assert_eq!(store.counts().by_state["pending"], 3);
+    assert_eq!(store.counts().of(StateName::Pending), 3);
 }
 
 fn customer(external: &str, own: &str, phone: &str) -> Customer {
@@ -271,7 +274,7 @@ pub(crate) async fn nobody_is_forgotten_who_is_not_named<B: Home>() {
         let refused = store.forget(&key(name), &order(at(1))).await;
         assert!(matches!(refused, Err(StoreError::NotFound(_))), "{name}: {refused:?}");
     }
-    assert_eq!(store.counts().by_state["quarantined"], 1);
+    assert_eq!(store.counts().of(StateName::Quarantined), 1);
     assert_eq!(store.audit(None, 9).await.unwrap().total, 0, "nothing was done");
     assert_eq!(drain(&store, DESK, at(1)).await, ["1"]);
 }
@@ -382,7 +385,7 @@ pub(crate) async fn lists_begin_at_either_end_and_keep_to_one_direction<B: Home>
     let all = DeliveryFilter { newest_first: true, limit: 1, ..DeliveryFilter::default() };
     let page = store.deliveries(all).await.unwrap();
     assert_eq!((ids(&page.items), page.total, page.more), (newest_first[..1].to_vec(), 11, true));
-    let to_phones = Sweep { account: Some(PHONE.account), ..all_that_are("pending", at(9)) };
+    let to_phones = Sweep { account: Some(PHONE.account), ..all_that_are(StateName::Pending, at(9)) };
     assert_eq!(store.sweep(to_phones).await.unwrap().ids.len(), 5);
 }
 
@@ -411,5 +414,5 @@ pub(crate) async fn every_attempt_is_remembered_with_its_time_and_outcome<B: Hom
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
     let told: Vec<_> = delivery.history.iter().map(|entry| (entry.at, entry.what)).collect();
     assert_eq!(told, [(at(2), Fate::Retried), (at(9), Fate::Lost)]);
-    assert_eq!((delivery.state.name(), delivery.settled_at), ("delivered", Some(at(10))));
+    assert_eq!((delivery.state.name(), delivery.settled_at), (StateName::Delivered, Some(at(10))));
 }

@@ -176,7 +176,7 @@ pub(crate) async fn what_only_reads_is_not_settled<B: Home>() {
             panic!("settled")
         };
         assert!(refused.reason.contains("only reads") && refused.reason.contains("redrive it"), "{refused:?}");
-        assert_eq!(state(&store, id).await.name(), "unconfirmed");
+        assert_eq!(state(&store, id).await.name(), StateName::Unconfirmed);
         store.operate(id, Transition::Redrive, &order(at(2))).await.unwrap();
         assert_eq!(drain(&store, BELLS, at(3)).await.len(), 1, "it is done again");
     }
@@ -243,7 +243,7 @@ pub(crate) async fn only_what_is_in_doubt_and_in_nobodys_hands_is_settled<B: Hom
     store.record(&looking, all(&looking, &Transition::SetAside { cause: "not seen".into() }), at(5)).await.unwrap();
     store.settle(id, Arrived::WHOLE, &order(at(6))).await.unwrap();
     illegal(id).await;
-    assert_eq!(store.counts().by_state["delivered"], 2);
+    assert_eq!(store.counts().of(StateName::Delivered), 2);
     assert_eq!(store.audit(None, 9).await.unwrap().total, 1, "what was refused left nothing");
     assert_eq!(drain(&store, DESK, at(9)).await, Vec::<String>::new(), "no note of what was refused");
     let unknown = EventId { sequence: id.sequence + 1000, ..id };
@@ -276,7 +276,7 @@ pub(crate) async fn texts_in_one_comment_are_settled_together<B: Home>() {
         let ids = one_comment(&store, aside).await;
         let (_backend, store) = backend.crash(store, at(6)).await;
         store.settle(ids[chosen], Arrived::WHOLE, &order(at(6))).await.unwrap();
-        assert_eq!(store.counts().by_state["delivered"], 2, "{aside} {chosen}");
+        assert_eq!(store.counts().of(StateName::Delivered), 2, "{aside} {chosen}");
         let Act::Settle(moved) = store.audit(None, 9).await.unwrap().items[0].act.clone() else {
             panic!("no settling")
         };

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::conversation::{Change, TicketStatus};
+use crate::domain::delivery::StateName;
 use crate::domain::event::TicketId;
 use crate::domain::lanes::{Gates, Need};
 use crate::store::contract::{DESK, Home, PHONE, accept, at, claim, done, drain, fresh, phone_text, text, words};
@@ -64,7 +65,7 @@ pub(crate) async fn what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_
     assert!(store.claim(DESK, at(1), shut(Need::NewTicket)).await.unwrap().is_none());
     assert_eq!(store.next_due(DESK), None, "whoever shut the gate knows when it opens");
     assert_eq!(store.counts().commits.commits() - commits, written, "to pass over costs no commit");
-    assert_eq!(store.counts().by_state["pending"], 4);
+    assert_eq!(store.counts().of(StateName::Pending), 4);
     assert!(store.claim(PHONE, at(1), shut(Need::Text)).await.unwrap().is_none());
     assert_eq!(drain(&store, PHONE, at(1)).await, ["to the phone"]);
     // A head set apart stays on disk unchanged, and goes in its order when the gate opens.

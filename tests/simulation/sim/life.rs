@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use tandem::domain::account::{AccountId, Direction, Ends, Route};
 use tandem::domain::answer::Answers;
 use tandem::domain::conversation::{Change, Conversation, ConversationKey};
-use tandem::domain::delivery::{Arrived, Delivery, Transition};
+use tandem::domain::delivery::{Arrived, Delivery, StateName, Transition};
 use tandem::domain::event::{Customer, DedupeKey, Event, EventId, EventKind, TicketRef};
 use tandem::domain::find::Search;
 use tandem::domain::inbound::Arrivals;
@@ -305,7 +305,7 @@ impl Control for MortalStore {
     async fn operate_each(
         &self,
         ids: Vec<EventId>,
-        state: String,
+        state: StateName,
         transition: Transition,
         order: &Order,
     ) -> Result<Moves, StoreError> {

@@ -16,7 +16,7 @@ use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::answer::Answers;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
-use crate::domain::delivery::{Arrived, Delivery, Transition};
+use crate::domain::delivery::{Arrived, Delivery, StateName, Transition};
 use crate::domain::event::{Customer, DedupeKey, Event, EventId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::inbound::Arrivals;
@@ -353,12 +353,12 @@ impl<B: Backend> Control for B {
     async fn operate_each(
         &self,
         ids: Vec<EventId>,
-        state: String,
+        state: StateName,
         transition: Transition,
         order: &Order,
     ) -> Result<Moves, StoreError> {
         let order = order.clone();
-        self.ask(move |core| core.operate_each(&ids, &state, &transition, &order)).await
+        self.ask(move |core| core.operate_each(&ids, state, &transition, &order)).await
     }
 
     async fn forget(&self, key: &ConversationKey, order: &Order) -> Result<Forgotten, StoreError> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::address::{Directory, Identity, Scheme};
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::State;
+use crate::domain::delivery::StateName;
 use crate::domain::event::{TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::lanes::Position;
@@ -47,13 +47,8 @@ impl Core {
 
     /// The page of [`crate::store::Archive::deliveries`].
     pub(in crate::store) fn list(&self, filter: &DeliveryFilter) -> Result<Listed, StoreError> {
-        let named = |word: &String| State::NAMES.iter().position(|name| name == word);
-        let state = filter.state.as_ref().map(named);
-        if state == Some(None) {
-            return Ok(Listed::default());
-        }
         Ok(self.index.list(&Wanted {
-            state: state.flatten(),
+            state: filter.state,
             whose: self.whose(filter)?,
             account: filter.account,
             dispatch: filter.dispatch.as_deref().map(|id| self.index.digest(id)),
@@ -71,7 +66,7 @@ impl Core {
     /// The deliveries of a conversation that were set aside, oldest first.
     pub(in crate::store) fn set_aside_of(&self, key: &ConversationKey) -> Vec<Position> {
         let wanted = Wanted {
-            state: State::NAMES.iter().position(|name| *name == "unconfirmed"),
+            state: Some(StateName::Unconfirmed),
             whose: Some(vec![self.index.digest(&key.0)]),
             account: None,
             dispatch: None,

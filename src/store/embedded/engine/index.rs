@@ -16,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::domain::account::AccountId;
-use crate::domain::delivery::{Delivery, State};
+use crate::domain::delivery::{Delivery, StateName};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::people::{People, Person};
@@ -36,17 +36,14 @@ const CONVERSATION_BYTES: usize = 300;
 /// The bits of a position below its block: 256 sequences in a row share their earliest and their latest time.
 const BLOCK_BITS: u32 = 8 + 16;
 
-/// The state of nearly all deliveries; it has no set of its own.
-const DELIVERED: u8 = 4;
-
 /// The index for lists and searches.
 #[derive(Default)]
 pub(in crate::store) struct Index {
     /// Keyed at random, so that no sender can make two conversations with one digest.
     digests: RandomState,
     all: BTreeMap<Position, Brief>,
-    /// In the order of [`State::NAMES`]; the set for delivered stays empty.
-    by_state: [BTreeSet<Position>; State::NAMES.len()],
+    /// In the order of [`StateName::ALL`]. The set for delivered stays empty, because nearly all deliveries end there.
+    by_state: [BTreeSet<Position>; StateName::ALL.len()],
     by_conversation: BTreeSet<(u64, Position)>,
     /// The keys of the conversations that have a record, by their digests.
     known: HashMap<u64, Arc<str>>,
@@ -57,8 +54,8 @@ pub(in crate::store) struct Index {
     by_dispatch: BTreeSet<(u64, Position)>,
     /// The earliest and the latest second of acceptance in each block of positions.
     times: BTreeMap<u64, (u32, u32)>,
-    /// In the order of [`State::NAMES`].
-    pub(in crate::store) counts: [u64; State::NAMES.len()],
+    /// In the order of [`StateName::ALL`].
+    pub(in crate::store) counts: [u64; StateName::ALL.len()],
     people: People,
 }
 
@@ -66,7 +63,7 @@ pub(in crate::store) struct Index {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Brief {
     second: u32,
-    state: u8,
+    state: StateName,
     account: AccountId,
     is_doorbell: bool,
     is_set_aside: bool,
@@ -85,8 +82,7 @@ pub(in crate::store) struct Entry {
 /// The deliveries that a filter means.
 #[derive(Clone, Debug)]
 pub(in crate::store) struct Wanted {
-    /// In the order of [`State::NAMES`].
-    pub(in crate::store) state: Option<usize>,
+    pub(in crate::store) state: Option<StateName>,
     /// Digests of conversations ([`Index::digest`]); all conversations when `None`.
     pub(in crate::store) whose: Option<Vec<u64>>,
     pub(in crate::store) account: Option<AccountId>,
@@ -118,8 +114,8 @@ fn second(at: Timestamp) -> u32 {
 
 impl Brief {
     fn is_wanted(self, wanted: &Wanted) -> bool {
-        let is_answered = self.is_doorbell && ["delivered", "skipped"].contains(&State::NAMES[usize::from(self.state)]);
-        wanted.state.is_none_or(|state| state == usize::from(self.state))
+        let is_answered = self.is_doorbell && matches!(self.state, StateName::Delivered | StateName::Skipped);
+        wanted.state.is_none_or(|state| state == self.state)
             && wanted.account.is_none_or(|account| account == self.account)
             && wanted.since.is_none_or(|since| self.second >= second(since))
             && wanted.until.is_none_or(|until| self.second < second(until))
@@ -150,12 +146,11 @@ impl Index {
     }
 
     pub(in crate::store) fn entry(&self, delivery: &Delivery) -> Entry {
-        let state = State::NAMES.iter().position(|name| *name == delivery.state.name()).unwrap_or_default();
         Entry {
             position: Position::of(delivery.id),
             brief: Brief {
                 second: second(delivery.accepted_at),
-                state: u8::try_from(state).unwrap_or_default(),
+                state: delivery.state.name(),
                 account: delivery.route().account,
                 is_doorbell: delivery.kind == KindName::AgentReply,
                 is_set_aside: delivery.state.is_set_aside(),
@@ -235,16 +230,15 @@ impl Index {
         }
     }
 
-    fn enter(&mut self, state: u8, position: Position) {
-        let at = usize::from(state);
-        self.counts[at] += 1;
-        if state != DELIVERED {
-            self.by_state[at].insert(position);
+    fn enter(&mut self, state: StateName, position: Position) {
+        self.counts[state.index()] += 1;
+        if state != StateName::Delivered {
+            self.by_state[state.index()].insert(position);
         }
     }
 
-    fn leave(&mut self, state: u8, position: Position) {
-        let at = usize::from(state);
+    fn leave(&mut self, state: StateName, position: Position) {
+        let at = state.index();
         self.counts[at] = self.counts[at].saturating_sub(1);
         self.by_state[at].remove(&position);
     }
@@ -306,7 +300,7 @@ impl Index {
         let more = positions.len() > wanted.limit;
         positions.truncate(wanted.limit);
         let total = match wanted.state {
-            Some(state) if wanted.is_counted() => self.counts[state],
+            Some(state) if wanted.is_counted() => self.counts[state.index()],
             None if wanted.is_counted() => self.counts.iter().sum(),
             Some(_) | None => found(None).take(COUNTED_MAX).map(|_| 1).sum(),
         };
@@ -347,8 +341,8 @@ impl Index {
                 positions.sort_unstable();
                 directed(positions.into_iter(), newest_first)
             }
-            (None, Some(state)) if state != usize::from(DELIVERED) => {
-                directed(self.by_state[state].range(from..=to).copied(), newest_first)
+            (None, Some(state)) if state != StateName::Delivered => {
+                directed(self.by_state[state.index()].range(from..=to).copied(), newest_first)
             }
             (None, _) => directed(self.all.range(from..=to).map(|(position, _)| *position), newest_first),
         }

@@ -7,7 +7,7 @@ use sled::IVec;
 use tracing::info;
 
 use crate::domain::account::{AccountId, Route};
-use crate::domain::delivery::{Arrived, Transition};
+use crate::domain::delivery::{Arrived, StateName, Transition};
 use crate::domain::event::EventId;
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
 use crate::store::embedded::engine::core::{Core, Effect};
@@ -103,7 +103,7 @@ impl Core {
     pub(in crate::store) fn operate_each(
         &mut self,
         ids: &[EventId],
-        state: &str,
+        state: StateName,
         transition: &Transition,
         order: &Order,
     ) -> Result<Moves, StoreError> {

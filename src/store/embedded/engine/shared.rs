@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use crate::domain::account::{AccountId, Route};
-use crate::domain::delivery::State;
+use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 use crate::domain::operator::Pause;
 use crate::store::embedded::engine::core::Core;
@@ -35,7 +35,7 @@ pub(in crate::store) struct Shared {
 
 #[derive(Default)]
 struct Gauges {
-    by_state: [u64; State::NAMES.len()],
+    by_state: [u64; StateName::ALL.len()],
     waiting: BTreeMap<AccountId, u64>,
     backlog_max: u64,
     oldest: Option<Timestamp>,
@@ -122,7 +122,7 @@ impl Shared {
 
     pub(in crate::store) fn counts(&self) -> Counts {
         let gauges = lock(&self.gauges);
-        let by_state: BTreeMap<_, _> = State::NAMES.into_iter().zip(gauges.by_state).collect();
+        let by_state: BTreeMap<_, _> = StateName::ALL.into_iter().zip(gauges.by_state).collect();
         let waiting = gauges.waiting.clone();
         let (oldest_unsettled, backlog_max) = (gauges.oldest, gauges.backlog_max);
         drop(gauges);

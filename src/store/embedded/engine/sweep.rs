@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::domain::account::Ends;
 use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Shelf, StateName};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::tree::Look;
@@ -34,12 +35,12 @@ struct SweepFields {
     #[serde(default)]
     ends: Ends,
     accepted_at: Timestamp,
-    state: StateWord,
+    state: Is,
 }
 
 #[derive(Deserialize)]
-struct StateWord {
-    is: String,
+struct Is {
+    is: StateName,
 }
 
 /// The next deliveries of a sweep, in order. Positions grow with acceptance, so a caller who moves them in order moves
@@ -53,12 +54,10 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
             && sweep.conversation.as_ref().is_none_or(|key| *key == fields.conversation)
             && sweep.account.is_none_or(|account| account == fields.kind.route(fields.ends).account))
     };
-    // Both prefixes hold `unconfirmed` deliveries: those that were set aside lie in the history.
-    let waits = ["pending", "sending", "waiting", "unconfirmed"].contains(&sweep.state.as_str());
-    let is_over = !waits || sweep.state == "unconfirmed";
-    let waiting = if waits { through(look, layout::PENDING, after, wanted)? } else { Step::default() };
-    let over = if is_over { through(look, layout::HISTORY, after, wanted)? } else { Step::default() };
-    Ok(joined(waiting, over))
+    let on = |shelf, prefix| {
+        if sweep.state.lies_in(shelf) { through(look, prefix, after, wanted) } else { Ok(Step::default()) }
+    };
+    Ok(joined(on(Shelf::Lanes, layout::PENDING)?, on(Shelf::Settled, layout::HISTORY)?))
 }
 
 /// Two looks as one: as far as both have gone, and no more than one step takes.

@@ -11,7 +11,7 @@ use super::*;
 use crate::domain::account::Ends;
 use crate::domain::address::{Identity, Scheme};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, TicketStatus};
-use crate::domain::delivery::{Delivery, State, Transition, receipt_of};
+use crate::domain::delivery::{Delivery, StateName, Transition, receipt_of};
 use crate::domain::event::{Customer, DedupeKey, EventId, TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::lanes::Position;
@@ -263,19 +263,19 @@ fn filters(now: i64) -> Vec<DeliveryFilter> {
     let list = || DeliveryFilter { limit: 3, ..DeliveryFilter::default() };
     let mut filters = vec![list(), DeliveryFilter { hide_doorbells: true, hide_notes: true, ..list() }];
     let (since, until) = (Some(at(now / 3)), Some(at(now / 2)));
-    for state in State::NAMES.into_iter().map(|name| Some(name.to_owned())) {
-        filters.push(DeliveryFilter { state: state.clone(), ..list() });
-        filters.push(DeliveryFilter { state: state.clone(), since, hide_doorbells: true, ..list() });
+    for state in StateName::ALL.map(Some) {
+        filters.push(DeliveryFilter { state, ..list() });
+        filters.push(DeliveryFilter { state, since, hide_doorbells: true, ..list() });
         filters.push(DeliveryFilter { state, account: Some(Ends::FIRST.carrier), ..list() });
     }
     for set_aside in [Some(true), Some(false)] {
         filters.push(DeliveryFilter { set_aside, ..list() });
-        filters.push(DeliveryFilter { set_aside, state: Some("unconfirmed".into()), ..list() });
+        filters.push(DeliveryFilter { set_aside, state: Some(StateName::Unconfirmed), ..list() });
     }
     for key in CUSTOMERS.into_iter().chain(["ada@line-2", "ticket:1", "ticket:0"]) {
         let conversation = Some(ConversationKey(key.into()));
         filters.push(DeliveryFilter { conversation: conversation.clone(), ..list() });
-        filters.push(DeliveryFilter { conversation, state: Some("dead".into()), until, ..list() });
+        filters.push(DeliveryFilter { conversation, state: Some(StateName::Dead), until, ..list() });
     }
     for ticket in (0..=TICKETS + 1).map(|ticket| Some(TicketId(ticket))) {
         filters.push(DeliveryFilter { ticket, ..list() });
@@ -328,10 +328,10 @@ async fn compare(world: &World, seed: u64) {
     let (found, total) = pages(page, |known: &Conversation| known.key.clone()).await;
     let expected: Vec<_> = all.conversations.iter().map(|known| known.key.clone()).collect();
     assert_eq!((total, found), (expected.len() as u64, expected), "seed {seed}");
-    let counted = store.counts().by_state;
-    for state in State::NAMES {
+    let counted = store.counts();
+    for state in StateName::ALL {
         let expected = all.deliveries.iter().filter(|delivery| delivery.state.name() == state).count();
-        assert_eq!(counted[state], expected as u64, "seed {seed}: {state}");
+        assert_eq!(counted.of(state), expected as u64, "seed {seed}: {state}");
     }
 }
 

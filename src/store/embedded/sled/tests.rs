@@ -10,7 +10,7 @@ use super::*;
 use crate::domain::account::Ends;
 use crate::domain::answer::Answer;
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::Transition;
+use crate::domain::delivery::{StateName, Transition};
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
@@ -290,12 +290,12 @@ async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_wai
         assert_eq!(store.lost_time().map(|lost| (lost.since, lost.until, lost.doubted)), Some((at(0), at(500), None)));
         let claimed = claim(&store, DESK, at(501)).await;
         assert_eq!(words(&claimed), ["waits"]);
-        assert_eq!(claimed.work[0].delivery.state.name(), "unconfirmed", "{way}: it is looked for first");
+        assert_eq!(claimed.work[0].delivery.state.name(), StateName::Unconfirmed, "{way}: it is looked for first");
         let fresh = accept(&store, text("b", "after")).await;
         assert!(!since.contains(&fresh) && since.iter().any(|id| id.sequence == fresh.sequence), "{way}: {fresh}");
         assert!(store.may_be_later(crate::domain::event::EventId { epoch: 77, ..fresh }, fresh), "of the lost time");
         let doorbell = claim(&store, BELLS, at(501)).await;
-        assert_eq!(doorbell.work[0].delivery.state.name(), "pending", "{way}: what only reads is done again");
+        assert_eq!(doorbell.work[0].delivery.state.name(), StateName::Pending, "{way}: what only reads is done again");
         store.close().await;
         drop(store);
         let month = at(500 + 31 * 86_400);
@@ -341,7 +341,7 @@ async fn a_store_whose_directory_is_another_one_by_now_touches_nothing_and_ends(
             second.close().await;
             drop(second);
             let second = open_in(3, &home.path(), at(1)).await;
-            assert_eq!(second.counts().by_state["pending"], 3);
+            assert_eq!(second.counts().of(StateName::Pending), 3);
         }
         let aside = open_in(4, &home.0.path().join("aside"), at(1)).await;
         assert_eq!(words(&claim(&aside, DESK, at(1)).await), ["of the first"]);
