@@ -71,6 +71,8 @@ struct State {
     campaigns: BTreeMap<String, Campaign>,
     /// When each profile last wrote on WhatsApp, by Braze id.
     heard: HashMap<String, Timestamp>,
+    /// How long Meta takes free text after that.
+    window: SignedDuration,
     texts: Vec<PhoneText>,
     media: HashMap<String, (String, bytes::Bytes)>,
     /// Custom attributes that cannot be read yet: when, whose, name, value.
@@ -136,6 +138,7 @@ impl Braze {
             profiles: Vec::new(),
             campaigns,
             heard: HashMap::new(),
+            window: SignedDuration::from_hours(24),
             texts: Vec::new(),
             media: HashMap::new(),
             pending: Vec::new(),
@@ -245,6 +248,11 @@ impl Braze {
     /// How much later, by the sandbox's clock, custom attributes can be read.
     pub fn set_attribute_lag(&self, lag: SignedDuration) {
         self.act(|state| state.set_attribute_lag(lag));
+    }
+
+    /// How long Meta takes free text after a customer's WhatsApp message: a day by itself.
+    pub fn set_window(&self, window: SignedDuration) {
+        self.act(|state| state.window = window);
     }
 
     /// Sets the answer to the next well-formed send.

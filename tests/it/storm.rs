@@ -140,7 +140,7 @@ impl Storm {
                     user: user.clone(),
                     braze_id: braze_id.clone(),
                     key,
-                    campaign,
+                    campaigns: campaign.into_iter().collect(),
                     ..Default::default()
                 };
                 let is_of_other = *braze_id == there;

@@ -28,8 +28,8 @@ pub(crate) struct Conversation {
     pub(crate) user: String,
     /// The customer in Braze.
     pub(crate) braze_id: String,
-    /// The campaign of its replies, where the customer has other conversations beside it.
-    pub(crate) campaign: Option<String>,
+    /// The campaigns of its texts, where the customer has other conversations beside it.
+    pub(crate) campaigns: Vec<String>,
     /// The customer's texts, in the order in which the bridge took them.
     pub(crate) texts: Vec<Utterance>,
     /// The agents' replies, in order.
@@ -248,7 +248,7 @@ impl Oracle {
         let mut open = None;
         let is_here = |text: &&PhoneText| {
             let is_theirs = text.braze_id == conversation.braze_id;
-            is_theirs && conversation.campaign.as_ref().is_none_or(|campaign| *campaign == text.campaign_id)
+            is_theirs && (conversation.campaigns.is_empty() || conversation.campaigns.contains(&text.campaign_id))
         };
         for (place, text) in (0..).zip(texts.iter().filter(is_here)) {
             if text.body == CLOSING {

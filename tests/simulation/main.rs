@@ -194,6 +194,11 @@ fn the_oracle_notices_a_bridge_that_files_webhooks_under_another_brand() {
 }
 
 #[test]
+fn the_oracle_notices_a_bridge_that_forgets_the_window() {
+    seeds_to_notice(Broken::ForgetsTheWindow);
+}
+
+#[test]
 fn the_oracle_notices_a_bridge_that_opens_tickets_without_an_idempotency_key() {
     seeds_to_notice(Broken::SendsNoIdempotencyKey);
 }

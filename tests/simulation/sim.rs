@@ -117,6 +117,7 @@ pub(crate) fn run_all(
 async fn live(world: &Arc<World>) -> Run {
     tokio::spawn(Arc::clone(world).keep_alive());
     tokio::spawn(Arc::clone(world).set_clocks());
+    tokio::spawn(post::report(Arc::clone(world)));
     actors::play(world).await;
     let span = world.plan.span();
     tokio::time::sleep(span.saturating_sub(world.passed())).await;
@@ -158,6 +159,7 @@ async fn rest(world: &Arc<World>) -> Option<Duration> {
     let mut done_at = None;
     while world.passed().saturating_sub(started) < REST_MAX {
         tokio::time::sleep(LOOK).await;
+        actors::answer_templates(world).await;
         if !world.is_post_empty() || has_work(world).await {
             done_at = None;
             continue;

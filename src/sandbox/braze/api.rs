@@ -15,9 +15,6 @@ const MAX_TRACKED: usize = 75;
 /// The largest `trigger_properties`, in bytes of JSON.
 const MAX_PROPERTIES_BYTES: usize = 50 * 1024;
 
-/// How long Meta takes free text after a customer's last message.
-const WHATSAPP_WINDOW: SignedDuration = SignedDuration::from_hours(24);
-
 /// A refusal or another answer that is only a message.
 fn message(status: u16, message: &str) -> Answer {
     Answer::json(status, &json!({"message": message}))
@@ -123,14 +120,16 @@ impl Inner {
         let Some(campaign) = state.campaigns.get_mut(campaign_id) else { return };
         let kind = campaign.kind;
         let again = campaign.once_only && campaign.reached.iter().any(|reached| reached == braze_id);
-        if profile.opted_out || profile.phone.is_none() || again {
+        // The keywords that opt a profile out are of its text messages only.
+        let is_out = kind == Kind::Sms && profile.opted_out;
+        if is_out || profile.phone.is_none() || again {
             let reason = if again { "The user is not eligible again" } else { "The user cannot be reached" };
             return self.tell_of_send(state, &profile, (campaign_id, kind, &properties), Some(reason));
         }
         let Some(text) = campaign.template.render(&properties) else { return };
         campaign.reached.push(braze_id.to_owned());
         self.tell_of_send(state, &profile, (campaign_id, kind, &properties), None);
-        let is_heard = |at: &Timestamp| now.duration_since(*at) < WHATSAPP_WINDOW;
+        let is_heard = |at: &Timestamp| now.duration_since(*at) < state.window;
         if kind == Kind::Response && !state.heard.get(braze_id).is_some_and(is_heard) {
             return self.tell_of_shut_window(state, &profile);
         }

@@ -7,7 +7,8 @@ use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
 
 use super::plan::Crowd;
 use super::post;
-use super::world::{Reply, Text, World};
+use super::verdict;
+use super::world::{Customer, Reply, Text, World};
 use crate::oracle::{self, Solved};
 
 /// The words of people: the same ones again and again, and texts that break careless software.
@@ -65,7 +66,7 @@ pub(crate) fn text(world: &Arc<World>, customer: usize) {
     let words = format!("{}{}", oracle::tag(number), world.lots.pick(&WORDS));
     world.trace.say(|| format!("{} texts {words:?}", world.customers[customer].key));
     world.trace.count("texts");
-    let webhook = world.phone_of(customer).text(&world.customers[customer].braze_id, &words).unwrap();
+    let webhook = say(world, customer, &words);
     let text = Text { number, customer, words, webhook, at: world.passed() };
     world.script.lock().unwrap().texts.push(text);
     post::collect(world);
@@ -118,7 +119,7 @@ fn turn(world: &Arc<World>, customer: usize) {
             world.trace.say(|| format!("an agent deletes {}", ticket.id));
             zendesk.delete(ticket.id);
         }
-        (_, None) => write_first(world, customer),
+        (_, None) if !world.customers[customer].is_chat => write_first(world, customer),
         _ => {}
     }
     post::collect(world);
@@ -126,11 +127,12 @@ fn turn(world: &Arc<World>, customer: usize) {
 
 /// The customer's ticket changes hands.
 fn hand(world: &Arc<World>, customer: usize) {
-    let Some(ticket) = newest_ticket(world, customer) else { return };
+    // Whoever merges or gives away one of a customer's two tickets is told apart in tests of their own.
+    let Some(ticket) = newest_ticket(world, customer).filter(|_| !world.customers[customer].is_chat) else { return };
     let (desk, zendesk) = (world.desk_brand(customer), world.desk_of(customer));
     let other = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
     let is_given = world.script.lock().unwrap().given.contains_key(&(desk, ticket.id));
-    let there = user_of(world, other).filter(|_| world.desk_brand(other) == desk);
+    let there = user_of(world, other).filter(|_| world.desk_brand(other) == desk && !world.customers[other].is_chat);
     let there = there.filter(|user| *user != ticket.requester_id && !is_given);
     if let Some(user) = there {
         world.trace.say(|| format!("an agent gives {} to {}", ticket.id, world.customers[other].key));
@@ -159,8 +161,34 @@ pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
     } else if let Some(in_again) = world.script.lock().unwrap().opted_out.get_mut(&customer) {
         in_again.get_or_insert(world.passed());
     }
-    world.phone_of(customer).text(&world.customers[customer].braze_id, word).unwrap();
+    say(world, customer, word);
     post::collect(world);
+}
+
+/// The customer's phone sends these words on the conversation's line. Returns the id of the webhook.
+fn say(world: &World, customer: usize, words: &str) -> String {
+    let (phone, by) = (world.phone_of(customer), &world.customers[customer]);
+    let sent = if by.is_chat { phone.whatsapp(&by.braze_id, words) } else { phone.text(&by.braze_id, words) };
+    sent.unwrap()
+}
+
+/// Customers who were asked to write again do so, wherever a reply waits for it. A template that is set aside has perhaps
+/// not come; its customers write by themselves.
+pub(crate) async fn answer_templates(world: &Arc<World>) {
+    for customer in 0..world.customers.len() {
+        let waiting = verdict::waits_for_answer(world, customer).await;
+        if waiting.is_some_and(|set_aside| set_aside || was_asked(world, customer)) {
+            world.trace.count("templates answered");
+            text(world, customer);
+        }
+    }
+}
+
+/// Whether a template has come to the customer since they last wrote.
+fn was_asked(world: &World, customer: usize) -> bool {
+    let script = world.script.lock().unwrap();
+    let wrote_at = script.texts.iter().rfind(|text| text.customer == customer).map(|text| text.at);
+    verdict::templates(world, customer).last().is_some_and(|asked_at| wrote_at.is_none_or(|at| at < *asked_at))
 }
 
 /// An agent opens a ticket for a customer who has none, and writes on it.
@@ -185,7 +213,15 @@ pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
     let zendesk = world.desk_of(customer);
     let tickets = zendesk.tickets().into_iter().rev();
     let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
-    open.find(|ticket| ticket.requester_id == user)
+    open.find(|ticket| ticket.requester_id == user && is_on_line(world, customer, ticket))
+}
+
+/// Whether a ticket of the customer's is of this line: those that agents open are of the first.
+fn is_on_line(world: &World, customer: usize, ticket: &Ticket) -> bool {
+    let here = &world.customers[customer];
+    let is_chat = |other: &&Customer| other.is_chat && other.braze_id == here.braze_id && other.brand == here.brand;
+    let chat = world.customers.iter().find(is_chat);
+    here.is_chat == chat.is_some_and(|chat| ticket.external_id.as_ref() == Some(&chat.ticket_key))
 }
 
 /// The customer among Zendesk's users. Two with one id are those whom an agent and the bridge have made.

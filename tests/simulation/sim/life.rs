@@ -133,7 +133,12 @@ impl Inbox for MortalStore {
 #[async_trait]
 impl Queue for MortalStore {
     async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
-        let claim = self.call("claim", self.store.claim(route, now, terms)).await?;
+        let mut claim = self.call("claim", self.store.claim(route, now, terms)).await?;
+        if let Some(conversation) = claim.as_mut().and_then(|claim| claim.conversation.as_mut())
+            && self.is(Broken::ForgetsTheWindow)
+        {
+            conversation.window.heard(now);
+        }
         if let Some(claim) = &claim {
             self.life.world.trace.say(|| {
                 let claimed = |work: &tandem::store::Work| {

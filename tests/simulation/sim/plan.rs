@@ -22,6 +22,11 @@ pub(crate) struct Plan {
     pub(crate) brands: usize,
     /// Whether they share one Zendesk account; otherwise each has its own.
     pub(crate) one_desk: bool,
+    /// Where the first brand has a WhatsApp line beside its first one: for how many minutes after a message of a customer
+    /// the bridge sends free text there. Each of that brand's customers then has two conversations.
+    pub(crate) chat: Option<u32>,
+    /// Braze reports of every text, also of those whose webhook never comes.
+    pub(crate) currents: bool,
     /// The customers share a phone number and an agent's e-mail address, and the ids of every two differ in case only.
     pub(crate) alike: bool,
     /// Things that customers and agents do.
@@ -152,6 +157,8 @@ pub(crate) enum Broken {
     DoesNotHearTheRequester,
     /// Now and then files a webhook under another brand's accounts.
     CrossesAccounts,
+    /// Takes every window for open.
+    ForgetsTheWindow,
 }
 
 impl Plan {
@@ -162,6 +169,8 @@ impl Plan {
             customers: 2,
             brands: 1,
             one_desk: false,
+            chat: None,
+            currents: false,
             alike: false,
             steps: 12,
             pause_max: 20_000,
@@ -186,7 +195,7 @@ impl Plan {
         let span = pause_max / 2 * steps as u64;
         let rates = rates(&lots);
         let outages: Vec<Outage> = (0..lots.number(0..=3)).map(|_| outage(&lots, span)).collect();
-        let jumps = (0..lots.number(0..=6).saturating_sub(3)).flat_map(|_| jump(&lots, span)).collect();
+        let jumps: Vec<_> = (0..lots.number(0..=6).saturating_sub(3)).flat_map(|_| jump(&lots, span)).collect();
         let lag = |most: u64| SignedDuration::from_secs(i64::try_from(lots.number(0..=most)).unwrap());
         let vendors = Vendors {
             limits: lots.chance(0.3),
@@ -209,10 +218,16 @@ impl Plan {
         let one_desk = brands > 1 && lots.chance(0.5);
         let outages =
             outages.into_iter().map(|outage| Outage { brand: usize::from(lots.chance(0.5)), ..outage }).collect();
+        // A bridge that starts with a wrong clock knows no window's end until a vendor's answer has set it right, nor which
+        // text and which report came at the same time.
+        let chat = (jumps.is_empty() && lots.chance(0.4)).then(|| *lots.pick(&[2, 20, 60]));
+        let currents = jumps.is_empty() && lots.chance(0.4);
         Self {
             customers,
             brands,
             one_desk,
+            chat,
+            currents,
             alike,
             objects,
             steps,
@@ -243,6 +258,10 @@ impl Plan {
         if broken == Broken::CrossesAccounts {
             plan.customers = plan.customers.max(2);
             plan.brands = 2;
+        }
+        if broken == Broken::ForgetsTheWindow {
+            (plan.chat, plan.pause_max) = (Some(20), 900_000);
+            plan.jumps.clear();
         }
         if broken == Broken::SendsNoIdempotencyKey {
             // Where the list shows a new ticket at once, the key is never needed.

@@ -35,6 +35,28 @@ pub(crate) fn collect(world: &Arc<World>) {
     }
 }
 
+/// Has Braze report of the texts, a batch now and then: in order or not, and some of them again.
+pub(crate) async fn report(world: Arc<World>) {
+    let mut told = vec![0_usize; world.brands.len()];
+    while world.plan.currents {
+        tokio::time::sleep(world.lots.seconds(5..=120)).await;
+        for (sandbox, told) in world.brands.iter().zip(&mut told) {
+            let all = sandbox.braze.events("");
+            let from = if world.lots.chance(0.3) { told.saturating_sub(3) } else { *told };
+            let mut batch = all[from..].to_vec();
+            if world.lots.chance(0.3) {
+                batch.reverse();
+            }
+            if all.len() > *told {
+                world.trace.count("batches of reports");
+                sandbox.braze.send_batch(&batch);
+            }
+            *told = all.len();
+        }
+        collect(&world);
+    }
+}
+
 fn send(world: &Arc<World>, from: (usize, Vendor), webhook: Webhook, after: Duration) {
     world.post_sent();
     let world = Arc::clone(world);

@@ -6,16 +6,25 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use tandem::domain::cause;
+use tandem::domain::conversation::ConversationKey;
 use tandem::domain::delivery::{Delivery, State};
 use tandem::domain::event::{CommentId, Event, EventId, EventKind};
+use tandem::domain::kind::KindName;
 use tandem::store::{DeliveryFilter, Store};
 
-use super::world::{Reply, START, TicketOf, World};
+use super::world::{Customer, Reply, START, TicketOf, World, options};
 use crate::oracle::{self, Conversation, Owed, Utterance};
 
 /// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
-const EXCUSES: [&str; 5] =
-    ["opted out", "does not exist", "times without an answer", "no longer the conversation's", FORBIDDEN];
+const EXCUSES: [&str; 6] = [
+    "opted out",
+    "does not exist",
+    "times without an answer",
+    "no longer the conversation's",
+    cause::SOLVED_UNANSWERED,
+    FORBIDDEN,
+];
 
 /// The end of the cause of a delivery that was refused for good, before the ticket.
 const FORBIDDEN: &str = " for ticket ";
@@ -33,6 +42,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
             key: customer.ticket_key.clone(),
             user: customer.user.clone(),
             braze_id: customer.braze_id.clone(),
+            campaigns: campaigns(world, customer),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
             closings_each: if twice { 2 } else { 1 },
             solved: solved.get(&number).cloned().unwrap_or_default(),
@@ -55,6 +65,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     }
     let mut faults = ends.faults;
     faults.extend(late(world));
+    faults.extend(asked_twice(world));
     let carriers: Vec<_> = world.brands.iter().map(|sandbox| &sandbox.braze).collect();
     for (desk, sandbox) in world.brands.iter().enumerate() {
         let at_desk = conversations.iter().enumerate().filter(|(customer, _)| world.desk_brand(*customer) == desk);
@@ -144,6 +155,9 @@ fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
     for text in &script.texts {
         let taken = script.taken.get(&text.webhook);
         let known = ends.by_number.get(&text.number).cloned();
+        if taken.is_none() && known.is_some() && world.plan.currents {
+            world.trace.fault("text taken in from a report", || text.number.to_string());
+        }
         if let (Some((_, Some(id))), None) = (taken, &known) {
             ends.faults.push(format!("~{}~ was acknowledged as {id}, and is lost", text.number));
         }
@@ -195,12 +209,60 @@ fn late(world: &World) -> Vec<String> {
     waited.filter(|(_, wait)| is_late(*wait)).map(|(number, wait)| format!("~{number}~ waited {wait:?}")).collect()
 }
 
+/// The campaigns whose texts belong to a customer's conversation.
+fn campaigns(world: &World, customer: &Customer) -> Vec<String> {
+    let options = options(customer.brand);
+    if customer.is_chat {
+        vec![options.campaign_whatsapp_reply]
+    } else if world.plan.chat.is_some() {
+        vec![options.campaign_agent_reply, options.campaign_ticket_solved]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether the template to this customer is set aside; `None` unless a reply waits until they write again.
+pub(crate) async fn waits_for_answer(world: &World, customer: usize) -> Option<bool> {
+    let store = world.store().filter(|_| world.customers[customer].is_chat)?;
+    let key = Some(ConversationKey(world.customers[customer].ticket_key.clone()));
+    let filter = DeliveryFilter { conversation: key, limit: 1000, ..DeliveryFilter::default() };
+    let theirs = store.deliveries(filter).await.unwrap().items;
+    let waits = |one: &Delivery| !one.state.is_settled() && one.state.cause() == cause::WAITS_FOR_ANSWER;
+    let is_set_aside = |one: &Delivery| matches!(one.state, State::Unconfirmed { look_at: None, .. });
+    let set_aside = theirs.iter().any(|one| one.kind == KindName::Template && is_set_aside(one));
+    theirs.iter().any(waits).then_some(set_aside)
+}
+
+/// When templates came to this customer.
+pub(crate) fn templates(world: &World, customer: usize) -> Vec<Duration> {
+    let customer = &world.customers[customer];
+    let template = options(customer.brand).campaign_whatsapp_template;
+    let texts = world.brands[customer.brand].braze.texts().into_iter();
+    let theirs = texts.filter(|text| text.braze_id == customer.braze_id && text.campaign_id == template);
+    theirs.map(|text| Duration::try_from(text.at.duration_since(START)).unwrap()).collect()
+}
+
+/// Customers who were asked to write again, and asked once more before they did.
+fn asked_twice(world: &World) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (number, customer) in world.customers.iter().enumerate().filter(|(_, customer)| customer.is_chat) {
+        let asked = templates(world, number);
+        let script = world.script.lock().unwrap();
+        let wrote = |from: Duration, until: Duration| {
+            script.texts.iter().any(|text| text.customer == number && (from..until).contains(&text.at))
+        };
+        let twice = asked.iter().zip(asked.iter().skip(1)).filter(|(first, second)| !wrote(**first, **second));
+        faults.extend(twice.map(|(first, second)| format!("{} was asked at {first:?} and {second:?}", customer.key)));
+    }
+    faults
+}
+
 /// Whether the customer was opted out at any time since the reply was written; a shared number is opted out for all.
 fn was_opted_out(world: &World, reply: &Reply) -> bool {
     let outs = world.script.lock().unwrap();
     let is_theirs = |customer: &usize| {
-        let share = world.plan.alike && world.brand_of(*customer) == world.brand_of(reply.customer);
-        share || *customer == reply.customer
+        let (one, other) = (&world.customers[*customer], &world.customers[reply.customer]);
+        one.brand == other.brand && (world.plan.alike || one.braze_id == other.braze_id)
     };
     let mut theirs = outs.opted_out.iter().filter(|(customer, _)| is_theirs(customer));
     theirs.any(|(_, in_again)| in_again.is_none_or(|at| at > reply.at))

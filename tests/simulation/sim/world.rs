@@ -36,6 +36,10 @@ use crate::oracle::Solved;
 static SHIPPED: LazyLock<(Arc<Mappings>, MediaClient)> =
     LazyLock::new(|| (Arc::new(Mappings::shipped().unwrap()), MediaClient::new().unwrap()));
 
+/// How many minutes later than the customer's message the bridge may hear of it: Meta's window ends that much later than
+/// the bridge's.
+const WEBHOOK_LATE_MAX: u32 = 60;
+
 /// When a run begins.
 pub(crate) const START: Timestamp = Timestamp::constant(1_795_262_400, 0);
 
@@ -64,7 +68,11 @@ pub(crate) struct World {
 /// A ticket: the brand of its desk, and its number there. Two desks have tickets of the same numbers.
 pub(crate) type TicketOf = (usize, u64);
 
+/// A customer on one line. One who writes on two lines stands here twice, with the same ids.
 pub(crate) struct Customer {
+    pub(crate) brand: usize,
+    /// Whether this is their conversation on WhatsApp.
+    pub(crate) is_chat: bool,
     /// The id that the brand gave them.
     pub(crate) key: String,
     /// The key of their conversation, which their tickets carry.
@@ -124,7 +132,11 @@ impl World {
         let (config, _) = config::parse(Some(&settings), [], Path::new(".")).unwrap();
         let brands: Vec<Sandbox> = (0..plan.brands).map(|brand| sandbox(brand, &plan)).collect();
         let customer = |number| customer(&brands[number % plan.brands], number, &plan);
-        let customers = (0..plan.customers).map(customer).collect();
+        let mut customers: Vec<Customer> = (0..plan.customers).map(customer).collect();
+        if plan.chat.is_some() {
+            let on_chat: Vec<Customer> = customers.iter().filter(|customer| customer.brand == 0).map(on_chat).collect();
+            customers.extend(on_chat);
+        }
         Arc::new(Self {
             trace: Trace::new(traced),
             lots: Lots::of(plan.seed),
@@ -211,7 +223,7 @@ impl World {
 
     /// The brand of a customer.
     pub(crate) fn brand_of(&self, customer: usize) -> usize {
-        customer % self.brands.len()
+        self.customers[customer].brand
     }
 
     /// The phones of a customer's brand.
@@ -346,10 +358,18 @@ fn sandbox(brand: usize, plan: &Plan) -> Sandbox {
     zendesk.set_lag(plan.vendors.search_lag, plan.vendors.list_lag);
     zendesk.spell_headers(if plan.vendors.hyphenated { HeaderSpelling::Hyphenated } else { HeaderSpelling::Joined });
     sandbox.braze.set_attribute_lag(plan.vendors.attribute_lag);
+    if plan.currents {
+        sandbox.braze.turn_currents_on();
+        if plan.seed.is_multiple_of(2) {
+            sandbox.braze.pass_marks_on();
+        }
+    }
+    let longer = plan.chat.unwrap_or_default() + WEBHOOK_LATE_MAX;
+    sandbox.braze.set_window(SignedDuration::from_mins(longer.into()));
     sandbox
 }
 
-fn options(brand: usize) -> SandboxOptions {
+pub(crate) fn options(brand: usize) -> SandboxOptions {
     let (first, end) = (SandboxOptions::default(), suffix(brand));
     SandboxOptions {
         zendesk_account: first.zendesk_account + end,
@@ -359,6 +379,7 @@ fn options(brand: usize) -> SandboxOptions {
         zendesk_webhook_secret: first.zendesk_webhook_secret.replace("c2Fu", if brand == 0 { "c2Fu" } else { "b3Ro" }),
         braze_api_key: first.braze_api_key + end,
         braze_webhook_token: first.braze_webhook_token + end,
+        braze_currents_token: first.braze_currents_token + end,
         ..first
     }
 }
@@ -384,7 +405,24 @@ fn customer(sandbox: &Sandbox, number: usize, plan: &Plan) -> Customer {
     let scoped = || format!("braze{}:{key}", suffix(brand));
     let ticket_key = if brand == 0 { key.clone() } else { scoped() };
     let user = if plan.one_desk && brand > 0 { scoped() } else { key.clone() };
-    Customer { key, ticket_key, user, braze_id }
+    Customer { brand, is_chat: false, key, ticket_key, user, braze_id }
+}
+
+/// The same customer on the brand's WhatsApp line.
+fn on_chat(customer: &Customer) -> Customer {
+    let ticket_key = format!("{}@{}", customer.ticket_key, options(customer.brand).whatsapp_group);
+    let (key, user, braze_id) = (customer.key.clone(), customer.user.clone(), customer.braze_id.clone());
+    Customer { brand: customer.brand, is_chat: true, key, ticket_key, user, braze_id }
+}
+
+/// The settings of the WhatsApp line.
+fn chat_line(options: &SandboxOptions, minutes: u32) -> String {
+    let (group, reply) = (&options.whatsapp_group, &options.campaign_whatsapp_reply);
+    let template = &options.campaign_whatsapp_template;
+    format!(
+        "[[lines]]\nname = \"chat\"\ncarrier = \"braze\"\nchannel = \"whatsapp\"\ndesk = \"zendesk\"\naddress = \"{group}\"\n\
+         agent_reply = \"{reply}\"\ntemplate = \"{template}\"\nwindow_minutes = {minutes}"
+    )
 }
 
 /// The settings of a brand's accounts.
@@ -392,7 +430,8 @@ fn settings(brand: usize, plan: &Plan) -> String {
     let options = options(brand);
     let (end, on_unconfirmed) = (suffix(brand), if plan.hold { "hold" } else { "resend" });
     let (head, zendesk, braze, line) = if brand == 0 {
-        ("[store]\nurl = \"sled:never-opened\"", "zendesk".to_owned(), "braze".to_owned(), String::new())
+        let line = plan.chat.map(|minutes| chat_line(&options, minutes)).unwrap_or_default();
+        ("[store]\nurl = \"sled:never-opened\"", "zendesk".to_owned(), "braze".to_owned(), line)
     } else {
         let line = format!(
             "[[lines]]\nname = \"b\"\ncarrier = \"braze{end}\"\ndesk = \"zendesk{}\"",
@@ -400,6 +439,8 @@ fn settings(brand: usize, plan: &Plan) -> String {
         );
         ("", format!("accounts.zendesk{end}"), format!("accounts.braze{end}"), line)
     };
+    let currents = format!("currents_tokens = [\"{}\"]\ncurrents_backfill = true", options.braze_currents_token);
+    let currents = if plan.currents { currents } else { String::new() };
     let vendor = |name: &str| if brand == 0 { String::new() } else { format!("vendor = \"{name}\"") };
     format!(
         r#"
@@ -415,6 +456,7 @@ webhook_secrets = ["{}"]
 url = "https://braze{end}.sandbox.invalid"
 api_key = "{}"
 webhook_tokens = ["{}"]
+{currents}
 on_unconfirmed = "{on_unconfirmed}"
 [{braze}.campaigns]
 agent_reply = "{}"
