@@ -10,7 +10,7 @@
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or an echo of the bridge's own text |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
-//! | 7 | plan the next step | [`policy::inbound`] | facts → the next [`policy::inbound::Step`] |
+//! | 7 | plan the next step | [`policy`] | facts → the next [`policy::inbound::Step`] or [`policy::outbound::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
 //! | 9 | call | [`vendors`]' clients | → answer, or a [`ports::Failure`] named by the next thing to do |
 //! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
@@ -69,7 +69,7 @@
 //! * *fence* — the number of a claim; a result with an older number is void.
 //! * *lane* — the queue of one conversation in one direction; only its head is tried ([`domain::lanes`]).
 //! * *lease* — the time for which a claim is its worker's own ([`domain::delivery::LEASE`]).
-//! * *plan* — a pure function from the known facts to the next step ([`policy::inbound`]).
+//! * *plan* — a pure function from the known facts to the next step ([`policy::inbound`], [`policy::outbound`]).
 //! * *quarantine* — the place of an authentic body that could not be read, until an operator has it read again.
 //! * *receipt* — the proof of an effect: the ticket and comment, the dispatch id, or the bridge's mark on a profile.
 //! * *redrive* — an operator puts a delivery back at its place in the lane.

@@ -1,8 +1,10 @@
-//! The next step of a message, from the facts known so far: [`inbound`] for a customer's text, [`window`] for a text on a
-//! channel with a window.
+//! The next step of a message, from the facts known so far: [`inbound`] for a customer's text, [`outbound`] for a message
+//! to the phone with [`window`] for its channel's window, and [`confirm`] for a message in doubt.
 //!
 //! Pure: each policy is a function over values, so the worker takes a step, adds its result to the facts and asks again.
 //! Nothing here reads a clock or calls, and no policy knows a vendor.
 
+pub mod confirm;
 pub mod inbound;
+pub mod outbound;
 pub mod window;

@@ -1,8 +1,8 @@
 //! The worker: wakes, claims the head of a lane, takes the next steps at the vendors and records the outcome. Beside
 //! that, it asks Zendesk at intervals for replies that no webhook told of, and drops old records from the store.
 //!
-//! It never sees an incoming request. [`crate::policy::inbound`] decides the next step and [`crate::domain::retry`] the
-//! next state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
+//! It never sees an incoming request. [`crate::policy`] decides the next step and [`crate::domain::retry`] the next
+//! state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
 //! a crash at any instant leaves either all of it, or a lease that ends in a look for the effect.
 
 use std::panic::AssertUnwindSafe;
@@ -70,7 +70,6 @@ mod theirs;
 mod tickets;
 mod uploads;
 mod users;
-mod window;
 
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;
@@ -229,7 +228,7 @@ impl Worker {
         let is_in_doubt = matches!(head.delivery.state, State::Unconfirmed { .. });
         let result = match head.delivery.kind.traits().confirmed {
             Confirmed::OnTheTicket if is_in_doubt => self.look_at_zendesk(claim, &mut learnt).await,
-            Confirmed::AtTheCarrier if is_in_doubt => self.look_at_braze(claim, &mut learnt).await,
+            Confirmed::AtTheCarrier if is_in_doubt => self.look_at_carrier(claim, &mut learnt).await,
             Confirmed::OnTheTicket | Confirmed::AtTheCarrier | Confirmed::ByDoingItAgain | Confirmed::Never => {
                 self.act(claim, &head.event.kind, &mut learnt).await
             }
@@ -249,9 +248,9 @@ impl Worker {
             EventKind::CustomerText(text) => self.write_texts(claim, text, learnt).await,
             EventKind::Note(note) => self.write_notes(claim, note, learnt).await,
             EventKind::AgentReply(reply) => self.read_replies(claim, reply, learnt).await,
-            EventKind::PhoneText(text) => self.send_text(claim, text, learnt).await,
-            EventKind::Template(template) => self.send_template(claim, template, learnt).await,
-            EventKind::TicketSolved(change) => self.send_closing_text(claim, change, learnt).await,
+            EventKind::PhoneText(_) | EventKind::Template(_) | EventKind::TicketSolved(_) => {
+                self.send_message(claim, learnt).await
+            }
             EventKind::TicketReopened(change) => Ok(Self::note_reopened(claim, change, learnt)),
             EventKind::Unreadable(_) => {
                 Ok(Outcome::GiveUp { cause: "an unreadable body cannot be delivered".to_owned() })

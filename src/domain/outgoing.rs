@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use crate::domain::event::{Customer, EventKind, PhoneText, TicketId, UserId};
+use crate::domain::event::{Customer, EventId, EventKind, PhoneText, TicketId, UserId};
 use crate::domain::line::Line;
 use crate::domain::parts::{self, Cut};
 
@@ -126,5 +126,24 @@ impl<'a> Outgoing<'a> {
             Content::Text(text) => parts::of(text, cut),
             Content::Fixed | Content::Template => vec![String::new()],
         }
+    }
+}
+
+/// One part of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// The delivery.
+    pub id: EventId,
+    /// 1 for the first.
+    pub number: u32,
+    /// How many there are.
+    pub of: u32,
+}
+
+impl Part {
+    /// The receipt at the carrier while this part is the newest that went out.
+    #[must_use]
+    pub fn receipt(&self) -> String {
+        if self.of == 1 { self.id.to_string() } else { format!("{}.{}", self.id, self.number) }
     }
 }

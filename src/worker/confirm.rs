@@ -2,25 +2,24 @@
 //!
 //! A look changes nothing at the vendor. An effect that is seen makes the delivery delivered. One that the last look
 //! does not see is sent again; a text to the phone is set aside instead where the operator has chosen so, because its
-//! receipt may show after the last look.
+//! receipt may show after the last look. [`crate::policy::confirm`] decides; this module never does.
 
 use std::collections::BTreeSet;
 
 use crate::domain::account::End;
 use crate::domain::arrival;
-use crate::domain::cause;
 use crate::domain::conversation::Change;
-use crate::domain::delivery::{Outcome, State};
+use crate::domain::delivery::Outcome;
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
-use crate::domain::retry::OnUnconfirmed;
+use crate::policy::confirm::{self, Sight};
 use crate::ports::{Failure, RECEIPT};
 use crate::store::Claim;
 use crate::vendors::zendesk::Written;
 
 use super::Worker;
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
-use super::context::{Part, receipt_attribute};
+use super::context::receipt_attribute;
 use super::report::Learnt;
 use super::tickets::newest_first;
 
@@ -50,7 +49,11 @@ impl Worker {
                 learnt.noted = not_arrived(claim.work.iter());
                 Ok(Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) })
             }
-            None => Ok(self.not_seen(&head.delivery.state, "no comment with our mark is on the ticket")),
+            None => {
+                let missing = "no comment with our mark is on the ticket";
+                let retry = &self.options.retry;
+                Ok(confirm::not_seen(&head.delivery.state, missing, retry, self.clock.now()))
+            }
         }
     }
 
@@ -72,96 +75,37 @@ impl Worker {
         Ok(None)
     }
 
-    /// Reads the receipt that each text leaves on the customer's profile.
-    pub(super) async fn look_at_braze(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    /// Reads the receipt that each text leaves at the carrier.
+    pub(super) async fn look_at_carrier(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
+        let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
         let receipts = match self.carrier.receipts(&recipient).await {
             Ok(receipts) => receipts,
-            // The key may not export profiles, so no look will ever tell.
+            // The credential may not look, so no look will ever tell.
             Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
-                return Ok(self.nobody_can_tell(cause));
+                return Ok(confirm::cannot_be_told(on_unconfirmed, cause));
             }
             Err(failure) => return Err(self.outcome(failure, End::Carrier)),
         };
         let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
-        let seen = (1..=parts).rev().find(|part| {
-            let part = Part { id: head.delivery.id, number: *part, of: parts };
-            receipts.values().any(|receipt| *receipt == part.receipt())
-        });
         // A mapping of one's own may write the first line's attribute on every line.
-        let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT));
-        match seen {
-            Some(part) if part == parts => {
-                learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
-                Ok(Outcome::Deliver { receipt: "seen on the customer's profile".to_owned() })
-            }
-            // More parts are out than was known, so the rest can go at once. Otherwise the part in doubt is the next
-            // one.
-            Some(part) if may_go_on_behind(part, head.delivery.parts_sent, self.options.on_unconfirmed) => {
-                learnt.parts_sent = Some(part);
-                Ok(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None })
-            }
-            // The receipt is that of a later text of ours, for another line of the same customer.
-            None if newest.is_some_and(|receipt| self.is_later(receipt, head.delivery.id)) => {
-                Ok(self.nobody_can_tell(cause::RECEIPT_REPLACED.to_owned()))
-            }
-            Some(_) | None => {
-                let outcome = self.not_seen(&head.delivery.state, "the receipt is not on the customer's profile");
-                Ok(if let Outcome::NotSeen { cause, look_at: None } = outcome {
-                    self.nobody_can_tell(cause)
-                } else {
-                    outcome
-                })
-            }
+        let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT)).map(String::as_str);
+        let known = receipts.values().map(String::as_str);
+        let is_later = |id| self.store.may_be_later(id, delivery.id);
+        let sight = confirm::sight(delivery, parts, known, newest, on_unconfirmed, is_later);
+        if let Sight::UpTo(part) = sight {
+            learnt.parts_sent = Some(part);
         }
-    }
-
-    /// Whether the receipt belongs to a delivery that was, or may have been, accepted later.
-    fn is_later(&self, receipt: &str, than: EventId) -> bool {
-        let id = receipt.split('.').next().and_then(|id| id.parse::<EventId>().ok());
-        id.is_some_and(|id| self.store.may_be_later(id, than))
-    }
-
-    fn nobody_can_tell(&self, cause: String) -> Outcome {
-        match self.options.on_unconfirmed {
-            OnUnconfirmed::Resend => Outcome::NotSeen { cause, look_at: None },
-            OnUnconfirmed::Hold => Outcome::SetAside { cause },
-        }
-    }
-
-    fn not_seen(&self, state: &State, cause: &str) -> Outcome {
-        let looks = if let State::Unconfirmed { looks, .. } = state { *looks } else { 0 };
-        let look_at = self.options.retry.next_look(state.attempts(), looks.saturating_add(1), self.clock.now());
-        Outcome::NotSeen { cause: cause.to_owned(), look_at }
+        let retry = &self.options.retry;
+        let outcome = confirm::outcome(sight, parts, &delivery.state, on_unconfirmed, retry, self.clock.now());
+        Ok(outcome.unwrap_or_else(|| {
+            learnt.changes.extend(arrival::learnt(delivery, &head.event, claim.conversation.as_ref()));
+            Outcome::Deliver { receipt: "seen on the customer's profile".to_owned() }
+        }))
     }
 }
 
 fn nothing_to_look_for() -> Outcome {
     Outcome::NotSeen { cause: "there is nothing to look for".to_owned(), look_at: None }
-}
-
-/// Whether the parts behind a seen one can be sent. With `hold`, parts go one at a time: where the seen part is the
-/// next after the known ones, the later ones are unsent. Any other seen part is of an attempt before that setting,
-/// which may have sent more.
-fn may_go_on_behind(seen: u32, known: u32, on_unconfirmed: OnUnconfirmed) -> bool {
-    match on_unconfirmed {
-        OnUnconfirmed::Resend => seen > known,
-        OnUnconfirmed::Hold => seen == known.saturating_add(1),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn with_hold_nothing_goes_behind_a_part_that_is_not_the_next() {
-        for (seen, known, resend, hold) in
-            [(1, 0, true, true), (2, 0, true, false), (2, 1, true, true), (3, 1, true, false), (1, 1, false, false)]
-        {
-            assert_eq!(may_go_on_behind(seen, known, OnUnconfirmed::Resend), resend, "{seen} {known}");
-            assert_eq!(may_go_on_behind(seen, known, OnUnconfirmed::Hold), hold, "{seen} {known}");
-        }
-    }
 }

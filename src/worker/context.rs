@@ -5,15 +5,14 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::address::LONG;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus, fingerprint};
-use crate::domain::event::{
-    Customer, CustomerText, Event, EventId, EventKind, PhoneText, TicketChange, TicketId, UserId,
-};
+use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId, UserId};
 use crate::domain::note::{Note, Says};
-use crate::domain::outgoing::Recipient;
+use crate::domain::outgoing::{Outgoing, Recipient};
 use crate::domain::text;
 use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
 };
+use crate::policy::outbound::Sending;
 use crate::ports::RECEIPT;
 use crate::store::Claim;
 use crate::vendors::zendesk::UserView;
@@ -158,50 +157,27 @@ pub(super) fn keyword_note(claim: &Claim, note: &Note, words: &str, status: Opti
     context
 }
 
-/// One part of a text to the phone.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Part {
-    /// The delivery.
-    pub(super) id: EventId,
-    /// 1 for the first.
-    pub(super) number: u32,
-    /// How many there are.
-    pub(super) of: u32,
-}
-
-impl Part {
-    /// The receipt on the profile while this part is the newest that went out.
-    pub(super) fn receipt(&self) -> String {
-        if self.of == 1 { self.id.to_string() } else { format!("{}.{}", self.id, self.number) }
-    }
-}
-
-/// The context of a mapping that sends a text.
-pub(super) fn outbound(
-    claim: &Claim,
-    recipient: &Recipient,
-    text: &PhoneText,
-    words: &str,
-    msg_body: String,
-    campaign: String,
-    part: &Part,
-) -> Context {
+/// The context of a mapping that sends a part of a message. `msg_body` are its words in the form of the campaign.
+pub(super) fn outbound(claim: &Claim, message: &Outgoing<'_>, sending: &Sending, msg_body: String) -> Context {
+    let Sending { to, form, words, part } = sending;
     let mut context = base(claim, &customer(claim));
-    context.ticket.id = text.ticket_id;
-    match recipient {
+    context.ticket.id = message.ticket;
+    match to {
         Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
         Recipient::OfCarrier(id) => context.recipient.braze_id = Some(id.clone()),
     }
-    context.message.text = words.to_owned();
+    context.message.text.clone_from(words);
     context.message.html = text::html_from_plain(words);
     context.message.msg_body = msg_body;
     context.message.part = part.number;
     context.message.parts = part.of;
-    context.message.agent_name.clone_from(&text.agent_name);
-    context.message.media = text.attachments.iter().map(|attachment| attachment.url.clone()).collect();
-    context.campaign.id = Some(campaign);
+    context.campaign.id = Some(form.clone());
     context.receipt = part.receipt();
-    context.attributes = text.recipe.as_ref().map(|recipe| recipe.attributes.clone()).unwrap_or_default();
+    if let Some(text) = message.text() {
+        context.message.agent_name.clone_from(&text.agent_name);
+        context.message.media = text.attachments.iter().map(|attachment| attachment.url.clone()).collect();
+        context.attributes = text.recipe.as_ref().map(|recipe| recipe.attributes.clone()).unwrap_or_default();
+    }
     context.attributes.insert(receipt_attribute(claim), Value::from(part.receipt()));
     context
 }
@@ -221,28 +197,6 @@ pub(super) fn receipt_attribute(claim: &Claim) -> String {
     }
     let digest: String = fingerprint(if is_further { line } else { key }).chars().take(LINE_DIGITS).collect();
     format!("{RECEIPT}_{digest}")
-}
-
-/// The closing text, whose words are the mapping's.
-pub(super) fn closing(change: &TicketChange) -> PhoneText {
-    let text = wordless(Some(change.ticket_id), change.external_user_id.as_ref());
-    PhoneText { requester_id: change.requester_id, ..text }
-}
-
-/// A text whose words are the mapping's or the campaign's.
-pub(super) fn wordless(ticket_id: Option<TicketId>, external_user_id: Option<&String>) -> PhoneText {
-    PhoneText {
-        ticket_id,
-        comment_id: None,
-        external_user_id: external_user_id.cloned(),
-        requester_id: None,
-        text: String::new(),
-        agent_name: None,
-        attachments: Vec::new(),
-        recipe: None,
-        caught_up: false,
-        written_at: None,
-    }
 }
 
 /// A new Zendesk user for the customer under this external id, which makes saving it twice harmless. It has no e-mail

@@ -1,10 +1,8 @@
-//! For the line of a delivery: its forms, and the group in which the customer has opted in. It never picks another line
-//! in place of one that is no longer configured.
+//! For the line of a conversation, and the customer as each account knows them. It never picks another line in place of one
+//! that is no longer configured.
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::cause;
 use crate::domain::conversation::{Conversation, ConversationKey};
-use crate::domain::delivery::Outcome;
 use crate::domain::event::Customer;
 use crate::domain::find::Search;
 use crate::domain::line::{Channel, Line, Place};
@@ -20,15 +18,6 @@ use super::users::{self, is_customer};
 const LINES_MAX: usize = 100;
 
 impl Worker {
-    /// The line of the claim's conversation.
-    pub(super) fn line_of(&self, claim: &Claim) -> Result<&Line, Outcome> {
-        let conversation = claim.conversation.as_ref();
-        self.line_for(conversation).ok_or_else(|| {
-            let address = conversation.and_then(|known| known.line.as_deref()).unwrap_or("without an address");
-            Outcome::GiveUp { cause: format!("{} {address} of {}", cause::OF_LINE, self.ends.carrier) }
-        })
-    }
-
     /// The line of a conversation: the one of its address and of the channel that the customer wrote on last, or else
     /// the carrier's default line.
     pub(super) fn line_for(&self, conversation: Option<&Conversation>) -> Option<&Line> {
@@ -82,12 +71,5 @@ impl Worker {
     pub(super) fn cut_for(&self, conversation: Option<&Conversation>) -> Cut {
         self.line_for(conversation)
             .map_or(Cut::Segments { gsm7: self.options.gsm7 }, |line| Cut::of(line, self.options.gsm7))
-    }
-
-    /// The subscription group in which the carrier is asked for the customer's state before a text; `None` asks for
-    /// none.
-    pub(super) fn group_of(&self, claim: &Claim) -> Result<Option<&str>, Outcome> {
-        let Some(default) = self.options.subscription_group.as_deref() else { return Ok(None) };
-        Ok(Some(self.line_of(claim)?.address.as_deref().unwrap_or(default)))
     }
 }

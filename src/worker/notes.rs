@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::domain::delivery::{Fate, HistoryEntry};
-use crate::domain::event::{CommentId, Event, EventKind, PhoneText, TicketId};
+use crate::domain::event::{CommentId, Event, EventKind, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::policy::window;
 use crate::store::{Claim, Work};
@@ -103,16 +103,6 @@ pub(super) fn unconfirmed(claim: &Claim, cause: &str, now: Timestamp) -> Option<
         }
     };
     about(claim, saying, Tells::NotArrived, now)
-}
-
-/// The note about a reply that waits until the customer writes again.
-pub(super) fn waits(ticket_id: TicketId, text: &PhoneText, now: Timestamp) -> Event {
-    fact(ticket_id, Saying::ReplyWaits(Reply { comment: text.comment_id }), now)
-}
-
-/// The note about a reply without anything to text.
-pub(super) fn empty(ticket_id: TicketId, text: &PhoneText, now: Timestamp) -> Event {
-    fact(ticket_id, Saying::ReplyEmpty(Reply { comment: text.comment_id }), now)
 }
 
 /// The note about a stranger's public comment that was not texted although a webhook told of it.

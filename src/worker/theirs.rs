@@ -15,9 +15,6 @@ use super::notes::written_on_anothers;
 use super::report::Learnt;
 use super::tickets::newest_first;
 
-/// Why nothing is texted about a ticket that has another requester now.
-pub(super) const NOT_THEIRS: &str = "the ticket's requester is no longer the conversation's customer";
-
 impl Worker {
     /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time
     /// that counts, where known. The ticket is read only where `told` is missing or differs from the conversation's
