@@ -303,6 +303,7 @@ impl Conversation {
                 }
             }
             Change::Heard => self.window.heard(now),
+            Change::Shut(at) => self.window.shut(at),
             Change::Asked => self.window.ask(now),
             Change::AskStands(stand) => self.window.asked(stand, now),
             Change::SolvedMeanwhile(ticket) => self.window.solved(ticket, now),

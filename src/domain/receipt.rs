@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::conversation::ConversationKey;
+use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId};
 use crate::domain::line::Place;
 use crate::domain::note::{Meaning, Note, Saying, Undelivered};
@@ -341,6 +341,14 @@ pub fn note(id: EventId, event: &Event, report: &Report, ticket: Option<TicketId
         ) => return None,
     };
     Some(Event { received_at: now, kind: EventKind::Note(Note::fact(ticket?, saying)) })
+}
+
+/// The change that a report teaches about the conversation of its text, whose receipts are these.
+#[must_use]
+pub fn taught(report: &Report, part: u32, receipts: &[Receipt]) -> Option<Change> {
+    let Reported::Failed(Failure { code: Some(code), .. }) = &report.what else { return None };
+    let sent_at = receipts.iter().rfind(|receipt| receipt.part == part).and_then(|receipt| receipt.sent_at);
+    (Meaning::of(code) == Meaning::WindowClosed).then(|| Change::Shut(sent_at.unwrap_or(report.at)))
 }
 
 /// A report as a store keeps it until its fate is known.

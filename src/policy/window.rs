@@ -194,6 +194,11 @@ mod tests {
         ] {
             assert_eq!(course_of(&asked(Stand::Sent, DAY, Some(solved)), 2 * DAY), expected, "{solved:?}");
         }
+        let mut window = Window { heard_at: Some(at(DAY)), asked: None };
+        window.shut(at(DAY - 1));
+        assert_eq!(window.heard_at, Some(at(DAY)), "the customer has written since");
+        window.shut(at(DAY));
+        assert_eq!(window.heard_at, None);
         let mut window = Window::default();
         window.solved(TicketId(7), at(0));
         window.asked(Stand::Sent, at(0));

@@ -221,7 +221,7 @@ async fn a_kill_at_any_step_loses_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn meta_refuses_what_comes_too_late_and_the_agent_is_told() {
+async fn meta_refuses_what_comes_too_late_so_the_agent_is_told_and_the_next_reply_waits() {
     // The line takes the window for longer than Meta does.
     let bridge = bridge_with(true, "currents_tokens = [\"sandbox-currents-token-not-real\"]").await;
     bridge.sandbox.braze.turn_currents_on();
@@ -239,6 +239,11 @@ async fn meta_refuses_what_comes_too_late_and_the_agent_is_told() {
     bridge.until("the agent is told", |bridge| !bridge.notes(ticket).is_empty()).await;
     let note = bridge.notes(ticket).remove(0);
     assert!(note.contains("wrote too long ago") && note.contains("once the customer has written"), "{note}");
+    // From now on the bridge knows that the window is shut.
+    bridge.reply_waits(ticket, "It comes tomorrow.").await;
+    bridge.sandbox.phone.whatsapp(&customer, "Yes?");
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["It left today.".into(), template(ticket), "It comes tomorrow.".into()]);
     bridge.finish(0).await;
 }
 

@@ -72,6 +72,8 @@ pub enum Change {
     SubscriptionAsked(Subscription, Timestamp),
     /// The customer wrote, on a channel with a window.
     Heard,
+    /// The channel refused a free text that went out at this time, because the customer had written too long ago.
+    Shut(Timestamp),
     /// The customer is to be asked to write again.
     Asked,
     /// The request to write again stands so.

@@ -62,6 +62,11 @@ impl Window {
         *self = Self { heard_at: Some(now), asked: None };
     }
 
+    /// The window was shut at this time, and is still, unless the customer has written since.
+    pub fn shut(&mut self, at: Timestamp) {
+        self.heard_at = self.heard_at.filter(|heard_at| *heard_at > at);
+    }
+
     /// The customer is to be asked to write again.
     pub fn ask(&mut self, now: Timestamp) {
         self.asked = Some(Asked { at: now, stand: Stand::Owed, solved: None });

@@ -14,7 +14,7 @@ use crate::domain::delivery::{State, Transition};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
 use crate::domain::line::Place;
-use crate::domain::receipt::{Fate, Kept, Report, TakenIn};
+use crate::domain::receipt::{self, Fate, Kept, Report, TakenIn};
 use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::index::PAGE_MAX;
@@ -200,6 +200,11 @@ impl Core {
         if let Some(note) = note.filter(|_| tells) {
             let home = self.home(&after.conversation)?;
             self.owe(Some(id), Some(note), (&home, before.ends), now)?;
+        }
+        if let Some(change) = receipt::taught(&kept.report, part, &after.receipts).filter(|_| tells) {
+            let home = self.home(&after.conversation)?;
+            let known = Directory::conversation(self, &home)?;
+            self.change(&home, known, before.ends, vec![change], now)?;
         }
         // Others may have waited for the name of this send.
         let dispatch = kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
