@@ -33,3 +33,4 @@ pub mod refusals;
 pub mod remedy;
 pub mod retry;
 pub mod text;
+pub mod ticket;

@@ -26,7 +26,7 @@ use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness, Samples};
 use crate::vendors::http::HttpTransport;
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::zendesk::Fate;
+use crate::vendors::zendesk;
 use crate::worker::{AlarmOptions, Crew, Loop, Notifier, Supervisor};
 
 #[cfg(feature = "oidc")]
@@ -251,7 +251,7 @@ fn numbers(config: &Config, clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     options::accounts(config).keys().for_each(|account| metrics.account_may_be_called(*account));
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
-    Fate::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
+    zendesk::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));
     metrics
 }
 

@@ -27,12 +27,11 @@ use crate::domain::text::RecipeMessage;
 use crate::failpoint;
 use crate::mapping::{Context, Name};
 use crate::policy::inbound::UserMatch;
-use crate::ports::{Carrier, Failure};
+use crate::ports::{Carrier, Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::http::Attempt;
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::zendesk::Zendesk;
 
 mod alarm;
 mod catch_up;
@@ -93,10 +92,8 @@ const ATTEMPT_DEADLINE: Duration = LEASE.saturating_sub(Duration::from_secs(30))
 /// The worker's settings.
 #[derive(Clone, Debug)]
 pub struct WorkerOptions {
-    /// The ways to look for a customer among Zendesk's users, in order.
+    /// The ways to look for a customer among the desk's users, in order.
     pub requester_match: Vec<UserMatch>,
-    /// The custom user field that holds Braze's external id.
-    pub user_field: String,
     /// How long after its solution a ticket is reopened rather than replaced.
     pub reopen: Duration,
     /// The fate of a text that neither an answer nor a look has confirmed.
@@ -125,8 +122,8 @@ pub struct Worker {
     pub store: Arc<dyn Store>,
     /// The accounts between which conversations run.
     pub ends: Ends,
-    /// Calls to Zendesk.
-    pub zendesk: Arc<Zendesk>,
+    /// The desk on whose tickets the agents answer.
+    pub desk: Arc<dyn Desk>,
     /// Calls to the carrier.
     pub carrier: Arc<dyn Carrier>,
     /// Fetches customers' pictures.
@@ -152,12 +149,12 @@ pub struct Worker {
     /// The notices for the operator.
     pub alarms: Arc<AlarmQueue>,
     /// The knowledge about the desk's users.
-    pub desk: Desk,
+    pub users: KnownUsers,
 }
 
 /// The knowledge about one desk's users, which all workers at that desk share.
 #[derive(Clone, Debug, Default)]
-pub struct Desk {
+pub struct KnownUsers {
     /// The users who are, or lately were, staff.
     pub staff: Arc<StaffSeen>,
     /// The customers who are being looked for, or made users, at this moment.
@@ -200,7 +197,7 @@ impl Worker {
             let recorded = self.store.record(&claim, verdict, now).await;
             failpoint::reach("worker.recorded");
             if recorded.is_ok() {
-                completion.into_iter().for_each(|completion| self.desk.completions.add(completion));
+                completion.into_iter().for_each(|completion| self.users.completions.add(completion));
                 notices.into_iter().for_each(|notice| self.alarms.note(notice, now));
             }
             match recorded {
@@ -227,7 +224,7 @@ impl Worker {
         }
         let is_in_doubt = matches!(head.delivery.state, State::Unconfirmed { .. });
         let result = match head.delivery.kind.traits().confirmed {
-            Confirmed::OnTheTicket if is_in_doubt => self.look_at_zendesk(claim, &mut learnt).await,
+            Confirmed::OnTheTicket if is_in_doubt => self.look_at_desk(claim, &mut learnt).await,
             Confirmed::AtTheCarrier if is_in_doubt => self.look_at_carrier(claim, &mut learnt).await,
             Confirmed::OnTheTicket | Confirmed::AtTheCarrier | Confirmed::ByDoingItAgain | Confirmed::Never => {
                 self.act(claim, &head.event.kind, &mut learnt).await

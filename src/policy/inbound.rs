@@ -24,15 +24,12 @@ use jiff::Timestamp;
 
 use crate::domain::conversation::{Conversation, Opening, TicketStatus};
 use crate::domain::event::{Customer, TicketId, UserId};
+use crate::domain::ticket::Tagging;
 
 /// How long a ticket's status is trusted. Webhooks tell of solving and reopening, so this only bounds how long a lost
 /// webhook misleads. A later write is conditional on no change of the ticket since its last known one. Where that time
 /// is unknown, the ticket is read first.
 const STATUS_LIFE: Duration = Duration::from_secs(600);
-
-/// The tag that a desk puts on a ticket which was merged into another. Source: tag data in public repositories; it is in
-/// no documentation.
-pub const MERGED_TAG: &str = "closed_by_merge";
 
 /// A way to find a customer among the desk's users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,16 +66,6 @@ pub struct KnownTicket {
     pub read: bool,
     /// The tags to write along with a comment, where the ticket lacks the tag of text conversations.
     pub tagging: Option<Tagging>,
-}
-
-/// The tags of a ticket plus the tag of text conversations, without which the bridge's triggers do not fire on it. An
-/// update replaces all tags, so it must be refused when the ticket has changed since.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tagging {
-    /// All tags that the ticket is to have.
-    pub tags: Vec<String>,
-    /// The ticket's last change when its tags were read.
-    pub updated_at: Timestamp,
 }
 
 /// The facts that decide the ticket for a text.

@@ -1,17 +1,13 @@
 //! The port of a carrier: an account that reaches phones. It never chooses a text, its recipient or its form.
 
 use std::collections::BTreeMap;
-use std::sync::MutexGuard;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::breaker::Breaker;
-use crate::domain::lanes::Need;
 use crate::domain::outgoing::Recipient;
 
-use super::Failure;
+use super::{Account, Failure};
 
 /// The receipt that a send leaves at the carrier beside the text, under this name, so that a later look can tell whether it
 /// went out. On a further line of the customer's the name goes on with an underscore and digits.
@@ -29,7 +25,7 @@ pub struct Sent {
 /// Every call is made once. A call with a lasting effect whose answer was lost ends as [`Failure::Lose`], and
 /// [`Carrier::receipts`] finds out.
 #[async_trait]
-pub trait Carrier: Send + Sync {
+pub trait Carrier: Account {
     /// Sends one text to one recipient. `body` is the whole request, as the line's mapping made it.
     ///
     /// # Errors
@@ -57,10 +53,4 @@ pub trait Carrier: Send + Sync {
     /// # Errors
     /// As for every read.
     async fn probe(&self, form: &str) -> Result<(), Failure>;
-
-    /// When the rate budget has room for work with this need; `None` means now.
-    fn opens_for(&self, need: Need) -> Option<Timestamp>;
-
-    /// The breaker that keeps calls from an account which does not answer.
-    fn breaker(&self) -> MutexGuard<'_, Breaker>;
 }

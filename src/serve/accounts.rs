@@ -22,8 +22,8 @@ use crate::vendors::http::media::MediaClient;
 use crate::vendors::http::{Held, Transport};
 use crate::vendors::zendesk::{self, Zendesk, ZendeskOptions};
 use crate::worker::{
-    AlarmQueue, Crew, Desk, KeptFacts, KeptUploads, MappingsInForce, ObservedTransport, Pauses, Retention, Supervisor,
-    Worker,
+    AlarmQueue, Crew, KeptFacts, KeptUploads, KnownUsers, MappingsInForce, ObservedTransport, Pauses, Retention,
+    Supervisor, Worker,
 };
 
 /// Everything of a bridge that reaches out of the process.
@@ -54,6 +54,7 @@ impl Clients {
         };
         let desk = |(account, keys): (AccountId, &config::Zendesk)| {
             let client = zendesk(&keys.url, &keys.credentials, observed(account), clock);
+            let client = client.with_customer_field(&keys.user_field);
             (account, Arc::new(client.held_while(held(store, clock, account))))
         };
         let carrier = |(account, keys): (AccountId, &config::Braze)| {
@@ -130,7 +131,7 @@ impl Shared {
         let pauses = Arc::<Pauses>::default();
         let mut workers = Vec::new();
         for (desk, zendesk_keys) in config.zendesk_accounts() {
-            let shared = Desk::default();
+            let users = KnownUsers::default();
             for (carrier, braze_keys) in config.braze_accounts() {
                 let (Some(zendesk), Some(client)) =
                     (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))
@@ -140,7 +141,7 @@ impl Shared {
                 workers.push(Worker {
                     store: Arc::clone(store),
                     ends: Ends { desk, carrier },
-                    zendesk: Arc::clone(zendesk),
+                    desk: Arc::<Zendesk>::clone(zendesk),
                     carrier: client.clone(),
                     media: media.clone(),
                     lines: Arc::clone(&self.lines),
@@ -153,7 +154,7 @@ impl Shared {
                     facts: KeptFacts::default(),
                     uploads: KeptUploads::default(),
                     alarms: Arc::clone(&self.alarms),
-                    desk: shared.clone(),
+                    users: users.clone(),
                 });
             }
         }

@@ -90,7 +90,6 @@ pub(super) fn gsm7(config: &Config) -> Arc<BTreeSet<AccountId>> {
 pub(super) fn worker_options(config: &Config, desk: &config::Zendesk, carrier: &config::Braze) -> WorkerOptions {
     WorkerOptions {
         requester_match: desk.requester_match.clone(),
-        user_field: desk.user_field.clone(),
         reopen: Duration::from_secs(u64::from(config.reopen_days) * 86_400),
         on_unconfirmed: carrier.on_unconfirmed,
         recipe_message: carrier.recipe_message,

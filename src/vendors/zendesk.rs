@@ -12,11 +12,4 @@ pub mod signature;
 pub mod source;
 mod views;
 
-pub use client::{
-    Auth, COMMENTS_AT_ONCE, COMMENTS_MAX, Fate, Invocation, Invocations, LostWebhook, TICKETS_AT_ONCE, Zendesk,
-    ZendeskOptions, admin,
-};
-pub use search::UserQuery;
-pub use views::{
-    Author, CommentView, IdHolder, Made, Saved, TicketView, TicketsRead, TicketsUpdated, UserView, Withheld, Written,
-};
+pub use client::{Auth, GIVEN_UP, Zendesk, ZendeskOptions, admin};

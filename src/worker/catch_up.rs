@@ -32,7 +32,6 @@ use crate::domain::retry::{before, later};
 use crate::ports::Failure;
 
 use super::Worker;
-use super::tickets::SMS_TAG;
 use compare::Listed;
 use ring::Ring;
 
@@ -144,7 +143,7 @@ impl Worker {
         let mut doubtful = Vec::new();
         loop {
             let since = progress.search_from;
-            let found = match self.zendesk.tickets_updated(SMS_TAG, since).await {
+            let found = match self.desk.tickets_updated(since).await {
                 Ok(found) => found,
                 Err(Failure::Postpone { .. }) => return None,
                 Err(failure) => {
@@ -209,7 +208,7 @@ impl Worker {
     /// Waits while little is left of the rate budget, and before a ring that follows another. False at the stop.
     async fn pace(&self, is_first: bool, stop: &CancellationToken) -> bool {
         let mut may_go = is_first;
-        while !may_go || self.zendesk.is_budget_low() {
+        while !may_go || self.desk.is_budget_low() {
             let next = later(self.clock.now(), PACE);
             tokio::select! {
                 biased;

@@ -13,9 +13,9 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::domain::account::{AccountId, Direction, End, Route};
-use crate::domain::breaker::Breaker;
 use crate::domain::lanes::{Gates, Need};
 use crate::domain::retry::later;
+use crate::ports::Account;
 use crate::store::Terms;
 use crate::telemetry::Trouble;
 
@@ -81,7 +81,7 @@ impl Crew {
             let Ok(place) = place else { return };
             let now = lead.clock.now();
             let at_work = PLACES.saturating_sub(places.available_permits()).saturating_sub(1);
-            if is_away && !lead.with_breaker(route.account, |breaker| breaker.is_open()) {
+            if is_away && !lead.account(route.account).breaker().is_open() {
                 is_away = false;
                 lead.note_back(route.account);
             }
@@ -134,7 +134,7 @@ impl Worker {
         }
         // A destination that the operator has paused gets no deliveries and no question.
         let asks = self.store.paused(route.account).is_none_or(|pause| pause.has_ended(now));
-        let ask_at = self.with_breaker(route.account, |breaker| breaker.ask_at(now)).filter(|_| asks);
+        let ask_at = self.account(route.account).breaker().ask_at(now).filter(|_| asks);
         match ask_at {
             // While the account is being asked, that time is past.
             Some(at) if !self.asks(route) => return Turn::Rest(at.max(later(now, FEW_PLACES_WAIT))),
@@ -142,7 +142,7 @@ impl Worker {
             None => {}
         }
         let most = if self.pauses.is_on_trial(route.account, now) { 1 } else { PLACES };
-        if at_work >= self.with_breaker(route.account, |breaker| breaker.places(most, now)) {
+        if at_work >= self.account(route.account).breaker().places(most, now) {
             return Turn::Rest(later(now, FEW_PLACES_WAIT));
         }
         Turn::Claim
@@ -162,8 +162,7 @@ impl Worker {
             gates = gates.shut(need);
             opens_at = [opens_at, Some(at)].into_iter().flatten().min();
         }
-        let is_short = Arc::new(self.zendesk.is_short(now));
-        (Terms { merge_up_to: MERGE_MAX, gates, is_short }, opens_at)
+        (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now) }, opens_at)
     }
 
     /// Waits until the store has changed, the next head falls due, or `stop`. The store keeps a change that comes
@@ -185,14 +184,14 @@ impl Worker {
     /// Asks a vendor for a small object. True when this call shows first that the vendor does not answer.
     async fn ask_whether_it_answers(&self, account: AccountId) -> bool {
         let failed = if account == self.ends.desk {
-            self.zendesk.me().await.err()
+            self.desk.lets_us_in().await.err()
         } else {
             let any = self.lines.of_carrier(account).next().map_or("", |line| line.forms.agent_reply.as_str());
             self.carrier.probe(any).await.err()
         };
         let now = self.clock.now();
         // Any answer has closed the breaker.
-        let is_news = self.with_breaker(account, |breaker| breaker.still_unanswered(now));
+        let is_news = self.account(account).breaker().still_unanswered(now);
         if is_news {
             let cause = failed.as_ref().map_or("no answer", |failure| failure.cause());
             warn!(
@@ -221,12 +220,13 @@ impl Worker {
         match need {
             Need::Text => self.carrier.opens_for(need),
             Need::Nothing | Need::KnownTicket | Need::NewTicket | Need::Note | Need::Comments => {
-                self.zendesk.opens_for(need)
+                self.desk.opens_for(need)
             }
         }
     }
 
-    fn with_breaker<T>(&self, account: AccountId, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        if account == self.ends.desk { self.zendesk.with_breaker(look) } else { look(&mut self.carrier.breaker()) }
+    /// The account of this name, which is one of the worker's two.
+    fn account(&self, account: AccountId) -> &dyn Account {
+        if account == self.ends.desk { self.desk.as_ref() } else { self.carrier.as_ref() }
     }
 }

@@ -17,11 +17,11 @@ impl Worker {
     /// Completes users until `stop`.
     pub(super) async fn complete_users(&self, stop: &CancellationToken) {
         loop {
-            let Some(mut completion) = self.desk.completions.take() else {
+            let Some(mut completion) = self.users.completions.take() else {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
-                    () = self.desk.completions.added.notified() => continue,
+                    () = self.users.completions.added.notified() => continue,
                 }
             };
             while let Err(Failure::Postpone { until, .. }) = self.complete(&mut completion).await {
@@ -39,12 +39,12 @@ impl Worker {
     /// # Errors
     /// [`Failure::Postpone`] only: any other failure ends its part.
     async fn complete(&self, completion: &mut Completion) -> Result<(), Failure> {
-        if let Some(fields) = &completion.fields {
-            over(completion.user, self.zendesk.save_user(fields).await.map(drop))?;
-            completion.fields = None;
+        if let Some(values) = &completion.values {
+            over(completion.user, self.desk.save_user(values).await.map(drop))?;
+            completion.values = None;
         }
         if let Some(email) = &completion.email {
-            over(completion.user, self.zendesk.add_email(completion.user, email).await)?;
+            over(completion.user, self.desk.add_email(completion.user, email).await)?;
             completion.email = None;
         }
         Ok(())

@@ -1,12 +1,12 @@
-//! The values that users in Zendesk lack and Braze has, and the users that wait to be completed. It never calls a vendor.
+//! The values that users of a desk lack and the carrier has, and the users that wait to be completed. It never calls a vendor.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::domain::event::UserId;
+use crate::ports::desk::UserValues;
 
 /// The most users that wait to be completed; beyond it the oldest stay as they are. A campaign that opens thousands
 /// of tickets at once must not fill the memory with them.
@@ -17,16 +17,16 @@ const WAITING_MAX: usize = 1_000;
 pub(super) struct Completion {
     /// The user.
     pub(super) user: UserId,
-    /// Fields to save on the user; an external id or e-mail address in them names the user.
-    pub(super) fields: Option<Value>,
-    /// An e-mail address for a user without one. It is added as an identity, because Zendesk then refuses an address
+    /// Values to save on the user; an external id or e-mail address in them names the user.
+    pub(super) values: Option<UserValues>,
+    /// An e-mail address for a user without one. It is added as an identity, because a desk then refuses an address
     /// that belongs to another user.
     pub(super) email: Option<String>,
 }
 
 impl Completion {
     fn is_empty(&self) -> bool {
-        self.fields.is_none() && self.email.is_none()
+        self.values.is_none() && self.email.is_none()
     }
 }
 
@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn the_oldest_stay_blank_where_too_many_wait() {
         let completions = Completions::default();
-        let of = |user| Completion { user: UserId(user), fields: None, email: Some("a@b.example".into()) };
+        let of = |user| Completion { user: UserId(user), values: None, email: Some("a@b.example".into()) };
         completions.add(Completion { email: None, ..of(1) });
         assert_eq!(completions.take(), None, "there is nothing to write");
         for user in 0..=u64::try_from(WAITING_MAX).unwrap() {

@@ -13,9 +13,9 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::parts;
 use crate::policy::confirm::{self, Sight};
+use crate::ports::desk::Written;
 use crate::ports::{Failure, RECEIPT};
 use crate::store::Claim;
-use crate::vendors::zendesk::Written;
 
 use super::Worker;
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
@@ -29,13 +29,13 @@ const TICKETS_SEARCHED: usize = 3;
 
 impl Worker {
     /// Looks for our mark (the event id, in the metadata of an audit) on the tickets that the text may have reached.
-    pub(super) async fn look_at_zendesk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    pub(super) async fn look_at_desk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let failed = |failure| self.outcome(failure, End::Desk);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
         candidates.extend(recent_tickets(claim));
         if matches!(head.event.kind, EventKind::CustomerText(_)) && !claim.key.is_provisional() {
-            let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
+            let found = newest_first(self.desk.find_tickets(&claim.key.0).await.map_err(failed)?);
             candidates.extend(found.iter().map(|ticket| ticket.id).take(TICKETS_SEARCHED));
         }
         match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
@@ -66,7 +66,7 @@ impl Worker {
     ) -> Result<Option<Written>, Failure> {
         let candidates: BTreeSet<TicketId> = candidates.into_iter().collect();
         for ticket in candidates.into_iter().rev() {
-            match self.zendesk.find_own_write(ticket, event).await {
+            match self.desk.find_own_write(ticket, event).await {
                 Ok(Some(written)) => return Ok(Some(written)),
                 Ok(None) | Err(Failure::NotFound { .. }) => {}
                 Err(failure) => return Err(failure),

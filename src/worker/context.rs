@@ -1,7 +1,7 @@
 //! The data that mappings render: makes a [`Context`] from a claim. Pure.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::domain::address::LONG;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus, fingerprint};
@@ -14,8 +14,8 @@ use crate::mapping::context::{
 };
 use crate::policy::outbound::Sending;
 use crate::ports::RECEIPT;
+use crate::ports::desk::{UserValues, UserView};
 use crate::store::Claim;
-use crate::vendors::zendesk::UserView;
 
 use super::completion::Completion;
 use super::users::user_external_id;
@@ -199,72 +199,57 @@ pub(super) fn receipt_attribute(claim: &Claim) -> String {
     format!("{RECEIPT}_{digest}")
 }
 
-/// A new Zendesk user for the customer under this external id, which makes saving it twice harmless. It has no e-mail
-/// address, because Zendesk would take an existing user of that address for it, and no role, because that user would
-/// lose theirs.
-pub(super) fn new_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
-    let mut user = bare_user(customer, id, user_field);
-    if let Some(user) = user.as_object_mut() {
-        // Zendesk wants E.164; a number in any other form stays in Braze.
-        insert(user, "phone", addressable(customer.phone.as_ref()).filter(|phone| phone.starts_with('+')));
-    }
-    user
+/// A new user for the customer under this external id, which makes saving it twice harmless. It has no e-mail address,
+/// because a desk would take an existing user of that address for it.
+pub(super) fn new_user(customer: &Customer, id: Option<String>) -> UserValues {
+    // A desk wants E.164; a number in any other form stays at the carrier.
+    let phone = addressable(customer.phone.as_ref()).filter(|phone| phone.starts_with('+'));
+    UserValues { phone, ..bare_user(customer, id) }
 }
 
-/// The same user with only those values that Zendesk cannot refuse.
-pub(super) fn bare_user(customer: &Customer, id: Option<String>, user_field: &str) -> Value {
+/// The same user with only those values that a desk cannot refuse.
+pub(super) fn bare_user(customer: &Customer, id: Option<String>) -> UserValues {
     let known_as = customer.external_id.clone().or_else(|| user_external_id(customer));
     let nameless = || known_as.as_deref().map_or_else(|| "Customer".to_owned(), |id| format!("Customer {id}"));
     let name = customer.name().or_else(|| customer.phone.clone()).or_else(|| customer.email.clone());
-    let mut user = Map::new();
-    user.insert("name".to_owned(), Value::from(text::inert(&name.unwrap_or_else(nameless))));
-    insert(&mut user, "external_id", id);
-    if let Some(id) = &customer.external_id {
-        user.insert("user_fields".to_owned(), json!({ user_field: id }));
+    UserValues {
+        external_id: id,
+        name: Some(text::inert(&name.unwrap_or_else(nameless))),
+        customer_id: customer.external_id.clone(),
+        ..UserValues::default()
     }
-    Value::Object(user)
 }
 
 /// The blanks of a user that the customer's profile fills.
-pub(super) fn completion(user: &UserView, customer: &Customer, user_field: &str) -> Completion {
+pub(super) fn completion(user: &UserView, customer: &Customer) -> Completion {
     // A user without an external id was recognised by a number alone.
     let email = addressable(customer.email.as_ref()).filter(|_| user.email.is_none() && user.external_id.is_some());
-    Completion { user: user.id, fields: blanks(user, customer, user_field), email }
+    Completion { user: user.id, values: blanks(user, customer), email }
 }
 
-/// The blank fields; `None` when none is blank, or when the user cannot be addressed.
-fn blanks(user: &UserView, customer: &Customer, user_field: &str) -> Option<Value> {
-    let field = user.user_fields.get(user_field).and_then(Value::as_str).unwrap_or_default();
-    let mut blanks = Map::new();
-    if user.phone.is_none() {
-        insert(&mut blanks, "phone", addressable(customer.phone.as_ref()));
-    }
-    if let Some(id) = customer.external_id.as_ref().filter(|_| field.is_empty()) {
-        blanks.insert("user_fields".to_owned(), json!({ user_field: id }));
-    }
+/// The blank values; `None` when none is blank, or when the user cannot be addressed.
+fn blanks(user: &UserView, customer: &Customer) -> Option<UserValues> {
+    let blanks = UserValues {
+        phone: addressable(customer.phone.as_ref()).filter(|_| user.phone.is_none()),
+        customer_id: customer.external_id.clone().filter(|_| user.customer_id.is_none()),
+        ..UserValues::default()
+    };
     match (&user.external_id, &user.email) {
         (Some(id), _) => {
-            (!blanks.is_empty()).then(|| insert(&mut blanks, "external_id", Some(id.clone())))?;
+            (blanks != UserValues::default()).then(|| UserValues { external_id: Some(id.clone()), ..blanks })
         }
         (None, Some(email)) => {
-            insert(&mut blanks, "external_id", user_external_id(customer));
-            (!blanks.is_empty()).then(|| insert(&mut blanks, "email", Some(email.clone())))?;
+            let blanks = UserValues { external_id: user_external_id(customer), ..blanks };
+            (blanks != UserValues::default()).then(|| UserValues { email: Some(email.clone()), ..blanks })
         }
-        (None, None) => return None,
+        (None, None) => None,
     }
-    Some(Value::Object(blanks))
 }
 
-/// The value, unless Zendesk would expand it as a placeholder. Such an address or number stays in Braze, because no
+/// The value, unless a desk would expand it as a placeholder. Such an address or number stays at the carrier, because no
 /// space may be put into it.
 fn addressable(value: Option<&String>) -> Option<String> {
     value.filter(|value| text::is_inert(value)).cloned()
-}
-
-fn insert(object: &mut Map<String, Value>, key: &str, value: Option<String>) {
-    if let Some(value) = value {
-        object.insert(key.to_owned(), Value::from(value));
-    }
 }
 
 fn customer(claim: &Claim) -> Customer {

@@ -61,9 +61,8 @@ impl Worker {
 
     /// Whether Zendesk accepts our credential; `None` when it could not be asked.
     async fn is_let_in(&self) -> Option<bool> {
-        match self.zendesk.me().await {
-            // Zendesk may answer a wrong credential with an anonymous user.
-            Ok(me) => Some(me.id.is_some()),
+        match self.desk.lets_us_in().await {
+            Ok(is_let_in) => Some(is_let_in),
             Err(Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. }) => Some(false),
             Err(_) => None,
         }

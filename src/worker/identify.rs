@@ -10,12 +10,12 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::line::{Channel, OnLine, Place};
 use crate::ports::Failure;
+use crate::ports::desk::{CONVERSATION_TAG, TicketView};
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::TicketView;
 
 use super::Worker;
 use super::report::Learnt;
-use super::tickets::{SMS_TAG, is_tagged, taken};
+use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
 
 impl Worker {
@@ -36,16 +36,16 @@ impl Worker {
             return Ok(None);
         }
         let asked_at = self.clock.now();
-        let view = match self.zendesk.ticket(ticket).await {
+        let view = match self.desk.ticket(ticket).await {
             Ok(view) => view,
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
             Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
-        if !is_tagged(&view) && !self.follows_merge(&view).await? {
+        if !view.is_conversation() && !self.follows_merge(&view).await? {
             return Err(Outcome::Skip {
-                reason: format!("ticket {ticket} is not a text conversation: it has no tag {SMS_TAG}"),
+                reason: format!("ticket {ticket} is not a text conversation: it has no tag {CONVERSATION_TAG}"),
             });
         }
         if !claim.key.is_provisional() {
@@ -85,7 +85,7 @@ impl Worker {
             Some(conversation) => conversation.key.clone(),
             None => {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
-                let behind = || customer_behind(ticket, &self.options.user_field);
+                let behind = || customer_behind(ticket);
                 let Some((whose, customer)) = named.or_else(behind).map(from_desk) else { return Ok(false) };
                 let (carrier, line) = origin_of(ticket, &customer);
                 // A ticket that an agent has opened names no line, but its brand may have one.
@@ -181,7 +181,7 @@ fn origin_of<'a>(ticket: &'a TicketView, customer: &Customer) -> (Option<Account
 mod tests {
     use super::*;
     use crate::domain::conversation::TicketStatus;
-    use crate::vendors::zendesk::UserView;
+    use crate::ports::desk::UserView;
 
     #[test]
     fn a_customer_who_is_two_users_writes_on_the_ticket_taken_up_as_the_one_whose_it_is() {
@@ -202,7 +202,9 @@ mod tests {
                 tags: Vec::new(),
                 updated_at: now,
                 brand_id: None,
+                merged: false,
                 comment_count: None,
+                is_full: false,
                 requester: Some(UserView {
                     id: UserId(2),
                     name: "Ada".into(),
@@ -210,8 +212,8 @@ mod tests {
                     email: None,
                     phone: None,
                     active: true,
-                    role: "end-user".into(),
-                    user_fields: serde_json::Map::new(),
+                    customer_id: None,
+                    is_agent: false,
                 }),
             };
             let mut after = known.clone();

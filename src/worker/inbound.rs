@@ -7,19 +7,20 @@ use crate::domain::conversation::{Change, Conversation, Keyword, Opening, Ticket
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
+use crate::domain::ticket::Tagging;
 use crate::mapping::{Context, Name};
-use crate::policy::inbound::{Facts, KnownTicket, Step, Tagging, plan};
+use crate::policy::inbound::{Facts, KnownTicket, Step, plan};
 use crate::ports::Failure;
+use crate::ports::desk::{Addition, NewTicket, Saved, TicketView, Written};
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::{COMMENTS_MAX, Saved, TicketView, Written};
 
 use super::Worker;
 use super::claimed::{recent_tickets, requester_of};
-use super::context::{CommentText, Inbound};
+use super::context::{CommentText, Inbound, completion};
 use super::in_force::render;
 use super::merged::Heir;
 use super::report::Learnt;
-use super::tickets::{is_merged, newest_first, own_comment, tagging_of, write_settings, write_tags};
+use super::tickets::{newest_first, own_comment};
 
 /// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -120,7 +121,7 @@ impl Worker {
         let failed = |failure| self.outcome(failure, End::Desk);
         match step {
             Step::FindTickets => {
-                let found = self.zendesk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
+                let found = self.desk.find_tickets(&inbound.claim.key.0).await.map_err(failed)?;
                 let found = newest_first(found);
                 // A ticket that an earlier attempt opened without an answer must not take the text again.
                 if let Some(newest) = found.first()
@@ -147,12 +148,12 @@ impl Worker {
             }
             Step::FindRequester(by) => {
                 let found = self.find_requester(by, inbound.user, facts).await?;
-                learnt.completion = found.as_ref().map(|user| self.completion_of(user, inbound.user));
+                learnt.completion = found.as_ref().map(|user| completion(user, inbound.user));
                 facts.requester_found(found.map(|user| user.id));
             }
             Step::CreateRequester { id_taken } => {
                 let Saved { user, is_new } = self.create_requester(id_taken, inbound.user).await?;
-                learnt.completion = Some(self.completion_of(&user, inbound.user));
+                learnt.completion = Some(completion(&user, inbound.user));
                 facts.requester_saved(user.id, is_new);
             }
             Step::Open { requester, previous } => {
@@ -174,7 +175,7 @@ impl Worker {
     }
 
     async fn read_ticket(&self, id: TicketId, facts: &mut Facts, learnt: &mut Learnt) -> Result<(), Outcome> {
-        match self.zendesk.ticket(id).await {
+        match self.desk.ticket(id).await {
             Ok(ticket) => facts.ticket_read(known(&ticket)),
             Err(Failure::NotFound { .. }) => {
                 learnt.changes.push(Change::TicketGone(id));
@@ -200,11 +201,10 @@ impl Worker {
             return Ok(Some(outcome));
         }
         let event = context.event.id;
-        let mut body = render(&self.mappings.for_opening(event, self.clock.now()), mapping, context)?;
-        if let Some(line) = self.line_for(inbound.claim.conversation.as_ref()) {
-            write_settings(&mut body, &line.tickets);
-        }
-        match self.zendesk.create_ticket(&body, &event.to_string()).await {
+        let body = render(&self.mappings.for_opening(event, self.clock.now()), mapping, context)?;
+        let line = self.line_for(inbound.claim.conversation.as_ref());
+        let ticket = NewTicket { event, body: &body, settings: line.map(|line| &line.tickets) };
+        match self.desk.open(&ticket).await {
             Ok(written) => {
                 self.mappings.opened(event);
                 learnt.changes.extend([Change::Requester(requester), Change::NotOpened]);
@@ -241,10 +241,7 @@ impl Worker {
             return Ok(Some(outcome));
         }
         self.learn_opened(inbound.claim, ticket).await?;
-        let mut body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
-        if let Some(tagging) = &tagging {
-            write_tags(&mut body, tagging);
-        }
+        let body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
         if inbound.current_ticket() != Some(ticket) {
             // Should the answer be lost, this ticket is searched for the text.
             self.learn_first(inbound.claim, vec![Change::MayStandOn(ticket)]).await?;
@@ -253,11 +250,8 @@ impl Worker {
                 learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
             }
         }
-        let written = match unchanged_since {
-            Some(stamp) => self.zendesk.update_unchanged(ticket, &body, stamp).await,
-            None => self.zendesk.update_ticket(ticket, &body).await,
-        };
-        match written {
+        let addition = Addition { tagging: tagging.as_ref(), unchanged_since, ..Addition::text(&body) };
+        match self.desk.add(ticket, &addition).await {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
                 let outcome = self.wrote(&written, Some(inbound.written), learnt);
@@ -286,10 +280,10 @@ impl Worker {
         }
     }
 
-    /// Whether a ticket has refused a comment because it has as many as Zendesk allows.
+    /// Whether a ticket has refused a comment because it has as many as the desk takes.
     async fn is_full(&self, ticket: TicketId) -> Result<bool, Outcome> {
-        match self.zendesk.ticket(ticket).await {
-            Ok(ticket) => Ok(ticket.comment_count.is_some_and(|count| count >= COMMENTS_MAX)),
+        match self.desk.ticket(ticket).await {
+            Ok(ticket) => Ok(ticket.is_full),
             Err(Failure::NotFound { .. }) => Ok(false),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
@@ -409,7 +403,7 @@ impl Worker {
         }
         self.learn_opened(claim, ticket).await?;
         let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, &words, status))?;
-        match self.zendesk.update_ticket(ticket, &body).await {
+        match self.desk.add(ticket, &Addition::text(&body)).await {
             Ok(written) => {
                 let outcome = self.wrote(&written, None, learnt);
                 self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
@@ -426,7 +420,7 @@ impl Worker {
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
-            return match self.zendesk.ticket(ticket).await {
+            return match self.desk.ticket(ticket).await {
                 Ok(view) if self.adopt(&view, None, asked_at, learnt).await? => Err(self.found()),
                 // The requester is a user in Zendesk without an id in Braze. The text can still be added to their
                 // ticket.
@@ -456,9 +450,9 @@ fn known(ticket: &TicketView) -> KnownTicket {
         since: ticket.updated_at,
         fresh: true,
         stamp: None,
-        merged: is_merged(ticket),
+        merged: ticket.merged,
         requester: Some(ticket.requester_id),
         read: true,
-        tagging: tagging_of(ticket),
+        tagging: ticket.tagging(),
     }
 }

@@ -8,8 +8,8 @@ use crate::domain::find::Search;
 use crate::domain::line::{Channel, Line, Place};
 use crate::domain::parts::Cut;
 use crate::mapping::Mappings;
+use crate::ports::desk::UserView;
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::UserView;
 
 use super::Worker;
 use super::users::{self, is_customer};
@@ -45,7 +45,7 @@ impl Worker {
 
     /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.
     pub(super) fn is_customer(&self, user: &UserView, customer: &Customer, carrier: AccountId) -> Option<bool> {
-        is_customer(user, &self.at_desk(customer, carrier), &self.options.user_field)
+        is_customer(user, &self.at_desk(customer, carrier))
     }
 
     /// The place of a customer's text on the line of this address.

@@ -2,7 +2,6 @@
 //! the tag of text conversations, without which no trigger of ours fires there. It never merges: Zendesk does.
 
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::domain::account::End;
 use crate::domain::address;
@@ -10,12 +9,12 @@ use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::ports::Failure;
+use crate::ports::desk::TicketView;
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::TicketView;
 
 use super::Worker;
 use super::report::Learnt;
-use super::tickets::{is_merged, tagging_of, taken, write_tags};
+use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
 
 /// How many merges, one after the other, are followed.
@@ -27,13 +26,13 @@ impl Worker {
     pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| self.outcome(failure, End::Desk);
-        let Some(behind) = customer_behind(view, &self.options.user_field) else { return Ok(false) };
+        let Some(behind) = customer_behind(view) else { return Ok(false) };
         let (carrier, customer) = from_desk(behind);
         for key in self.keys_of(&customer, carrier.unwrap_or(self.ends.carrier)).await.map_err(retry)? {
             let known = self.store.conversation(&key).await.map_err(retry)?;
             let Some(lost) = known.and_then(|known| known.ticket) else { continue };
-            let is_merged = match self.zendesk.ticket(lost.id).await {
-                Ok(lost) => is_merged(&lost) && lost.requester_id == view.requester_id,
+            let is_merged = match self.desk.ticket(lost.id).await {
+                Ok(lost) => lost.merged && lost.requester_id == view.requester_id,
                 Err(Failure::NotFound { .. }) => false,
                 Err(failure) => return Err(failed(failure)),
             };
@@ -57,12 +56,10 @@ impl Worker {
 
     /// Gives the ticket the tag of text conversations, where it lacks it.
     async fn tag(&self, view: &TicketView) -> Result<(), Outcome> {
-        let Some(tagging) = tagging_of(view) else { return Ok(()) };
-        let mut body = json!({ "ticket": {} });
-        write_tags(&mut body, &tagging);
-        match self.zendesk.update_unchanged(view.id, &body, tagging.updated_at).await {
+        let Some(tagging) = view.tagging() else { return Ok(()) };
+        match self.desk.tag(view.id, &tagging).await {
             // Only the replies after this one need the tag.
-            Ok(_) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::GiveUp { .. }) => Ok(()),
+            Ok(()) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::GiveUp { .. }) => Ok(()),
             // Written or not, the ticket is read again.
             Err(Failure::Lose { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
@@ -96,7 +93,7 @@ impl Worker {
     /// Makes sure that the heir of a merged ticket has the tag before its comments are read. A later comment then
     /// rings the doorbell, or the search finds it.
     pub(super) async fn tag_heir(&self, heir: TicketId) -> Result<(), Outcome> {
-        match self.zendesk.ticket(heir).await {
+        match self.desk.ticket(heir).await {
             // A closed ticket takes no tag, and no reply.
             Ok(view) if view.status == TicketStatus::Closed => Ok(()),
             Ok(view) => self.tag(&view).await,
@@ -134,13 +131,13 @@ impl Worker {
         while heirs.len() < HEIRS_MAX {
             let Some(heir) = self.named_heir(last).await? else { break };
             let is_known = heirs.iter().any(|(known, _)| known.id == heir.id) || heir.id == merged;
-            let view = match self.zendesk.ticket(heir.id).await {
+            let view = match self.desk.ticket(heir.id).await {
                 Ok(view) if !is_known => view,
                 Ok(_) | Err(Failure::NotFound { .. }) => break,
                 Err(failure) => return Err(failure),
             };
             last = heir.id;
-            let goes_on = is_merged(&view);
+            let goes_on = view.merged;
             heirs.push((heir, view));
             if !goes_on {
                 break;
@@ -151,7 +148,7 @@ impl Worker {
 
     /// The heir of a merged ticket, from the last of its comments that names a ticket.
     async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
-        let comments = self.zendesk.comments_after(merged, None).await?;
+        let comments = self.desk.comments_after(merged, None).await?.comments;
         Ok(comments.iter().rev().find_map(|comment| {
             let id = named_ticket(&comment.plain_body, merged)?;
             Some(Heir { id, since: comment.id })

@@ -8,8 +8,8 @@ use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::policy::window;
+use crate::ports::desk::CommentView;
 use crate::store::{Claim, Work};
-use crate::vendors::zendesk::CommentView;
 
 use super::report::Learnt;
 

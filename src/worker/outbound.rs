@@ -109,7 +109,7 @@ impl Worker {
 
     /// The comment with which a ticket was solved, if it was solved with one.
     pub(super) async fn solution_of(&self, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
-        match self.zendesk.comment_that_solved(ticket).await {
+        match self.desk.comment_that_solved(ticket).await {
             Ok(solution) => Ok(solution),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.outcome(failure, End::Desk)),

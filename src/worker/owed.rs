@@ -9,10 +9,9 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::conversation::{Forwarded, TicketStatus};
+use crate::domain::conversation::Forwarded;
 use crate::domain::event::{CommentId, TicketId, UserId};
-use crate::policy::inbound::MERGED_TAG;
-use crate::vendors::zendesk::{Author, CommentView, Made, TicketView};
+use crate::ports::desk::{Author, CommentView, Made, TicketView};
 
 /// How far the comment of a merge and the closing of the merged ticket lie apart at most: one job writes both.
 const MERGE_LASTS: SignedDuration = SignedDuration::from_secs(120);
@@ -135,7 +134,7 @@ pub(super) fn takes_newer(named: Option<CommentId>, forwarded: Option<&Forwarded
 
 fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<LeftOut> {
     match (comment.author, comment.made) {
-        (Author::Zendesk, _) | (_, Made::ByRecord) => Some(LeftOut::Made),
+        (Author::Desk, _) | (_, Made::ByRecord) => Some(LeftOut::Made),
         (_, Made::ByCall) => Some(LeftOut::Call),
         (_, Made::ByMerge) => Some(LeftOut::Merge),
         (Author::Staff, Made::Written) => None,
@@ -178,16 +177,13 @@ fn leading_number(text: &str) -> Option<TicketId> {
 /// which the comment was written.
 pub(super) fn is_of_a_merge(written_at: Option<Timestamp>, tickets: &[TicketView]) -> bool {
     let Some(written_at) = written_at else { return false };
-    tickets.iter().any(|ticket| {
-        ticket.status == TicketStatus::Closed
-            && ticket.tags.iter().any(|tag| tag == MERGED_TAG)
-            && ticket.updated_at.duration_since(written_at).abs() <= MERGE_LASTS
-    })
+    tickets.iter().any(|ticket| ticket.merged && ticket.updated_at.duration_since(written_at).abs() <= MERGE_LASTS)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::conversation::TicketStatus;
     use crate::domain::reading::Reading;
 
     const AGENT: UserId = UserId(7);
@@ -262,7 +258,7 @@ mod tests {
             // The author was staff when writing and is an end user now: the webhook is the witness.
             (by(Author::EndUser, AGENT), None, Some(LeftOut::EndUser)),
             (by(Author::Unknown, AGENT), Some(LeftOut::Stranger), Some(LeftOut::Stranger)),
-            (by(Author::Zendesk, UserId(0)), Some(LeftOut::Made), Some(LeftOut::Made)),
+            (by(Author::Desk, UserId(0)), Some(LeftOut::Made), Some(LeftOut::Made)),
             (made(Made::ByCall), Some(LeftOut::Call), Some(LeftOut::Call)),
             (made(Made::ByMerge), Some(LeftOut::Merge), Some(LeftOut::Merge)),
             (made(Made::ByRecord), Some(LeftOut::Made), Some(LeftOut::Made)),
@@ -308,27 +304,23 @@ mod tests {
     #[test]
     fn a_suspected_merge_is_one_where_a_ticket_was_closed_by_it_in_that_moment() {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
-        let ticket = |status, tag: &str, updated_at| TicketView {
+        let ticket = |merged, updated_at| TicketView {
             id: TicketId(77),
-            status,
+            status: TicketStatus::Closed,
             external_id: None,
             requester_id: CUSTOMER,
-            tags: vec![tag.into()],
+            tags: Vec::new(),
+            merged,
             updated_at,
             brand_id: None,
             comment_count: None,
+            is_full: false,
             requester: None,
         };
-        let cases = [
-            (TicketStatus::Closed, MERGED_TAG, 1_000, true),
-            (TicketStatus::Closed, MERGED_TAG, 1_100, true),
-            (TicketStatus::Closed, MERGED_TAG, 2_000, false),
-            (TicketStatus::Closed, "sms", 1_000, false),
-            (TicketStatus::Open, MERGED_TAG, 1_000, false),
-        ];
-        for (status, tag, updated, expected) in cases {
-            let tickets = [ticket(status, tag, at(updated))];
-            assert_eq!(is_of_a_merge(Some(at(1_000)), &tickets), expected, "{status:?} {tag} {updated}");
+        let cases = [(true, 1_000, true), (true, 1_100, true), (true, 2_000, false), (false, 1_000, false)];
+        for (merged, updated, expected) in cases {
+            let tickets = [ticket(merged, at(updated))];
+            assert_eq!(is_of_a_merge(Some(at(1_000)), &tickets), expected, "{merged} {updated}");
             assert!(!is_of_a_merge(None, &tickets));
         }
     }

@@ -14,8 +14,8 @@ use crate::domain::reading::{Counted, Shown};
 use crate::domain::retry::later;
 use crate::domain::text;
 use crate::ports::Failure;
+use crate::ports::desk::{CommentView, CommentsRead};
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::{COMMENTS_AT_ONCE, CommentView};
 
 use super::owed::{self, LeftOut, MergeWords, Sorted};
 use super::report::Learnt;
@@ -89,8 +89,9 @@ impl Worker {
         // A comment that became readable late lies before the last one forwarded.
         let after = forwarded.map(|forwarded| forwarded.up_to);
         let after = after.filter(|after| reply.comment_id.is_none_or(|comment| comment > *after));
-        let comments = match self.zendesk.comments_after(reply.ticket_id, after).await {
-            Ok(comments) => comments,
+        let read_now = self.desk.comments_after(reply.ticket_id, after).await;
+        let CommentsRead { comments, from_the_first } = match read_now {
+            Ok(read_now) => read_now,
             Err(Failure::NotFound { .. }) => {
                 return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
             }
@@ -118,7 +119,7 @@ impl Worker {
         let is_known =
             |comment: &CommentView| owed::takes_newer(look.named, look.forwarded) || Some(comment.id) <= up_to;
         let known: Vec<&CommentView> = comments.iter().filter(|comment| is_known(comment)).collect();
-        learnt.changes.extend(what_was_read(reply.ticket_id, after, all_there_to, &known));
+        learnt.changes.extend(what_was_read(reply.ticket_id, from_the_first, all_there_to, &known));
         if known.len() == comments.len() {
             learnt.changes.push(Change::RepliesRead(reply.ticket_id, now));
         }
@@ -158,8 +159,8 @@ impl Worker {
             },
         };
         let after = forwarded.map(|forwarded| forwarded.up_to);
-        let comments = match self.zendesk.comments_after(change.ticket_id, after).await {
-            Ok(comments) => comments,
+        let CommentsRead { comments, from_the_first } = match self.desk.comments_after(change.ticket_id, after).await {
+            Ok(read_now) => read_now,
             Err(Failure::NotFound { .. }) => return Ok(None),
             Err(failure) => return Err(self.outcome(failure, End::Desk)),
         };
@@ -177,7 +178,7 @@ impl Worker {
         let is_known = |comment: &&CommentView| named.is_none_or(|answer| comment.id <= answer);
         let known: Vec<&CommentView> = comments.iter().filter(is_known).collect();
         // The ticket was solved after its comments were written, so their times are no stamp of it.
-        let read = what_was_read(change.ticket_id, after, None, &known);
+        let read = what_was_read(change.ticket_id, from_the_first, None, &known);
         learnt.changes.extend(read.into_iter().filter(|change| !matches!(change, Change::Stamp(..))));
         if known.len() == comments.len() {
             learnt.changes.push(Change::RepliesRead(change.ticket_id, now));
@@ -195,7 +196,7 @@ impl Worker {
     /// That comment is owed for sure; earlier ones may have been sent.
     async fn answer_on_unknown(&self, claim: &Claim, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
         self.recognise_opened(claim, ticket).await?;
-        match self.zendesk.comment_that_solved(ticket).await {
+        match self.desk.comment_that_solved(ticket).await {
             Ok(answer) => Ok(answer),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
@@ -211,9 +212,9 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Vec<(CommentId, LeftOut)>, Outcome> {
         let now = self.clock.now();
-        self.desk.staff.learn(comments);
+        self.users.staff.learn(comments);
         let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
-        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.desk.staff);
+        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.users.staff);
         self.leave_merges_out(look.ticket, &mut sorted).await?;
         self.leave_foreign_out(claim, look, &mut sorted, learnt).await?;
         let seen = sorted.due.iter().map(|comment| comment.id).chain(sorted.left_out.iter().map(|(id, _)| *id));
@@ -244,7 +245,7 @@ impl Worker {
                 MergeWords::Yes => merges.push(comment.id),
                 MergeWords::Perhaps(named) => {
                     let ids: Vec<TicketId> = std::iter::once(ticket).chain(named).collect();
-                    let tickets = self.zendesk.tickets(&ids).await;
+                    let tickets = self.desk.tickets(&ids).await;
                     let tickets = tickets.map_err(|failure| self.outcome(failure, End::Desk))?;
                     if owed::is_of_a_merge(comment.created_at, &tickets.tickets) {
                         merges.push(comment.id);
@@ -335,12 +336,11 @@ fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
 /// replies.
 fn what_was_read(
     ticket: TicketId,
-    after: Option<CommentId>,
+    whole: bool,
     all_there_to: Option<Timestamp>,
     comments: &[&CommentView],
 ) -> Vec<Change> {
     let counted = comments.iter().map(|comment| Counted { id: comment.id, public: comment.public }).collect();
-    let whole = after.is_none() && comments.len() < COMMENTS_AT_ONCE;
     let shown = Shown { comments: counted, whole, to: all_there_to };
     let written_at = comments.iter().filter_map(|comment| comment.created_at).max();
     let stamp = written_at.map(|at| Change::Stamp(ticket, at));

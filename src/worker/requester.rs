@@ -11,12 +11,11 @@ use crate::domain::event::Customer;
 use crate::domain::retry::later;
 use crate::policy::inbound::{Facts, UserMatch};
 use crate::ports::Failure;
+use crate::ports::desk::{IdHolder, Saved, UserQuery, UserView};
 use crate::store::{Claim, StoreError};
-use crate::vendors::zendesk::{IdHolder, Saved, UserQuery, UserView};
 
 use super::Worker;
-use super::completion::Completion;
-use super::context::{bare_user, completion, new_user};
+use super::context::{bare_user, new_user};
 use super::in_the_making::Making;
 use super::users::{from_desk, is_customer, named_by, second_external_id, user_external_id};
 
@@ -33,7 +32,7 @@ impl Worker {
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
         let cause = "another customer of this id is being made a user".to_owned();
         let until = later(self.clock.now(), MAKING_WAIT);
-        self.desk.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
+        self.users.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
     }
 
     /// The customer among Zendesk's users, by one way of looking.
@@ -51,15 +50,12 @@ impl Worker {
                 facts.id_looked_up(taken);
                 return Ok(found);
             }
-            UserMatch::UserField => customer
-                .external_id
-                .clone()
-                .map(|value| UserQuery::Field { key: self.options.user_field.clone(), value }),
+            UserMatch::UserField => customer.external_id.clone().map(UserQuery::CustomerId),
             UserMatch::Email => customer.email.clone().map(UserQuery::Email),
             UserMatch::Phone => customer.phone.clone().map(UserQuery::Phone),
         };
         let Some(query) = query else { return Ok(None) };
-        let mut found = self.zendesk.find_users(&query).await.map_err(failed)?;
+        let mut found = self.desk.find_users(&query).await.map_err(failed)?;
         if matches!(by, UserMatch::Email | UserMatch::Phone) {
             let mut theirs = Vec::new();
             for user in found {
@@ -82,10 +78,10 @@ impl Worker {
     /// The user with the customer's external id, and whether another user has that id, so that the customer cannot be
     /// saved under it. The customer may then be known under their second id.
     async fn find_by_id(&self, id: &str) -> Result<(Option<UserView>, bool), Failure> {
-        match self.zendesk.holder_of(id).await? {
+        match self.desk.holder_of(id).await? {
             IdHolder::EndUser(user) => Ok((Some(user), false)),
             IdHolder::Free => Ok((None, false)),
-            IdHolder::Another => match self.zendesk.holder_of(&second_external_id(id)).await? {
+            IdHolder::Another => match self.desk.holder_of(&second_external_id(id)).await? {
                 IdHolder::EndUser(user) => Ok((Some(user), true)),
                 IdHolder::Another | IdHolder::Free => Ok((None, true)),
             },
@@ -95,13 +91,11 @@ impl Worker {
     /// Whether a user with the customer's number or address is another of Braze's customers all the same. The brand
     /// may have given an external id itself; it proves a customer only where the bridge knows a conversation by it.
     async fn is_another_customer(&self, user: &UserView, customer: &Customer) -> Result<bool, Outcome> {
-        let Some(named) = named_by(user, &self.options.user_field) else { return Ok(false) };
-        if is_customer(user, customer, &self.options.user_field) == Some(true) {
+        let Some(named) = named_by(user) else { return Ok(false) };
+        if is_customer(user, customer) == Some(true) {
             return Ok(false);
         }
-        let is_ours =
-            named.carrier_id.is_some() || user.user_fields.get(&self.options.user_field).is_some_and(is_filled);
-        if is_ours {
+        if named.carrier_id.is_some() || user.customer_id.is_some() {
             return Ok(true);
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
@@ -112,10 +106,6 @@ impl Worker {
             }
         }
         Ok(false)
-    }
-
-    pub(super) fn completion_of(&self, user: &UserView, customer: &Customer) -> Completion {
-        completion(user, customer, &self.options.user_field)
     }
 
     /// Makes the customer a user: with all known values, or else with those that Zendesk cannot refuse, and under
@@ -136,7 +126,7 @@ impl Worker {
         let names = if taken { vec![second] } else { vec![id, second] };
         for name in names {
             let saved = self.save_requester(customer, Some(name.clone())).await.map_err(failed)?;
-            if !saved.user.is_agent() && saved.user.external_id.as_ref() == Some(&name) {
+            if !saved.user.is_agent && saved.user.external_id.as_ref() == Some(&name) {
                 return Ok(saved);
             }
         }
@@ -145,20 +135,12 @@ impl Worker {
     }
 
     async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
-        let body = new_user(customer, id.clone(), &self.options.user_field);
-        match self.zendesk.save_user(&body).await {
+        match self.desk.save_user(&new_user(customer, id.clone())).await {
             // A number that Zendesk refuses must not keep the text from its ticket.
-            Err(Failure::GiveUp { .. }) => {
-                let bare = bare_user(customer, id, &self.options.user_field);
-                self.zendesk.save_user(&bare).await.map_err(harmless)
-            }
+            Err(Failure::GiveUp { .. }) => self.desk.save_user(&bare_user(customer, id)).await.map_err(harmless),
             saved => saved.map_err(harmless),
         }
     }
-}
-
-fn is_filled(field: &serde_json::Value) -> bool {
-    field.as_str().is_some_and(|field| !field.is_empty())
 }
 
 /// Saving a user twice saves the same user, so a lost answer is as good as a refusal.

@@ -12,6 +12,7 @@ use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::note::{Note, Tells};
 use crate::domain::retry::later;
 use crate::mapping::Name;
+use crate::ports::desk::Addition;
 use crate::store::{Claim, StoreError, Work};
 
 use super::claimed::not_arrived;
@@ -56,7 +57,7 @@ impl Worker {
         let words = self.mappings_for(claim).say(notes.iter().copied());
         let ticket = first.ticket_id;
         let body = self.render(Name::FailureNote, &context::internal(claim, ticket, &notes, &words, &ids))?;
-        let written = self.zendesk.note_on_ticket(ticket, &body).await;
+        let written = self.desk.add(ticket, &Addition::note(&body)).await;
         let written = written.map_err(|failure| self.outcome(failure, End::Desk))?;
         learnt.changes.extend(own_comment(&written));
         learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));

@@ -6,8 +6,8 @@ use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::ports::Failure;
+use crate::ports::desk::{TicketView, UserView, Written};
 use crate::store::Claim;
-use crate::vendors::zendesk::{TicketView, UserView, Written};
 
 use super::Worker;
 use super::claimed::requester_of;
@@ -41,7 +41,7 @@ impl Worker {
         if told.is_some() && told == ours {
             return Ok(true);
         }
-        let view = match self.zendesk.ticket(ticket).await {
+        let view = match self.desk.ticket(ticket).await {
             Ok(view) => view,
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
@@ -76,7 +76,7 @@ impl Worker {
         if comments.is_empty() {
             return Ok(comments);
         }
-        let before = self.zendesk.before_hand_over(ticket, &comments).await;
+        let before = self.desk.before_hand_over(ticket, &comments).await;
         before.map_err(|failure| self.outcome(failure, End::Desk))
     }
 
@@ -96,7 +96,7 @@ impl Worker {
         }
         let (mut user, mut is_read) = (ticket.requester.clone(), true);
         if user.is_none() && requester.is_some() {
-            let view = self.zendesk.ticket(ticket.id).await;
+            let view = self.desk.ticket(ticket.id).await;
             is_read = view.is_ok();
             user = view.ok().and_then(|view| view.requester);
         }
@@ -117,14 +117,14 @@ impl Worker {
     /// a ticket with the key to another user.
     pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
         let failed = |failure| self.outcome(failure, End::Desk);
-        let found = newest_first(self.zendesk.find_tickets(&claim.key.0).await.map_err(failed)?);
+        let found = newest_first(self.desk.find_tickets(&claim.key.0).await.map_err(failed)?);
         let requester = requester_of(claim);
         let is_theirs = |ticket: &TicketView| requester.is_none_or(|requester| requester == ticket.requester_id);
         let Some(open) = found.into_iter().find(|ticket| ticket.status.is_unsolved() && is_theirs(ticket)) else {
             return Ok(None);
         };
         if requester.is_none() {
-            let view = self.zendesk.ticket(open.id).await.map_err(failed)?;
+            let view = self.desk.ticket(open.id).await.map_err(failed)?;
             if view.requester.and_then(|user| self.is_claims(claim, &user)) == Some(false) {
                 return Ok(None);
             }

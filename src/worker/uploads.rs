@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use crate::domain::event::EventId;
+use crate::ports::desk::File;
 
 use super::Worker;
 use super::kept_uploads::Copied;
@@ -34,7 +35,8 @@ impl Worker {
             }
             let Ok(fetched) = tokio::time::timeout_at(deadline, self.media.fetch(link)).await else { break };
             let Ok(media) = fetched else { continue };
-            if let Ok(token) = self.zendesk.upload(&media.file_name, &media.content_type, media.bytes).await {
+            let file = File { name: media.file_name, content_type: media.content_type, bytes: media.bytes };
+            if let Ok(token) = self.desk.upload(file).await {
                 copied.push(Copied { link: link.clone(), token, at: now });
             }
         }

@@ -8,7 +8,7 @@ use crate::domain::account::AccountId;
 use crate::domain::conversation::fingerprint;
 use crate::domain::event::Customer;
 use crate::domain::phone::digits;
-use crate::vendors::zendesk::{TicketView, UserView};
+use crate::ports::desk::{TicketView, UserView};
 
 /// The prefix in the `external_id` of a Zendesk user who is known by `carrier_id` only, so that it is never taken for
 /// an external id: Braze answers "success" to a text for an external id that does not exist.
@@ -84,11 +84,11 @@ fn digest_of(id: &str) -> String {
 }
 
 /// Whether the user is this customer; `None` where the user has no data to tell by.
-pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str) -> Option<bool> {
-    if user.is_agent() {
+pub(super) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> {
+    if user.is_agent {
         return Some(false);
     }
-    if let Some(named) = named_by(user, user_field) {
+    if let Some(named) = named_by(user) {
         let same_external = named.external_id.is_some() && named.external_id == customer.external_id;
         let same_braze = named.carrier_id.is_some() && named.carrier_id == customer.carrier_id;
         return Some(same_external || same_braze);
@@ -103,16 +103,15 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer, user_field: &str
 /// The requester's ids in Braze. The recipe's own field holds an external id and nothing else; a user's external id
 /// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `carrier_id` look the same,
 /// and Braze answers "success" to a text for an external id that does not exist.
-pub(super) fn customer_behind(ticket: &TicketView, user_field: &str) -> Option<Customer> {
+pub(super) fn customer_behind(ticket: &TicketView) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
-    Some(Customer { phone: user.phone.clone(), ..named_by(user, user_field)? })
+    Some(Customer { phone: user.phone.clone(), ..named_by(user)? })
 }
 
 /// The customer that the user's field or external id names, where one of the two is filled.
-pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
+pub(super) fn named_by(user: &UserView) -> Option<Customer> {
     let mut customer = Customer::default();
-    let field = user.user_fields.get(user_field).and_then(|field| field.as_str()).filter(|field| !field.is_empty());
-    match (field, user.external_id.as_deref()) {
+    match (user.customer_id.as_deref(), user.external_id.as_deref()) {
         (Some(id), _) => customer.external_id = Some(id.to_owned()),
         (None, Some(name)) => {
             let id = own_external_id(name);
@@ -128,12 +127,8 @@ pub(super) fn named_by(user: &UserView, user_field: &str) -> Option<Customer> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::domain::event::UserId;
-
-    const FIELD: &str = "braze_external_id";
 
     fn user(field: Option<&str>, external_id: Option<&str>) -> UserView {
         UserView {
@@ -143,8 +138,8 @@ mod tests {
             email: None,
             phone: None,
             active: true,
-            role: "end-user".into(),
-            user_fields: json!({ FIELD: field }).as_object().unwrap().clone(),
+            is_agent: false,
+            customer_id: field.map(Into::into),
         }
     }
 
@@ -176,9 +171,9 @@ mod tests {
             let names = [None, Some(further)].map(|carrier| user_external_id(&at_desk(&customer, carrier)).unwrap());
             assert_ne!(names[0], names[1]);
             for (name, carrier) in names.iter().zip([None, Some(further)]) {
-                let named = named_by(&user(None, Some(name)), FIELD).unwrap();
+                let named = named_by(&user(None, Some(name))).unwrap();
                 let other = at_desk(&customer, if carrier.is_none() { Some(further) } else { None });
-                assert_eq!(is_customer(&user(None, Some(name)), &other, FIELD), Some(false), "{name}");
+                assert_eq!(is_customer(&user(None, Some(name)), &other), Some(false), "{name}");
                 let (whose, back) = from_desk(named);
                 assert_eq!(whose, carrier, "{name}");
                 assert!(back.external_id == customer.external_id || back.carrier_id == customer.carrier_id, "{name}");
@@ -209,10 +204,10 @@ mod tests {
             (UserView { phone: Some("+1 (555) 555-0123".into()), ..blank.clone() }, Some(true)),
             (UserView { email: Some("ADA@example.com".into()), ..blank.clone() }, Some(true)),
             (UserView { phone: Some("+15555550199".into()), ..blank.clone() }, None),
-            (UserView { role: "agent".into(), ..user(Some("ada"), Some("ada")) }, Some(false)),
+            (UserView { is_agent: true, ..user(Some("ada"), Some("ada")) }, Some(false)),
             (blank, None),
         ] {
-            assert_eq!(is_customer(&user, &ada, FIELD), expected, "{:?} {:?}", user.external_id, user.user_fields);
+            assert_eq!(is_customer(&user, &ada), expected, "{:?} {:?}", user.external_id, user.customer_id);
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::outgoing::Recipient;
 use crate::domain::refusals::Object;
-use crate::ports::{Carrier, Failure, RECEIPT, Sent};
+use crate::ports::{Account, Carrier, Failure, RECEIPT, Sent};
 use crate::vendors::braze;
 use crate::vendors::braze::client::Braze;
 use crate::vendors::braze::limits;
@@ -94,6 +94,12 @@ impl Carrier for Braze {
 
     async fn probe(&self, form: &str) -> Result<(), Failure> {
         self.campaign(form).await.map(drop)
+    }
+}
+
+impl Account for Braze {
+    fn vendor(&self) -> &'static str {
+        self.exchange.vendor
     }
 
     fn opens_for(&self, need: Need) -> Option<Timestamp> {

@@ -181,7 +181,7 @@ impl Exchange {
     /// Makes the call once, if the budget allows it now, and returns the answer of any status.
     pub(crate) async fn ask(&self, request: &Request, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
-        if !request.asks_whether_it_answers && self.with_breaker(|breaker| breaker.is_open()) {
+        if !request.asks_whether_it_answers && self.breaker().is_open() {
             let cause = format!("{} cannot be reached", self.vendor);
             return Err(Failure::Postpone { cause, until: later(asked_at, UNANSWERED_FOR), for_budget: false });
         }
@@ -205,12 +205,7 @@ impl Exchange {
         Ok(answer)
     }
 
-    /// Reads or changes the vendor's breaker.
-    pub(crate) fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        look(&mut self.breaker())
-    }
-
-    /// The vendor's breaker. A poisoned lock holds a whole value.
+    /// The vendor's breaker, locked. A poisoned lock holds a whole value.
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,10 +240,10 @@ impl Exchange {
         let message = self.message(request, authorization.as_ref())?;
         let response = self.transport.send(message).await;
         let now = self.clock.now();
-        self.with_breaker(|breaker| match &response {
-            Ok(_) => breaker.answered(now),
-            Err(_) => breaker.unanswered(now),
-        });
+        match &response {
+            Ok(_) => self.breaker().answered(now),
+            Err(_) => self.breaker().unanswered(now),
+        }
         let response = response.map_err(|error| match error {
             TransportError::NotSent { cause } => {
                 Failure::Retry { cause: format!("{} could not be reached: {cause}", self.vendor), after: None }

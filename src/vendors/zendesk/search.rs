@@ -3,18 +3,16 @@
 //! who writes with an agent's address or id is not that agent.
 
 use crate::domain::phone::digits;
-use serde_json::Value;
-
 use crate::ports::Failure;
-use crate::vendors::zendesk::views::UserView;
+use crate::ports::desk::UserView;
 
 /// The fewest digits of a number that is searched for. The search would find every user whose number ends in a shorter
 /// one.
 const PHONE_DIGITS_MIN: usize = 7;
 
-/// A query for a user.
+/// A search for users.
 #[derive(Clone, PartialEq, Eq)]
-pub enum UserQuery {
+pub(super) enum Search {
     /// By tandem's own id of the user.
     ExternalId(String),
     /// By a custom user field.
@@ -30,7 +28,7 @@ pub enum UserQuery {
     Phone(String),
 }
 
-impl UserQuery {
+impl Search {
     /// The parameter of the search; `None` when it could find no user.
     pub(super) fn parameter(&self) -> Result<Option<(&'static str, String)>, Failure> {
         Ok(match self {
@@ -55,16 +53,12 @@ impl UserQuery {
 
     /// Whether a user in the result matches the query.
     pub(super) fn matches(&self, user: &UserView) -> bool {
-        if user.is_agent() {
+        if user.is_agent {
             return false;
         }
         match self {
             Self::ExternalId(id) => user.external_id.as_ref() == Some(id),
-            Self::Field { key, value } => match user.user_fields.get(key) {
-                Some(Value::String(text)) => text == value,
-                Some(Value::Number(number)) => number.to_string() == *value,
-                Some(Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_)) | None => false,
-            },
+            Self::Field { value, .. } => user.customer_id.as_ref() == Some(value),
             Self::Email(email) => user.email.as_ref().is_some_and(|found| found.eq_ignore_ascii_case(email)),
             Self::Phone(phone) => user.phone.as_ref().is_some_and(|found| digits(found) == digits(phone)),
         }
@@ -82,12 +76,10 @@ fn phrase(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::domain::event::UserId;
 
-    fn parameter(query: &UserQuery) -> String {
+    fn parameter(query: &Search) -> String {
         match query.parameter() {
             Ok(Some((name, value))) => format!("{name}={value}"),
             Ok(None) => "nobody".into(),
@@ -95,16 +87,16 @@ mod tests {
         }
     }
 
-    fn field(key: &str, value: &str) -> UserQuery {
-        UserQuery::Field { key: key.into(), value: value.into() }
+    fn field(key: &str, value: &str) -> Search {
+        Search::Field { key: key.into(), value: value.into() }
     }
 
     #[test]
     fn nothing_typed_becomes_query_syntax() {
         let refused = "the user field's key must be letters, digits and underscores";
         let cases = [
-            (UserQuery::ExternalId("a OR role:admin *".into()), "external_id=a OR role:admin *"),
-            (UserQuery::ExternalId(String::new()), "nobody"),
+            (Search::ExternalId("a OR role:admin *".into()), "external_id=a OR role:admin *"),
+            (Search::ExternalId(String::new()), "nobody"),
             (field("braze_external_id", "u1"), r#"query=braze_external_id:"u1""#),
             (field("f", r#"x" role:admin ""#), r#"query=f:"x  role:admin""#),
             (field("f", r#"x\" role:admin"#), r#"query=f:"x   role:admin""#),
@@ -112,12 +104,12 @@ mod tests {
             (field("f", "\"\" "), "nobody"),
             (field("f:x role", "u1"), refused),
             (field("", "u1"), refused),
-            (UserQuery::Email("a@b.example OR role:admin".into()), r#"query=email:"a@b.example OR role:admin""#),
-            (UserQuery::Email(r#""x" role:admin"@b.example"#.into()), r#"query=email:"x  role:admin @b.example""#),
-            (UserQuery::Phone("+1 (513) 555-7611 * role:admin".into()), "query=role:end-user phone:*15135557611"),
-            (UserQuery::Phone("٣٤٥٦٧٨٩٠".into()), "nobody"),
-            (UserQuery::Phone("70123".into()), "nobody"),
-            (UserQuery::Phone("*".into()), "nobody"),
+            (Search::Email("a@b.example OR role:admin".into()), r#"query=email:"a@b.example OR role:admin""#),
+            (Search::Email(r#""x" role:admin"@b.example"#.into()), r#"query=email:"x  role:admin @b.example""#),
+            (Search::Phone("+1 (513) 555-7611 * role:admin".into()), "query=role:end-user phone:*15135557611"),
+            (Search::Phone("٣٤٥٦٧٨٩٠".into()), "nobody"),
+            (Search::Phone("70123".into()), "nobody"),
+            (Search::Phone("*".into()), "nobody"),
         ];
         for (query, expected) in cases {
             assert_eq!(parameter(&query), expected);
@@ -133,28 +125,24 @@ mod tests {
             external_id: Some("u1".into()),
             email: Some("Alice@B.example".into()),
             phone: Some("+1 (513) 555-7611".into()),
-            role: "end-user".into(),
-            user_fields: json!({"key": "v1", "number": 7, "nothing": null}).as_object().unwrap().clone(),
+            customer_id: Some("v1".into()),
+            is_agent: false,
         };
         let cases = [
-            (UserQuery::ExternalId("u1".into()), true),
-            (UserQuery::ExternalId("U1".into()), false),
-            (UserQuery::ExternalId("u10".into()), false),
+            (Search::ExternalId("u1".into()), true),
+            (Search::ExternalId("U1".into()), false),
+            (Search::ExternalId("u10".into()), false),
             (field("key", "v1"), true),
             (field("key", "v"), false),
-            (field("number", "7"), true),
-            (field("nothing", ""), false),
-            (field("other", "v1"), false),
-            (UserQuery::Email("alice@b.example".into()), true),
-            (UserQuery::Email("lice@b.example".into()), false),
-            (UserQuery::Phone("15135557611".into()), true),
-            (UserQuery::Phone("5135557611".into()), false),
+            (field("key", ""), false),
+            (Search::Email("alice@b.example".into()), true),
+            (Search::Email("lice@b.example".into()), false),
+            (Search::Phone("15135557611".into()), true),
+            (Search::Phone("5135557611".into()), false),
         ];
         for (index, (query, expected)) in cases.iter().enumerate() {
             assert_eq!(query.matches(&user), *expected, "case {index}");
-            for role in ["agent", "admin"] {
-                assert!(!query.matches(&UserView { role: role.into(), ..user.clone() }), "case {index}: {role}");
-            }
+            assert!(!query.matches(&UserView { is_agent: true, ..user.clone() }), "case {index}: staff");
         }
     }
 }

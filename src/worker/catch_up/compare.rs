@@ -13,9 +13,7 @@ use crate::domain::conversation::{Change, Conversation, Ticket};
 use crate::domain::event::Sighting;
 use crate::domain::reading::Reading;
 use crate::domain::retry::{before, later};
-use crate::vendors::zendesk::TicketView;
-
-use crate::worker::tickets::is_merged;
+use crate::ports::desk::TicketView;
 
 /// How old a change must be before Zendesk's answer counts as complete up to it. Its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.
@@ -52,7 +50,7 @@ pub(super) enum Finding {
 /// The sighting of a ticket that was seen at `as_of` by our clock, in an answer of `answered_at` by Zendesk's.
 pub(super) fn sighting(ticket: &TicketView, as_of: Timestamp, answered_at: Option<Timestamp>) -> Sighting {
     let all_there_to = answered_at.map(|at| before(at, SETTLES_AFTER).min(ticket.updated_at));
-    let merged = is_merged(ticket);
+    let merged = ticket.merged;
     Sighting { status: Some(ticket.status), updated_at: ticket.updated_at, as_of, all_there_to, merged, heir: false }
 }
 
@@ -100,7 +98,7 @@ fn reading<'a>(known: &'a Conversation, ticket: &TicketView) -> Option<&'a Readi
 
 /// Whether the conversation's ticket was merged since: the ring follows it to the heir.
 fn is_newly_merged(known: &Conversation, ticket: &TicketView) -> bool {
-    is_merged(ticket) && has_new_status(known, ticket)
+    ticket.merged && has_new_status(known, ticket)
 }
 
 fn has_new_status(known: &Conversation, ticket: &TicketView) -> bool {
@@ -135,7 +133,9 @@ mod tests {
             tags: Vec::new(),
             updated_at: at(updated_at),
             brand_id: None,
+            merged: false,
             comment_count,
+            is_full: false,
             requester: None,
         }
     }

@@ -11,7 +11,7 @@ use url::Url;
 use crate::domain::event::{DedupeKey, Sighting};
 use crate::domain::retry::before;
 use crate::ports::Failure;
-use crate::vendors::zendesk::{Fate, Invocation, LostWebhook};
+use crate::ports::desk::{Fate, Invocation, LostWebhook};
 use crate::worker::Worker;
 
 use super::ring::Ring;
@@ -90,7 +90,7 @@ impl GivenUp {
     fn account(&self, caught_up: bool) -> Option<String> {
         let (from, to) = (self.oldest()?, self.new.last()?.at);
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
-        for word in self.new.iter().filter_map(|call| word_of(call.fate)) {
+        for word in self.new.iter().filter_map(|call| call.fate.given_up()) {
             *states.entry(word).or_default() += 1;
         }
         let states: Vec<String> = states.into_iter().map(|(word, count)| format!("{word} ({count})")).collect();
@@ -105,7 +105,7 @@ impl Worker {
     /// Reads the log from where the last reading ended.
     pub(super) async fn read_log(&self, log: &mut Log, now: Timestamp) -> GivenUp {
         let mut given_up = GivenUp::default();
-        if !log.readable || self.zendesk.is_budget_low() {
+        if !log.readable || self.desk.is_budget_low() {
             return given_up;
         }
         let read = match self.find_webhooks(log).await {
@@ -137,7 +137,7 @@ impl Worker {
             return Ok(());
         };
         if log.webhooks.is_empty() {
-            log.webhooks = self.zendesk.webhooks_to(address).await?;
+            log.webhooks = self.desk.webhooks_to(address).await?;
             if log.webhooks.is_empty() && !log.told_missing {
                 log.told_missing = true;
                 warn!("catch_up.no_webhook: no webhook of Zendesk posts to {}", host_of(address));
@@ -152,17 +152,17 @@ impl Worker {
         }
         let (mut calls, mut more) = (Vec::new(), false);
         for webhook in &log.webhooks {
-            let found = self.zendesk.invocations(webhook, before(log.read_to, OVERLAP)).await?;
+            let found = self.desk.invocations(webhook, before(log.read_to, OVERLAP)).await?;
             // The log's times are whole seconds, so its order tells more.
             calls.extend(found.calls.into_iter().rev());
             more |= found.more;
         }
         calls.sort_by_key(|call| call.at);
         self.note_breaker(calls.last(), now);
-        calls.retain(|call| word_of(call.fate).is_some());
+        calls.retain(|call| call.fate.given_up().is_some());
         let ids = calls.iter().map(|call| call.id.clone()).collect();
         calls.retain(|call| !log.known.contains(&call.id));
-        for word in calls.iter().filter_map(|call| word_of(call.fate)) {
+        for word in calls.iter().filter_map(|call| call.fate.given_up()) {
             self.metrics.webhook_given_up(word);
         }
         (log.known, log.read_to) = (ids, now);
@@ -177,11 +177,11 @@ impl Worker {
     /// sent, no more of them are asked for.
     async fn read_bodies(&self, log: &mut Log) -> Result<(), Failure> {
         for _ in 0..BODIES_MAX {
-            if self.zendesk.is_budget_low() {
+            if self.desk.is_budget_low() {
                 break;
             }
             let Some(call) = log.unread.front() else { break };
-            let lost = self.zendesk.lost_webhook(call).await?;
+            let lost = self.desk.lost_webhook(call).await?;
             let Some(call) = log.unread.pop_front() else { break };
             match lost {
                 Some(lost) => {
@@ -217,12 +217,8 @@ impl Worker {
     }
 }
 
-fn word_of(fate: Fate) -> Option<&'static str> {
-    if let Fate::GivenUp(word) = fate { Some(word) } else { None }
-}
-
 fn is_broken(call: &Invocation) -> bool {
-    call.fate == Fate::GivenUp(Fate::CIRCUIT_BROKEN)
+    matches!(call.fate, Fate::Withheld(_))
 }
 
 /// The address's host, because the whole address may hold a password.
@@ -236,15 +232,19 @@ mod tests {
 
     #[test]
     fn what_was_given_up_is_said_in_one_line() {
-        let call = |second: i64, word| Invocation {
+        let call = |second: i64, fate| Invocation {
             webhook: "01W".to_owned(),
             id: second.to_string(),
-            fate: Fate::GivenUp(word),
+            fate,
             at: Timestamp::from_second(1_800_000_000 + second).unwrap(),
         };
         let mut given_up = GivenUp::default();
         assert_eq!(given_up.account(true), None);
-        given_up.new = vec![call(0, Fate::CIRCUIT_BROKEN), call(1, "timeout"), call(60, Fate::CIRCUIT_BROKEN)];
+        given_up.new = vec![
+            call(0, Fate::Withheld("circuit broken")),
+            call(1, Fate::GivenUp("timeout")),
+            call(60, Fate::Withheld("circuit broken")),
+        ];
         assert_eq!(
             given_up.account(true).unwrap(),
             "Zendesk gave up on 3 webhooks between 2027-01-15T08:00:00Z and 2027-01-15T08:01:00Z: circuit broken (2), \

@@ -1,7 +1,7 @@
 //! A doorbell to ring for a ticket that a look has seen. It never tells of the ticket's comments.
 
 use crate::domain::event::{CommentId, DedupeKey, Sighting, TicketId, UserId};
-use crate::vendors::zendesk::TicketView;
+use crate::ports::desk::TicketView;
 
 /// A doorbell to ring.
 #[derive(Clone, Debug)]

@@ -15,7 +15,7 @@ use crate::domain::event::TicketId;
 use crate::domain::reading::Shown;
 use crate::domain::retry::later;
 use crate::ports::Failure;
-use crate::vendors::zendesk::TICKETS_AT_ONCE;
+use crate::ports::desk::TICKETS_AT_ONCE;
 use crate::worker::Worker;
 
 use super::compare::{self, Finding};
@@ -60,7 +60,7 @@ impl Worker {
     /// The next live conversations, at most `room` of them; none while little is left of the rate budget.
     async fn stretch(&self, progress: &Progress, room: usize, rung: &HashSet<TicketId>) -> Stretch {
         let stay = || Stretch { next: progress.walked_to.clone(), ..Stretch::default() };
-        if self.zendesk.is_budget_low() {
+        if self.desk.is_budget_low() {
             return stay();
         }
         let page = match self.store.conversations(progress.walked_to.as_ref(), CONVERSATIONS_MAX).await {
@@ -121,7 +121,7 @@ impl Worker {
         // A ticket may have become that of another conversation, which then follows its comments.
         let Some(named) = self.known(ids.iter().copied()).await else { return false };
         let now = self.clock.now();
-        let found = match self.zendesk.tickets(&ids).await {
+        let found = match self.desk.tickets(&ids).await {
             Ok(found) => found,
             Err(Failure::Postpone { .. }) => return false,
             Err(failure) => {

@@ -4,15 +4,17 @@
 //! A page that is longer than [`crate::vendors::http::ANSWER_BYTES_MAX`] is asked for again with fewer records. Source of the
 //! paging: <https://developer.zendesk.com/api-reference/introduction/pagination/>.
 
+use async_trait::async_trait;
 use serde_json::Value;
 
-use super::{COMMENTS_AT_ONCE, PAGE, Zendesk, users};
+use super::{PAGE, Zendesk};
 use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::refusals::Object;
 use crate::ports::Failure;
+use crate::ports::desk::{CommentView, Comments, CommentsRead, Tickets, Written};
 use crate::vendors::http::exchange::{Answer, Request};
 use crate::vendors::zendesk::limits;
-use crate::vendors::zendesk::views::{self, CommentView, Written};
+use crate::vendors::zendesk::views::{self, CommentJson};
 
 /// The page sizes after an answer was too long. A comment is 64 kB at most and comes in three forms, so a single one
 /// always fits.
@@ -20,6 +22,9 @@ const SMALLER_PAGES: [usize; 3] = [25, 5, 1];
 
 /// Comments or audits of one ticket that are read. A ticket takes 5,000 comments at most.
 const RECORDS_MAX: usize = 5000;
+
+/// The newest comments that are read without a comment to start after. A shorter result holds all comments.
+const COMMENTS_AT_ONCE: usize = PAGE;
 
 /// The newest audits in which the bridge's own write is searched. It is minutes old, and agents and triggers do not
 /// make 200 changes in that time.
@@ -47,13 +52,40 @@ impl Pages {
     }
 }
 
-impl Zendesk {
+#[async_trait]
+impl Comments for Zendesk {
+    async fn comments_after(&self, id: TicketId, after: Option<CommentId>) -> Result<CommentsRead, Failure> {
+        let mut comments: Vec<CommentView> = Vec::new();
+        // Inline images are listed as attachments too, because a phone shows no HTML.
+        let mut pages = Pages::of(
+            Request::get(limits::READ, format!("/api/v2/tickets/{id}/comments"))
+                .about(Object::Ticket(id))
+                .query("include", "users")
+                .query("include_inline_images", "true"),
+        );
+        while pages.records < RECORDS_MAX {
+            let (answer, page) = self.page::<CommentJson>(&mut pages, "comments").await?;
+            let users = self.users(&answer);
+            let is_last = match after {
+                Some(after) => page.iter().any(|comment| comment.id <= after.0),
+                None => pages.records >= COMMENTS_AT_ONCE,
+            };
+            comments.extend(page.into_iter().map(|comment| comment.view(&users)));
+            if is_last || pages.cursor.is_none() {
+                break;
+            }
+        }
+        comments.retain(|comment| after.is_none_or(|after| comment.id > after));
+        // Pages may overlap when a comment arrives between them.
+        comments.sort_by_key(|comment| comment.id);
+        comments.dedup_by_key(|comment| comment.id);
+        let from_the_first = after.is_none() && comments.len() < COMMENTS_AT_ONCE;
+        Ok(CommentsRead { comments, from_the_first })
+    }
+
     /// Searches the newest changes of a ticket for the one that carries this event's id in its
-    /// `metadata.custom.tandem`, a text or a list of texts. The result holds the ticket as it is now.
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
+    /// `metadata.custom.tandem`, a text or a list of texts.
+    async fn find_own_write(&self, id: TicketId, event: EventId) -> Result<Option<Written>, Failure> {
         let event = event.to_string();
         let mut pages = Pages::of(audits(id));
         while pages.records < RECORDS_MAX {
@@ -71,12 +103,8 @@ impl Zendesk {
         Err(Failure::Retry { cause: "the ticket has more changes than can be looked through".into(), after: None })
     }
 
-    /// Those of these comments that were written before the ticket was given to its present requester. A comment that
-    /// the audits do not show counts among them.
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn before_hand_over(&self, id: TicketId, comments: &[CommentId]) -> Result<Vec<CommentId>, Failure> {
+    /// A comment that the audits do not show counts among them.
+    async fn before_hand_over(&self, id: TicketId, comments: &[CommentId]) -> Result<Vec<CommentId>, Failure> {
         let brings = |audit: &Value| -> Vec<CommentId> {
             let events = audit["events"].as_array().into_iter().flatten();
             let ids = events.filter_map(|event| event["id"].as_u64()).map(CommentId);
@@ -99,11 +127,7 @@ impl Zendesk {
         Ok(comments.iter().filter(is_before).copied().collect())
     }
 
-    /// The public comment in the update that last solved the ticket, if it has one.
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn comment_that_solved(&self, id: TicketId) -> Result<Option<CommentId>, Failure> {
+    async fn comment_that_solved(&self, id: TicketId) -> Result<Option<CommentId>, Failure> {
         let mut solved: Option<(u64, Option<CommentId>)> = None;
         self.each_audit(id, |number, audit| {
             if views::solves(audit) && solved.is_none_or(|(last, _)| number > last) {
@@ -114,11 +138,13 @@ impl Zendesk {
         .await?;
         Ok(solved.and_then(|(_, comment)| comment))
     }
+}
 
+impl Zendesk {
     /// Passes the audits of a ticket to `look` with their numbers, page by page, until `look` has returned true.
     /// Numbers grow with time. Zendesk does not document the order of audits, so where it is not newest first, all are
     /// passed.
-    async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool) -> Result<(), Failure> {
+    async fn each_audit(&self, id: TicketId, mut look: impl FnMut(u64, &Value) -> bool + Send) -> Result<(), Failure> {
         let mut pages = Pages::of(audits(id));
         let mut is_enough = false;
         while pages.records < RECORDS_MAX {
@@ -134,40 +160,8 @@ impl Zendesk {
         Ok(())
     }
 
-    /// The comments that came after this one, oldest first; with `None`, the newest [`COMMENTS_AT_ONCE`].
-    ///
-    /// # Errors
-    /// As for every read, and [`Failure::NotFound`] for a ticket that is gone.
-    pub async fn comments_after(&self, id: TicketId, after: Option<CommentId>) -> Result<Vec<CommentView>, Failure> {
-        let mut comments: Vec<CommentView> = Vec::new();
-        // Inline images are listed as attachments too, because a phone shows no HTML.
-        let mut pages = Pages::of(
-            Request::get(limits::READ, format!("/api/v2/tickets/{id}/comments"))
-                .about(Object::Ticket(id))
-                .query("include", "users")
-                .query("include_inline_images", "true"),
-        );
-        while pages.records < RECORDS_MAX {
-            let (answer, page) = self.page::<views::CommentJson>(&mut pages, "comments").await?;
-            let users = users(&answer);
-            let is_last = match after {
-                Some(after) => page.iter().any(|comment| comment.id <= after.0),
-                None => pages.records >= COMMENTS_AT_ONCE,
-            };
-            comments.extend(page.into_iter().map(|comment| comment.view(&users)));
-            if is_last || pages.cursor.is_none() {
-                break;
-            }
-        }
-        comments.retain(|comment| after.is_none_or(|after| comment.id > after));
-        // Pages may overlap when a comment arrives between them.
-        comments.sort_by_key(|comment| comment.id);
-        comments.dedup_by_key(|comment| comment.id);
-        Ok(comments)
-    }
-
     /// The next page, with as many records as can be read.
-    async fn page<T: serde::de::DeserializeOwned>(
+    async fn page<T: serde::de::DeserializeOwned + Send>(
         &self,
         pages: &mut Pages,
         name: &str,

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,6 +14,7 @@ use url::Url;
 
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::ports::Failure;
+use crate::ports::desk::{Fate, Invocation, Invocations, LostWebhook, WebhookLog};
 use crate::vendors::http::exchange::Request;
 
 use super::{PAGE, Zendesk};
@@ -24,60 +26,18 @@ const WEBHOOK_PAGES_MAX: usize = 3;
 /// Pages of the log that one look reads: 500 calls. Beyond that [`Invocations::more`] is true.
 const LOG_PAGES_MAX: usize = 5;
 
-/// The end of a call in Zendesk's log, as far as the bridge needs it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Answered with success, still under way, or in an unknown state.
-    Fine,
-    /// Given up; the word is Zendesk's own.
-    GivenUp(&'static str),
-}
+/// Zendesk's word for a call that its circuit breaker stopped.
+const CIRCUIT_BROKEN: &str = "circuit broken";
 
-impl Fate {
-    /// Zendesk's word for a call that its circuit breaker stopped.
-    pub const CIRCUIT_BROKEN: &'static str = "circuit broken";
+/// The states that a call has not been seen to leave. `terminated` is undocumented but recorded.
+pub const GIVEN_UP: [&str; 6] = [CIRCUIT_BROKEN, "timeout", "failed", "terminated", "client error", "server error"];
 
-    /// The states that a call has not been seen to leave. `terminated` is undocumented but recorded.
-    pub const GIVEN_UP: [&'static str; 6] =
-        [Self::CIRCUIT_BROKEN, "timeout", "failed", "terminated", "client error", "server error"];
-
-    fn of(status: &str) -> Self {
-        let word = Self::GIVEN_UP.into_iter().find(|word| *word == status);
-        word.map_or(Self::Fine, Self::GivenUp)
+fn fate_of(status: &str) -> Fate {
+    match GIVEN_UP.into_iter().find(|word| *word == status) {
+        Some(CIRCUIT_BROKEN) => Fate::Withheld(CIRCUIT_BROKEN),
+        Some(word) => Fate::GivenUp(word),
+        None => Fate::Fine,
     }
-}
-
-/// One call of a webhook in Zendesk's log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocation {
-    /// The webhook.
-    pub webhook: String,
-    /// The id in [`crate::domain::event::DedupeKey::Invocation`].
-    pub id: String,
-    /// Its end.
-    pub fate: Fate,
-    /// When its last attempt ended.
-    pub at: Timestamp,
-}
-
-/// A stretch of the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Invocations {
-    /// The calls, newest first.
-    pub calls: Vec<Invocation>,
-    /// Whether the oldest of the stretch were left out.
-    pub more: bool,
-}
-
-/// The ids in the body of a lost call. The body's text is not kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LostWebhook {
-    /// The ticket.
-    pub ticket_id: TicketId,
-    /// The comment, where the call is about a reply.
-    pub comment_id: Option<CommentId>,
-    /// The ticket's requester when the comment was written, where the call is about a reply and names the requester.
-    pub requester_id: Option<UserId>,
 }
 
 #[derive(Deserialize)]
@@ -93,12 +53,9 @@ struct InvocationJson {
     latest_completed_at: Option<Timestamp>,
 }
 
-impl Zendesk {
-    /// The ids of the webhooks that post to this address or below it.
-    ///
-    /// # Errors
-    /// As for every read; [`Failure::Pause`] where the credential may not see webhooks.
-    pub async fn webhooks_to(&self, address: &Url) -> Result<Vec<String>, Failure> {
+#[async_trait]
+impl WebhookLog for Zendesk {
+    async fn webhooks_to(&self, address: &Url) -> Result<Vec<String>, Failure> {
         let (mut found, mut cursor) = (Vec::new(), None::<String>);
         for _ in 0..WEBHOOK_PAGES_MAX {
             let request = page(Request::get(limits::SEARCH, "/api/v2/webhooks"), cursor.as_deref());
@@ -113,12 +70,8 @@ impl Zendesk {
         Ok(found)
     }
 
-    /// A webhook's calls since then with their ends, newest first, at most 500.
-    ///
-    /// # Errors
-    /// As for every read; [`Failure::Pause`] where the credential may not see them, [`Failure::NotFound`] for a
-    /// deleted webhook.
-    pub async fn invocations(&self, webhook: &str, since: Timestamp) -> Result<Invocations, Failure> {
+    /// At most 500 calls.
+    async fn invocations(&self, webhook: &str, since: Timestamp) -> Result<Invocations, Failure> {
         let (mut calls, mut cursor) = (Vec::new(), None::<String>);
         let path = format!("/api/v2/webhooks/{webhook}/invocations");
         for _ in 0..LOG_PAGES_MAX {
@@ -129,7 +82,7 @@ impl Zendesk {
             let answer = self.call(&request).await?;
             let page: Vec<InvocationJson> = self.part(&request, &answer, "invocations")?;
             calls.extend(page.into_iter().filter_map(|call| {
-                let fate = Fate::of(&call.status);
+                let fate = fate_of(&call.status);
                 // A call without a completion is still under way.
                 Some(Invocation { webhook: webhook.to_owned(), id: call.id, fate, at: call.latest_completed_at? })
             }));
@@ -143,11 +96,7 @@ impl Zendesk {
         Ok(Invocations { calls, more: cursor.is_some() })
     }
 
-    /// The ids of a lost call, where the log holds its body and the body is one of tandem's.
-    ///
-    /// # Errors
-    /// As for [`Zendesk::invocations`].
-    pub async fn lost_webhook(&self, call: &Invocation) -> Result<Option<LostWebhook>, Failure> {
+    async fn lost_webhook(&self, call: &Invocation) -> Result<Option<LostWebhook>, Failure> {
         let path = format!("/api/v2/webhooks/{}/invocations/{}/attempts", call.webhook, call.id);
         let request = Request::get(limits::SEARCH, path);
         let answer = self.call(&request).await?;
@@ -237,11 +186,12 @@ mod tests {
 
     #[test]
     fn only_what_has_ended_badly_was_given_up() {
-        for word in Fate::GIVEN_UP {
-            assert_eq!(Fate::of(word), Fate::GivenUp(word));
+        for word in GIVEN_UP {
+            let unsent = word == "circuit broken";
+            assert_eq!(fate_of(word), if unsent { Fate::Withheld(word) } else { Fate::GivenUp(word) });
         }
         for word in ["success", "accepted", "throttled", "unknown", "", "new to us"] {
-            assert_eq!(Fate::of(word), Fate::Fine, "{word}");
+            assert_eq!(fate_of(word), Fate::Fine, "{word}");
         }
     }
 }

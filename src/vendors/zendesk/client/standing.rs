@@ -1,13 +1,15 @@
-//! The state of Zendesk without a call: its rate limits, and its breaker. Never calls Zendesk.
+//! The state of Zendesk: its rate limits, its breaker, and whether it lets the bridge in. Only the latter takes a call.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
+use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::ids::TicketId;
 use crate::domain::lanes::Need;
+use crate::ports::desk::IsShort;
+use crate::ports::{Account, Desk, Failure};
 use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::limits::ONE_TICKET;
 
@@ -23,32 +25,39 @@ impl Zendesk {
     pub fn reached(&self) -> Vec<Reached> {
         self.exchange.reached()
     }
+}
 
-    /// Whether little is left of the account's rate budget, so that less urgent work should wait.
-    #[must_use]
-    pub fn is_budget_low(&self) -> bool {
-        self.exchange.is_budget_low()
+impl Account for Zendesk {
+    fn vendor(&self) -> &'static str {
+        self.exchange.vendor
     }
 
-    /// When the rate budget has room for work with this need; `None` means now.
-    #[must_use]
-    pub fn opens_for(&self, need: Need) -> Option<Timestamp> {
+    fn opens_for(&self, need: Need) -> Option<Timestamp> {
         self.exchange.opens_for(need)
     }
 
-    /// Asks whether so many texts that wait for a ticket had better go as one, at this time: they would take more than
-    /// half of the updates that the ticket has left, or a third of its updates are used already.
-    pub fn is_short(&self, now: Timestamp) -> impl Fn(TicketId, usize) -> bool + Send + Sync + 'static {
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.exchange.breaker()
+    }
+}
+
+#[async_trait]
+impl Desk for Zendesk {
+    /// Zendesk may answer a wrong credential with an anonymous user.
+    async fn lets_us_in(&self) -> Result<bool, Failure> {
+        self.me().await.map(|me| me.id.is_some())
+    }
+
+    fn is_budget_low(&self) -> bool {
+        self.exchange.is_budget_low()
+    }
+
+    fn is_short(&self, now: Timestamp) -> IsShort {
         let budgets = Arc::clone(&self.exchange.budgets);
-        move |ticket, waiting| {
+        Arc::new(move |ticket, waiting| {
             // A poisoned lock holds numbers that are still numbers.
             let mut budgets = budgets.lock().unwrap_or_else(PoisonError::into_inner);
             budgets.is_short(&ONE_TICKET, ticket.0, waiting, now)
-        }
-    }
-
-    /// Reads or changes Zendesk's breaker.
-    pub fn with_breaker<T>(&self, look: impl FnOnce(&mut Breaker) -> T) -> T {
-        self.exchange.with_breaker(look)
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -10,10 +11,12 @@ use serde_json::json;
 use super::*;
 use crate::domain::event::{CommentId, EventId};
 use crate::domain::note::WithheldFor;
+use crate::ports::desk::{
+    Addition, Author, Comments, Fate, File, Invocation, LostWebhook, Made, NewTicket, TICKETS_AT_ONCE, TicketView,
+    Tickets, UserQuery, UserValues, Users, WebhookLog, Withheld, Written,
+};
 use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted, Seen};
-use crate::vendors::zendesk::search::UserQuery;
-use crate::vendors::zendesk::views::{Author, Made, Withheld};
 
 fn start() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
@@ -55,9 +58,21 @@ fn event() -> EventId {
     "evt_deadbeef123456789abc0007".parse().unwrap()
 }
 
+fn file(name: &str, content_type: &str) -> File {
+    File { name: name.into(), content_type: content_type.into(), bytes: Bytes::from_static(b"\x00\xff") }
+}
+
+fn new_ticket(body: &Value) -> NewTicket<'_> {
+    NewTicket { event: event(), body, settings: None }
+}
+
+async fn add(zendesk: &Zendesk, ticket: TicketId, body: &Value) -> Result<Written, Failure> {
+    zendesk.add(ticket, &Addition::text(body)).await
+}
+
 async fn update(reply: Reply) -> Result<Written, Failure> {
     let server = Scripted::answers(vec![reply]).await;
-    let result = basic(&server.url).update_ticket(TicketId(7), &body()).await;
+    let result = basic(&server.url).add(TicketId(7), &Addition::text(&body())).await;
     assert_eq!(server.seen().len(), 1, "a write is sent once");
     result
 }
@@ -71,10 +86,7 @@ async fn read(reply: Reply) -> Result<TicketView, Failure> {
 async fn a_write_is_one_request_and_brings_ticket_and_comment() {
     let server = Scripted::answers(vec![Reply::json(200, &written()), Reply::json(201, &written())]).await;
     let zendesk = basic(&server.url);
-    for result in [
-        zendesk.update_ticket(TicketId(7), &body()).await,
-        zendesk.create_ticket(&body(), "evt_deadbeef123456789abc0007").await,
-    ] {
+    for result in [zendesk.add(TicketId(7), &Addition::text(&body())).await, zendesk.open(&new_ticket(&body())).await] {
         let written = result.unwrap();
         assert_eq!(written.ticket.id, TicketId(7));
         assert_eq!(written.ticket.status.name(), "open");
@@ -199,14 +211,14 @@ async fn a_lost_answer_may_have_happened_unless_it_was_a_read() {
     let endings: [&[u8]; 2] = [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"ticket\": {"];
     for ending in endings {
         let zendesk = basic(&scripted::raw(ending.to_vec()).await);
-        let write = zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err();
+        let write = zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err();
         let unknown = "Unknown: Zendesk gave no whole answer: the connection broke off";
         assert_eq!(shown(&write), unknown);
-        assert_eq!(shown(&zendesk.create_ticket(&body(), "k").await.unwrap_err()), unknown);
-        assert_eq!(shown(&zendesk.save_user(&json!({"name": "A"})).await.unwrap_err()), unknown);
+        assert_eq!(shown(&zendesk.open(&new_ticket(&body())).await.unwrap_err()), unknown);
+        assert_eq!(shown(&zendesk.save_user(&UserValues::default()).await.unwrap_err()), unknown);
         let retry = "Retry None: Zendesk gave no whole answer: the connection broke off";
         assert_eq!(shown(&zendesk.ticket(TicketId(7)).await.unwrap_err()), retry);
-        let upload = zendesk.upload("a.jpg", "image/jpeg", Bytes::from_static(b"x")).await.unwrap_err();
+        let upload = zendesk.upload(file("a.jpg", "image/jpeg")).await.unwrap_err();
         assert_eq!(shown(&upload), retry, "an upload that no comment uses is seen by nobody");
     }
 }
@@ -214,10 +226,10 @@ async fn a_lost_answer_may_have_happened_unless_it_was_a_read() {
 #[tokio::test]
 async fn a_refused_connection_has_done_nothing() {
     let zendesk = basic(&scripted::nobody_listens().await);
-    let failure = zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err();
+    let failure = zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err();
     assert_eq!(shown(&failure), "Retry None: Zendesk could not be reached: the connection was refused");
     let zendesk = client(&scripted::nobody_listens().await, oauth(), &Clock::manual(start(), 1));
-    let failure = zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err();
+    let failure = zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err();
     assert!(matches!(failure, Failure::Retry { .. }), "{failure:?}");
 }
 
@@ -246,7 +258,7 @@ async fn a_search_says_where_it_was_cut_off() {
         Reply::json(200, &json!({"results": tickets, "next_page": "https://elsewhere.example/next"}))
     };
     let server = Scripted::by(full).await;
-    let found = basic(&server.url).tickets_updated("sms", start()).await.unwrap();
+    let found = basic(&server.url).tickets_updated(start()).await.unwrap();
     assert_eq!((found.tickets.len(), server.seen().len()), (1000, 10));
     assert_eq!(found.cut_off_at, Some("2026-11-21T11:59:00Z".parse().unwrap()));
     // The index still has the tag; the ticket itself has not.
@@ -254,7 +266,7 @@ async fn a_search_says_where_it_was_cut_off() {
     untagged["tags"] = json!(["vip"]);
     let page = json!({"results": [ticket(8, "open"), untagged], "next_page": null});
     let server = Scripted::answers(vec![Reply::json(200, &page)]).await;
-    let found = basic(&server.url).tickets_updated("sms", start()).await.unwrap();
+    let found = basic(&server.url).tickets_updated(start()).await.unwrap();
     assert_eq!((found.tickets.len(), found.tickets[0].id.0, found.cut_off_at), (1, 8, None));
     assert_eq!(server.seen()[0].query("query").unwrap(), "type:ticket tags:sms updated>2026-11-21T12:00:00Z");
 }
@@ -263,7 +275,8 @@ async fn a_search_says_where_it_was_cut_off() {
 async fn a_write_on_condition_names_the_time_of_the_last_change_in_whole_seconds() {
     let server = Scripted::answers(vec![Reply::json(200, &written())]).await;
     let stamp = "2026-11-21T12:00:00.75Z".parse().unwrap();
-    basic(&server.url).update_unchanged(TicketId(7), &body(), stamp).await.unwrap();
+    let addition = Addition { unchanged_since: Some(stamp), ..Addition::text(&body()) };
+    basic(&server.url).add(TicketId(7), &addition).await.unwrap();
     let mut expected = body();
     expected["ticket"]["safe_update"] = json!(true);
     expected["ticket"]["updated_stamp"] = json!("2026-11-21T12:00:00Z");
@@ -296,7 +309,7 @@ async fn the_log_is_read_newest_first_and_within_bounds() {
     let since = "2026-11-21T11:58:30Z".parse().unwrap();
     let found = basic(&server.url).invocations("01W", since).await.unwrap();
     assert_eq!((server.seen().len(), found.calls.len(), found.more), (5, 10, true));
-    assert_eq!((found.calls[0].id.as_str(), found.calls[0].fate), ("0", Fate::GivenUp("circuit broken")));
+    assert_eq!((found.calls[0].id.as_str(), found.calls[0].fate), ("0", Fate::Withheld("circuit broken")));
     let first = &server.seen()[0];
     assert_eq!(first.query("filter[from_ts]").unwrap(), "2026-11-21T11:58:30Z");
     assert!(first.target.starts_with("/api/v2/webhooks/01W/invocations?"), "{}", first.target);
@@ -351,7 +364,7 @@ async fn a_ticket_comes_with_its_requester() {
     let requester = view.requester.clone().unwrap();
     assert_eq!((view.requester_id, requester.id), (UserId(5), UserId(5)));
     assert_eq!(
-        (requester.external_id.as_deref(), requester.phone.clone(), requester.is_agent()),
+        (requester.external_id.as_deref(), requester.phone.clone(), requester.is_agent),
         (Some("u1"), None, false)
     );
     assert!(!format!("{view:?} {:?}", view.requester).contains("Alice"), "names have no debug form");
@@ -377,10 +390,10 @@ async fn comments_are_read_newest_first_until_the_known_one_and_given_oldest_fir
         page("comments", &[comment(40, 5), comment(30, -1), comment(20, 9)], Some("c2")),
     ])
     .await;
-    let comments = basic(&server.url).comments_after(TicketId(7), Some(CommentId(20))).await.unwrap();
+    let comments = basic(&server.url).comments_after(TicketId(7), Some(CommentId(20))).await.unwrap().comments;
     assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [30, 40, 50]);
     let authors: Vec<_> = comments.iter().map(|comment| (comment.author_id.0, comment.author)).collect();
-    assert_eq!(authors, [(0, Author::Zendesk), (5, Author::EndUser), (9, Author::Staff)]);
+    assert_eq!(authors, [(0, Author::Desk), (5, Author::EndUser), (9, Author::Staff)]);
     assert_eq!(comments[2].author_name.as_deref(), Some("Agent"));
     assert_eq!(comments[2].attachments.len(), 1);
     let without_address = Withheld { file_name: "b".into(), why: WithheldFor::NoAddress };
@@ -403,7 +416,7 @@ async fn a_page_that_is_too_long_is_asked_for_again_with_fewer_records() {
         replies.push(page("audits", &[json!({"id": 2}), json!({"id": 1})], None));
         let server = Scripted::answers(replies).await;
         let zendesk = basic(&server.url);
-        let comments = zendesk.comments_after(TicketId(7), Some(CommentId(20))).await.unwrap();
+        let comments = zendesk.comments_after(TicketId(7), Some(CommentId(20))).await.unwrap().comments;
         assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), [40, 50]);
         assert_eq!(zendesk.find_own_write(TicketId(7), event()).await, Ok(None));
         let asked: Vec<_> = server.seen().iter().map(|seen| seen.query("page[size]").unwrap()).collect();
@@ -439,7 +452,7 @@ async fn how_a_comment_was_made_and_who_wrote_it_is_read_from_what_zendesk_says(
     ];
     for (more, made) in cases {
         let server = Scripted::answers(vec![page("comments", &[with(more.clone())], None)]).await;
-        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap().comments;
         assert_eq!((comments[0].made, comments[0].author), (made, Author::Staff), "{more}");
     }
     let users = [
@@ -454,7 +467,7 @@ async fn how_a_comment_was_made_and_who_wrote_it_is_read_from_what_zendesk_says(
         named["id"] = 9.into();
         let answer = json!({"comments": [comment(50, 9)], "users": [named], "meta": {"has_more": false}});
         let server = Scripted::answers(vec![Reply::json(200, &answer)]).await;
-        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+        let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap().comments;
         assert_eq!(comments[0].author, author, "{user}");
     }
 }
@@ -474,7 +487,7 @@ async fn files_that_are_not_for_customers_are_told_apart() {
     let mut shown = comment(50, 9);
     shown["attachments"] = files;
     let server = Scripted::answers(vec![page("comments", &[shown], None)]).await;
-    let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+    let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap().comments;
     let names: Vec<_> = comments[0].attachments.iter().map(|file| file.file_name.as_str()).collect();
     assert_eq!(names, ["ok.pdf", "new.pdf", "freed.exe"]);
     let withheld = |name: &str, why| Withheld { file_name: name.into(), why };
@@ -486,7 +499,7 @@ async fn files_that_are_not_for_customers_are_told_apart() {
 async fn without_a_known_comment_only_the_newest_page_is_read() {
     let newest: Vec<Value> = (41..=140).rev().map(|id| comment(id, 9)).collect();
     let server = Scripted::answers(vec![page("comments", &newest, Some("c1"))]).await;
-    let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap();
+    let comments = basic(&server.url).comments_after(TicketId(7), None).await.unwrap().comments;
     assert_eq!(comments.iter().map(|comment| comment.id.0).collect::<Vec<_>>(), (41..=140).collect::<Vec<_>>());
 }
 
@@ -553,10 +566,18 @@ async fn found_users_are_compared_again() {
 #[tokio::test]
 async fn a_user_is_saved_without_a_mail() {
     let server = Scripted::answers(vec![Reply::json(201, &json!({"user": {"id": 8, "name": "Alice"}}))]).await;
-    let saved = basic(&server.url).save_user(&json!({"name": "Alice", "external_id": "u1"})).await.unwrap();
+    let values = UserValues {
+        external_id: Some("u1".into()),
+        name: Some("Alice".into()),
+        customer_id: Some("c1".into()),
+        ..UserValues::default()
+    };
+    let saved = basic(&server.url).with_customer_field("crm_id").save_user(&values).await.unwrap();
     assert_eq!((saved.user.id, saved.is_new), (UserId(8), true));
     assert_eq!(server.seen()[0].target, "/api/v2/users/create_or_update");
-    let expected = json!({"user": {"name": "Alice", "external_id": "u1", "skip_verify_email": true}});
+    let expected = json!({"user": {
+        "name": "Alice", "external_id": "u1", "user_fields": {"crm_id": "c1"}, "skip_verify_email": true
+    }});
     assert_eq!(server.seen()[0].json(), expected);
 }
 
@@ -565,13 +586,12 @@ async fn a_file_is_uploaded_as_it_is() {
     let answer = json!({"upload": {"token": "tok"}});
     let server = Scripted::answers(vec![Reply::json(201, &answer), Reply::json(201, &json!({"upload": {}}))]).await;
     let zendesk = basic(&server.url);
-    let bytes = Bytes::from_static(b"\x00\xff");
-    assert_eq!(zendesk.upload("a b&c.jpg", "image/jpeg", bytes.clone()).await, Ok("tok".into()));
+    assert_eq!(zendesk.upload(file("a b&c.jpg", "image/jpeg")).await, Ok("tok".into()));
     let seen = &server.seen()[0];
     assert_eq!(seen.query("filename").as_deref(), Some("a b&c.jpg"));
-    assert_eq!((seen.headers["content-type"].to_str().unwrap(), &seen.body), ("image/jpeg", &bytes));
-    assert!(matches!(zendesk.upload("a", "image/png", bytes.clone()).await, Err(Failure::Retry { .. })));
-    assert!(matches!(zendesk.upload("a", "image/png\r\nx: y", bytes).await, Err(Failure::GiveUp { .. })));
+    assert_eq!((seen.headers["content-type"].to_str().unwrap(), &seen.body), ("image/jpeg", &file("a", "b").bytes));
+    assert!(matches!(zendesk.upload(file("a", "image/png")).await, Err(Failure::Retry { .. })));
+    assert!(matches!(zendesk.upload(file("a", "image/png\r\nx: y")).await, Err(Failure::GiveUp { .. })));
 }
 
 #[tokio::test]
@@ -581,14 +601,14 @@ async fn a_spent_budget_postpones_without_a_call() {
         Reply::json(200, &written()).header("zendesk-ratelimit-tickets-update", "total=20; remaining=0; resets=59");
     let server = Scripted::answers(vec![told, Reply::json(200, &written())]).await;
     let zendesk = client(&server.url, api_token(), &clock);
-    zendesk.update_ticket(TicketId(7), &body()).await.unwrap();
+    zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap();
     let until = start() + SignedDuration::from_secs(59);
-    let failure = zendesk.update_ticket(TicketId(8), &body()).await.unwrap_err();
+    let failure = zendesk.add(TicketId(8), &Addition::text(&body())).await.unwrap_err();
     let cause = "Zendesk's limit of 20 ticket updates a minute is reached".into();
     assert_eq!(failure, Failure::Postpone { cause, until, for_budget: true });
     assert_eq!(server.seen().len(), 1);
     clock.advance(SignedDuration::from_secs(59));
-    zendesk.update_ticket(TicketId(8), &body()).await.unwrap();
+    zendesk.add(TicketId(8), &Addition::text(&body())).await.unwrap();
 }
 
 #[tokio::test]
@@ -653,7 +673,7 @@ async fn an_expired_token_is_renewed_once_and_each_refused_call_repeated_once() 
     zendesk.ticket(TicketId(7)).await.unwrap();
     valid_from.store(2, Ordering::SeqCst);
     let body = body();
-    let results = join_all((0..20).map(|id| zendesk.update_ticket(TicketId(id), &body))).await;
+    let results = join_all((0..20).map(|id| add(&zendesk, TicketId(id), &body))).await;
     assert!(results.iter().all(Result::is_ok), "{results:?}");
     assert_eq!(count(&server, "/oauth/tokens"), 2);
     let accepted = |seen: &&Seen| seen.method == "PUT" && seen.headers["authorization"] == "Bearer token-2";
@@ -679,7 +699,7 @@ async fn only_an_expired_token_is_renewed() {
     let zendesk = client(&server.url, oauth(), &Clock::manual(start(), 1));
     let mut failures = Vec::new();
     for _ in 0..3 {
-        failures.push(shown(&zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err()));
+        failures.push(shown(&zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err()));
     }
     assert!(failures[0].starts_with("Refused 401"), "{failures:?}");
     assert!(failures[1].starts_with("Forbidden 403"), "{failures:?}");
@@ -731,11 +751,11 @@ async fn without_a_token_nothing_is_called_and_nothing_is_unknown() {
     for (reply, expected) in cases {
         let server = Scripted::answers(vec![reply]).await;
         let zendesk = client(&server.url, oauth(), &Clock::manual(start(), 1));
-        assert_eq!(shown(&zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err()), expected);
+        assert_eq!(shown(&zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err()), expected);
         assert_eq!(server.seen().len(), 1);
     }
     let zendesk = client(&scripted::raw(Vec::new()).await, oauth(), &Clock::manual(start(), 1));
-    let lost = zendesk.update_ticket(TicketId(7), &body()).await.unwrap_err();
+    let lost = zendesk.add(TicketId(7), &Addition::text(&body())).await.unwrap_err();
     assert!(matches!(lost, Failure::Retry { .. }), "a lost token is no lost write: {lost:?}");
 }
 

@@ -1,38 +1,38 @@
 //! Zendesk's users: searches by id, field, address or number, and saves. Never decides which user is the customer: the
 //! worker does.
 
+use async_trait::async_trait;
 use http::StatusCode;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::domain::budget::UserKey;
 use crate::domain::event::UserId;
 use crate::domain::refusals::Object;
 use crate::ports::Failure;
+use crate::ports::desk::{IdHolder, Saved, UserQuery, UserValues, UserView, Users};
 use crate::vendors::http::exchange::{Effect, Request};
 
 use super::{PAGE, Zendesk};
 use crate::vendors::zendesk::limits;
-use crate::vendors::zendesk::search::UserQuery;
-use crate::vendors::zendesk::views::{self, IdHolder, Saved, UserView};
+use crate::vendors::zendesk::search::Search;
+use crate::vendors::zendesk::views::UserJson;
 
-impl Zendesk {
-    /// The users who have exactly this external id, field, e-mail address or phone number, among the first 100 of
-    /// Zendesk's search. The search index lags by minutes, so a new user may be missing.
-    ///
-    /// # Errors
-    /// As for every read; [`Failure::GiveUp`] for a field key that Zendesk cannot have.
-    pub async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
-        let mut users = self.search_users(by).await?;
-        users.retain(|user| by.matches(user));
+#[async_trait]
+impl Users for Zendesk {
+    /// Looks among the first 100 of Zendesk's search, whose index lags by minutes.
+    async fn find_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
+        let search = match by {
+            UserQuery::CustomerId(id) => Search::Field { key: self.customer_field.clone(), value: id.clone() },
+            UserQuery::Email(email) => Search::Email(email.clone()),
+            UserQuery::Phone(phone) => Search::Phone(phone.clone()),
+        };
+        let mut users = self.search_users(&search).await?;
+        users.retain(|user| search.matches(user));
         Ok(users)
     }
 
-    /// The holder of this external id. Case does not count, as when Zendesk saves a user.
-    ///
-    /// # Errors
-    /// As for every read.
-    pub async fn holder_of(&self, external_id: &str) -> Result<IdHolder, Failure> {
-        let by = UserQuery::ExternalId(external_id.to_owned());
+    async fn holder_of(&self, external_id: &str) -> Result<IdHolder, Failure> {
+        let by = Search::ExternalId(external_id.to_owned());
         let mut users = self.search_users(&by).await?;
         if let Some(place) = users.iter().position(|user| by.matches(user)) {
             return Ok(IdHolder::EndUser(users.swap_remove(place)));
@@ -42,46 +42,54 @@ impl Zendesk {
         Ok(if users.iter().any(has) { IdHolder::Another } else { IdHolder::Free })
     }
 
-    async fn search_users(&self, by: &UserQuery) -> Result<Vec<UserView>, Failure> {
-        let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
-        let request = Request::get(limits::SEARCH_USERS, "/api/v2/users/search")
-            .about(Object::Other("the search"))
-            .query(name, value)
-            .query("per_page", PAGE.to_string());
+    /// Zendesk finds an existing user by `external_id` or `email`, without regard to case, never by phone. It wants
+    /// numbers in E.164.
+    async fn save_user(&self, values: &UserValues) -> Result<Saved, Failure> {
+        let name = values.external_id.as_deref().or(values.email.as_deref()).unwrap_or_default();
+        let (key, body) = (UserKey::of(name), json!({ "user": self.user_of(values) }));
+        let request = Request::post(limits::save_user(key), Effect::Lasting, "/api/v2/users/create_or_update", &body)
+            .about(Object::User(key));
         let answer = self.call(&request).await?;
-        let users: Vec<views::UserJson> = self.part(&request, &answer, "users")?;
-        Ok(users.into_iter().map(views::UserJson::view).collect())
+        let user: UserJson = self.part(&request, &answer, "user")?;
+        Ok(Saved { user: user.view(&self.customer_field), is_new: answer.status == StatusCode::CREATED })
     }
 
-    /// Gives a user one more e-mail address. Zendesk refuses one that another user has. No verification mail is sent.
     /// Source: Zendesk's API reference, User Identities, "Create Identity".
-    ///
-    /// # Errors
-    /// As for every write; [`Failure::GiveUp`] for an address that is taken or is none.
-    pub async fn add_email(&self, user: UserId, email: &str) -> Result<(), Failure> {
+    async fn add_email(&self, user: UserId, email: &str) -> Result<(), Failure> {
         let path = format!("/api/v2/users/{user}/identities");
         let identity = json!({ "identity": { "type": "email", "value": email, "skip_verify_email": true } });
         // Zendesk documents no limit of its own for this endpoint.
         let request = Request::post(limits::READ, Effect::Lasting, path, &identity);
         self.call(&request).await.map(drop)
     }
+}
 
-    /// Makes or changes a user; `user` is the inner object. Zendesk finds an existing one by `external_id` or
-    /// `email`, without regard to case, never by phone. No verification mail is sent.
-    ///
-    /// # Errors
-    /// As for every write. Repeating it after [`Failure::Lose`] is harmless when it names an external id or e-mail.
-    pub async fn save_user(&self, user: &Value) -> Result<Saved, Failure> {
-        let name = user["external_id"].as_str().or_else(|| user["email"].as_str()).unwrap_or_default();
-        let mut user = user.clone();
-        if let Some(fields) = user.as_object_mut() {
-            fields.insert("skip_verify_email".into(), Value::Bool(true));
-        }
-        let (key, body) = (UserKey::of(name), json!({ "user": user }));
-        let request = Request::post(limits::save_user(key), Effect::Lasting, "/api/v2/users/create_or_update", &body)
-            .about(Object::User(key));
+impl Zendesk {
+    async fn search_users(&self, by: &Search) -> Result<Vec<UserView>, Failure> {
+        let Some((name, value)) = by.parameter()? else { return Ok(Vec::new()) };
+        let request = Request::get(limits::SEARCH_USERS, "/api/v2/users/search")
+            .about(Object::Other("the search"))
+            .query(name, value)
+            .query("per_page", PAGE.to_string());
         let answer = self.call(&request).await?;
-        let user: views::UserJson = self.part(&request, &answer, "user")?;
-        Ok(Saved { user: user.view(), is_new: answer.status == StatusCode::CREATED })
+        let users: Vec<UserJson> = self.part(&request, &answer, "users")?;
+        Ok(users.into_iter().map(|user| user.view(&self.customer_field)).collect())
+    }
+
+    /// The inner object of a save.
+    fn user_of(&self, values: &UserValues) -> Value {
+        let texts = [
+            ("external_id", &values.external_id),
+            ("email", &values.email),
+            ("name", &values.name),
+            ("phone", &values.phone),
+        ];
+        let texts = texts.into_iter().filter_map(|(key, text)| Some((key.to_owned(), Value::from(text.as_deref()?))));
+        let mut user: Map<String, Value> = texts.collect();
+        if let Some(id) = &values.customer_id {
+            user.insert("user_fields".to_owned(), json!({ &*self.customer_field: id }));
+        }
+        user.insert("skip_verify_email".to_owned(), Value::Bool(true));
+        Value::Object(user)
     }
 }

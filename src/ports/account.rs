@@ -1,0 +1,20 @@
+//! The side of an account that says whether it can be called now. Never calls the vendor.
+
+use std::sync::MutexGuard;
+
+use jiff::Timestamp;
+
+use crate::domain::breaker::Breaker;
+use crate::domain::lanes::Need;
+
+/// One access to one vendor, with the rate budget and the breaker of that access.
+pub trait Account: Send + Sync {
+    /// The vendor's name, for texts that people read.
+    fn vendor(&self) -> &'static str;
+
+    /// When the rate budget has room for work with this need; `None` means now.
+    fn opens_for(&self, need: Need) -> Option<Timestamp>;
+
+    /// The breaker of the vendor's answers, locked.
+    fn breaker(&self) -> MutexGuard<'_, Breaker>;
+}
