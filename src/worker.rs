@@ -1,5 +1,5 @@
 //! The worker: wakes, claims the head of a lane, takes the next steps at the vendors and records the outcome. Beside
-//! that, it asks Zendesk at intervals for replies that no webhook told of, and drops old records from the store.
+//! that, it asks desks at intervals for replies that no webhook told of, and drops old records from the store.
 //!
 //! It never sees an incoming request. [`crate::policy`] decides the next step and [`crate::domain::retry`] the next
 //! state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
@@ -109,7 +109,7 @@ pub struct WorkerOptions {
     pub retry: RetryPolicy,
     /// The time between two looks for replies that no webhook brought; `None` for no looks.
     pub catch_up: Option<Duration>,
-    /// The bridge's own address: webhooks of Zendesk that post there are ours. Without it, Zendesk's log of them is
+    /// The bridge's own address: webhooks of a desk that post there are ours. Without it, the desk's log of them is
     /// not read.
     pub public_url: Option<Url>,
     /// Whether customers' texts are taken in that the carrier reports and of which no webhook came.
@@ -144,7 +144,7 @@ pub struct Worker {
     pub pauses: Arc<Pauses>,
     /// The facts that postponed texts had found.
     pub facts: KeptFacts,
-    /// The pictures that were copied to Zendesk for postponed texts.
+    /// The pictures that were copied to the desk for postponed texts.
     pub uploads: KeptUploads,
     /// The notices for the operator.
     pub alarms: Arc<AlarmQueue>,

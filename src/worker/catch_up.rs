@@ -1,11 +1,11 @@
-//! Finds the replies that webhooks did not bring: Zendesk does not repeat a webhook that found us closed, and its
+//! Finds the replies that webhooks did not bring: a desk does not repeat a webhook that found us closed, and its
 //! circuit breaker drops webhooks unsent.
 //!
 //! Each look does three things, cheapest first. None of them decides which words go to the phone: it rings the
 //! doorbell once more, and the ordinary way does the rest. So every comment by an agent after the last one forwarded
 //! goes out, in order, once.
 //!
-//! 1. [`lost_webhooks`]: where we may read it, Zendesk's own log of our webhooks names the ones that it gave up on.
+//! 1. [`lost_webhooks`]: where we may read it, the desk's own log of our webhooks names the ones that it gave up on.
 //! 2. One search names the text conversations that changed of late.
 //! 3. [`walk`]: a search index lags, and knows a conversation by its tag only. So the tickets that the store knows
 //!    are looked at as well, slowly.
@@ -40,7 +40,7 @@ mod lost_webhooks;
 mod ring;
 mod walk;
 
-/// How much further back each look goes than the last one ended: Zendesk's search index lags by up to a few minutes.
+/// How much further back each look goes than the last one ended: a desk's search index lags by up to a few minutes.
 const OVERLAP: Duration = Duration::from_secs(600);
 
 /// The pause between two rings, so that a catch-up after a long outage leaves most of the rate budget (200 calls a
@@ -56,7 +56,7 @@ const SECOND: Duration = Duration::from_secs(1);
 struct Progress {
     /// The search has still to find the changes after this time.
     search_from: Timestamp,
-    /// The known part of Zendesk's log.
+    /// The known part of the desk's log.
     log: lost_webhooks::Log,
     /// The conversation that was walked past last; `None` at the beginning of a round.
     walked_to: Option<ConversationKey>,
@@ -89,7 +89,7 @@ impl Worker {
         while !stop.is_cancelled() {
             let differs = matches!(self.clock.trouble(), Some(Trouble::Differs(_)));
             if !is_dated && (differs || *sets.borrow() > 0) {
-                // A wrong clock dated the start, and Zendesk has told its time since. The clock may be right by now.
+                // A wrong clock dated the start, and the desk has told its time since. The clock may be right by now.
                 let since = before(self.clock.vendors_now(), self.options.retry.give_up_after);
                 progress.search_from = progress.search_from.min(before(since, OVERLAP));
                 is_dated = true;
@@ -128,7 +128,7 @@ impl Worker {
             Some(searched) => self.walk(progress, searched, rung, stop).await,
             None => false,
         };
-        given_up.tell(is_whole);
+        given_up.tell(self.desk.vendor(), is_whole);
     }
 
     /// Finds every text conversation that changed since the last search, and rings for those that only reading can
@@ -179,7 +179,7 @@ impl Worker {
                 info!("catch_up.rung: looked at {} tickets that changed of late", rings.len());
             }
             let Some(cut_off_at) = found.cut_off_at else {
-                // By Zendesk's clock, which dates the tickets. Ours may be wrong, and then no webhook gets in and
+                // By the desk's clock, which dates the tickets. Ours may be wrong, and then no webhook gets in and
                 // this search alone finds replies.
                 let next_from = before(found.answered_at.unwrap_or(now), OVERLAP);
                 progress.strangers.retain(|_, heard| *heard >= next_from);

@@ -27,7 +27,7 @@ pub(super) fn taught(claim: &Claim, transition: &Transition) -> Option<Change> {
     stand.map(Change::AskStands)
 }
 
-/// The Zendesk user of the conversation's customer.
+/// The desk's user who is the conversation's customer.
 pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
     claim.conversation.as_ref()?.requester_id
 }

@@ -1,7 +1,7 @@
-//! Completes users in Zendesk with data that Braze has: a number, the recipe's field, an e-mail address.
+//! Completes a desk's users with data that the carrier has: a number, the customer's id, an e-mail address.
 //!
 //! No text waits for that: the users are completed one after the other, outside of every lane, and each at most once.
-//! A value that Zendesk refuses stays blank, and so does a value that the bridge had not written when it ended. No
+//! A value that the desk refuses stays blank, and so does a value that the bridge had not written when it ended. No
 //! value is ever overwritten.
 
 use tokio_util::sync::CancellationToken;
@@ -40,26 +40,26 @@ impl Worker {
     /// [`Failure::Postpone`] only: any other failure ends its part.
     async fn complete(&self, completion: &mut Completion) -> Result<(), Failure> {
         if let Some(values) = &completion.values {
-            over(completion.user, self.desk.save_user(values).await.map(drop))?;
+            self.over(completion.user, self.desk.save_user(values).await.map(drop))?;
             completion.values = None;
         }
         if let Some(email) = &completion.email {
-            over(completion.user, self.desk.add_email(completion.user, email).await)?;
+            self.over(completion.user, self.desk.add_email(completion.user, email).await)?;
             completion.email = None;
         }
         Ok(())
     }
-}
 
-/// Ends a part of the completion unless it was postponed. Zendesk's words for a refusal may hold the address, so they
-/// are not logged.
-fn over(user: UserId, result: Result<(), Failure>) -> Result<(), Failure> {
-    match result {
-        Err(failure @ Failure::Postpone { .. }) => Err(failure),
-        Err(_) => {
-            debug!("user.left_blank: Zendesk did not take what Braze knows of user {user}");
-            Ok(())
+    /// Ends a part of the completion unless it was postponed. A desk's words for a refusal may hold the address, so they
+    /// are not logged.
+    fn over(&self, user: UserId, result: Result<(), Failure>) -> Result<(), Failure> {
+        match result {
+            Err(failure @ Failure::Postpone { .. }) => Err(failure),
+            Err(_) => {
+                debug!("user.left_blank: {} did not take a value of user {user}", self.desk.vendor());
+                Ok(())
+            }
+            Ok(()) => Ok(()),
         }
-        Ok(()) => Ok(()),
     }
 }

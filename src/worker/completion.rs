@@ -1,4 +1,5 @@
-//! The values that users of a desk lack and the carrier has, and the users that wait to be completed. It never calls a vendor.
+//! The values that users of a desk lack and the carrier has, and the users that wait to be completed. It never calls a
+//! vendor.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};

@@ -27,7 +27,7 @@ pub(super) struct CommentText {
     pub(super) plain: String,
     /// Links to media.
     pub(super) media: Vec<String>,
-    /// Tokens of media that was copied to Zendesk.
+    /// Tokens of media that was copied to the desk.
     pub(super) uploads: Vec<String>,
     /// Whether copying was tried.
     pub(super) uploaded: bool,

@@ -39,7 +39,7 @@ impl Worker {
     async fn weigh(&self, delivery: &Delivery, account: AccountId, object: &Object, cause: String) -> Outcome {
         let now = self.clock.now();
         let is_over = refusals::tries_are_over(&delivery.state, now);
-        // Braze has no call that every key may make, so it cannot be asked.
+        // A carrier need not have a call that every key may make, so only a desk is asked.
         let can_probe = account == self.ends.desk;
         let mut weight = self.pauses.weigh(account, object, is_over, can_probe, now);
         if weight == Weight::Probe {
@@ -59,7 +59,7 @@ impl Worker {
         }
     }
 
-    /// Whether Zendesk accepts our credential; `None` when it could not be asked.
+    /// Whether the desk accepts our credential; `None` when it could not be asked.
     async fn is_let_in(&self) -> Option<bool> {
         match self.desk.lets_us_in().await {
             Ok(is_let_in) => Some(is_let_in),

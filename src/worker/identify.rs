@@ -56,11 +56,14 @@ impl Worker {
         if self.adopt(&view, named, asked_at, learnt).await? {
             return Err(self.found());
         }
-        Err(Outcome::GiveUp { cause: format!("{}: fill the external id of the user in Zendesk", cause::NO_CARRIER_ID) })
+        let vendor = self.desk.vendor();
+        Err(Outcome::GiveUp {
+            cause: format!("{}: fill the external id of the user in {vendor}", cause::NO_CARRIER_ID),
+        })
     }
 
     /// Learns the conversation of an unknown ticket that was read at `asked_at`. False when the webhook names no
-    /// customer and the requester has no id in Braze.
+    /// customer and the requester has no id at the carrier.
     pub(super) async fn adopt(
         &self,
         ticket: &TicketView,

@@ -1,7 +1,7 @@
 //! The mappings in force, which make all requests. They change while the bridge runs, when the configuration is read
 //! again.
 //!
-//! One request must not change with them: Zendesk refuses an idempotency key that comes with another body, and then
+//! One request must not change with them: a desk refuses an idempotency key that comes with another body, and then
 //! tells nothing about the ticket that the first body may have made. So every later try to open a ticket uses the
 //! mappings of the first try. A restart forgets these; a key that is refused then means that the ticket is looked
 //! for.
@@ -16,7 +16,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::EventId;
 use crate::mapping::{Context, Mappings, Name};
 
-/// How long Zendesk knows an idempotency key: 2 hours after the last request that used it.
+/// How long a desk knows an idempotency key: 2 hours after the last request that used it.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(2);
 
 /// The mappings in force.
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ticket_is_opened_as_it_was_begun_for_as_long_as_zendesk_knows_its_key() {
+    fn a_ticket_is_opened_as_it_was_begun_for_as_long_as_the_desk_knows_its_key() {
         let at = |minute: i64| Timestamp::from_second(minute * 60).unwrap();
         let event = |sequence| EventId { epoch: 1, sequence, sub: 0 };
         let in_force = MappingsInForce::new(in_language("en"));
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(language(&in_force.for_opening(event(3), at(1))), "fr", "begun after the change");
         assert_eq!(language(&in_force.for_opening(event(1), at(119))), "en", "begun before it");
         assert_eq!(language(&in_force.for_opening(event(1), at(238))), "en", "the last try keeps the key alive");
-        assert_eq!(language(&in_force.for_opening(event(2), at(239))), "fr", "Zendesk has forgotten this key");
+        assert_eq!(language(&in_force.for_opening(event(2), at(239))), "fr", "the desk has forgotten this key");
         in_force.opened(event(1));
         assert_eq!(language(&in_force.for_opening(event(1), at(240))), "fr");
     }

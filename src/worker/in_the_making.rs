@@ -1,4 +1,4 @@
-//! The customers who are being looked for, or made users, at this moment. It never calls Zendesk.
+//! The customers who are being looked for, or made users, at this moment. It never calls a desk.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 const SPELLINGS_MAX: usize = 65_536;
 
 /// The ids, without regard to case, of the customers who are being looked for, or made users, at this moment. Of two
-/// ids that differ in case only, the second must see the user whom the first has become, because Zendesk would take
+/// ids that differ in case only, the second must see the user whom the first has become, because a desk would take
 /// the two for one.
 #[derive(Debug, Default)]
 pub struct InTheMaking(Mutex<Ids>);

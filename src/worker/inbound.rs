@@ -84,7 +84,7 @@ impl Worker {
                 Err(outcome) => return Err(self.put_off(outcome, head, &written, facts, known)),
             }
         }
-        Err(Outcome::Retry { cause: "Zendesk's answers lead in a circle".to_owned(), after: None })
+        Err(Outcome::Retry { cause: format!("{}'s answers lead in a circle", self.desk.vendor()), after: None })
     }
 
     /// Keeps facts and copies for the next attempt.
@@ -101,7 +101,7 @@ impl Worker {
                 self.facts.keep(id, facts, known, self.clock.now());
                 outcome
             }
-            // Zendesk may have refused the copies of an earlier attempt: they are made anew, once.
+            // The desk may have refused the copies of an earlier attempt: they are made anew, once.
             (Outcome::GiveUp { cause }, Some(id)) if written.is_reused => {
                 self.uploads.forget(id);
                 Outcome::Retry { cause, after: None }
@@ -290,7 +290,7 @@ impl Worker {
     }
 
     /// The outcome where an earlier attempt has left the text on the ticket, or on an earlier ticket of the
-    /// conversation, although Zendesk called it failed: an error may come after the commit. A first attempt need not
+    /// conversation, although the desk called it failed: an error may come after the commit. A first attempt need not
     /// ask.
     async fn written_before(
         &self,
@@ -324,7 +324,7 @@ impl Worker {
         Outcome::Deliver { receipt: format!("ticket {ticket}") }
     }
 
-    /// Makes sure that the store knows our comment before Zendesk can send it back. Acceptance noted it as an echo;
+    /// Makes sure that the store knows our comment before the desk can send it back. Acceptance noted it as an echo;
     /// it is noted again where that was too long ago, or where the comment has other words than one text.
     async fn announce(&self, claim: &Claim, written: &CommentText) -> Result<(), Outcome> {
         let now = self.clock.now();
@@ -416,13 +416,13 @@ impl Worker {
     }
 
     /// The texts' customer: the conversation's, completed by this text. For a text that names only a ticket, and one
-    /// that the bridge does not know, Zendesk tells the customer.
+    /// that the bridge does not know, the desk tells the customer.
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.desk.ticket(ticket).await {
                 Ok(view) if self.adopt(&view, None, asked_at, learnt).await? => Err(self.found()),
-                // The requester is a user in Zendesk without an id in Braze. The text can still be added to their
+                // The requester is a user without an id at the carrier. The text can still be added to their
                 // ticket.
                 Ok(_) => Ok(Customer::default()),
                 Err(Failure::NotFound { .. }) => Err(Outcome::GiveUp {

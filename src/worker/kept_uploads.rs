@@ -1,4 +1,4 @@
-//! The pictures that were copied to Zendesk and that no comment has used yet. In memory only, and bounded: without it,
+//! The pictures that were copied to the desk and that no comment has used yet. In memory only, and bounded: without it,
 //! the pictures are copied again. It never copies one.
 
 use std::collections::HashMap;
@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::event::EventId;
 
-/// How long a copy is used: Zendesk's tokens hold for 60 minutes, and the attempt that uses one may take five.
-/// Source: <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/#upload-files>.
+/// How long a copy is used: a desk's tokens hold for 60 minutes, and the attempt that uses one may take five.
 const LIFE: SignedDuration = SignedDuration::from_mins(50);
 
 /// The most texts with remembered copies: far more than wait with pictures at a time.
@@ -19,7 +18,7 @@ const TEXTS_MAX: usize = 4096;
 #[derive(Debug, Default)]
 pub struct KeptUploads(Mutex<HashMap<EventId, Vec<Copied>>>);
 
-/// A picture that Zendesk has.
+/// A picture that the desk has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Copied {
     pub(super) link: String,
@@ -51,7 +50,7 @@ impl KeptUploads {
         }
     }
 
-    /// Forgets a delivery's copies, because a comment has used them or Zendesk refuses them.
+    /// Forgets a delivery's copies, because a comment has used them or the desk refuses them.
     pub(super) fn forget(&self, id: EventId) {
         self.lock().remove(&id);
     }
@@ -79,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_holds_for_its_delivery_until_zendesk_may_have_dropped_it() {
+    fn a_copy_holds_for_its_delivery_until_the_desk_may_have_dropped_it() {
         let kept = KeptUploads::default();
         let (one, two) = (copied("one", at(0)), copied("two", at(600)));
         kept.keep(id(1), vec![one.clone(), two.clone()], at(600));

@@ -1,5 +1,5 @@
 //! Follows a conversation from a merged ticket to its heir, the ticket that it was merged into, and gives the heir
-//! the tag of text conversations, without which no trigger of ours fires there. It never merges: Zendesk does.
+//! the tag of text conversations, without which no trigger of ours fires there. It never merges: the desk does.
 
 use jiff::Timestamp;
 

@@ -16,7 +16,7 @@ use crate::ports::desk::{Author, CommentView, Made, TicketView};
 /// How far the comment of a merge and the closing of the merged ticket lie apart at most: one job writes both.
 const MERGE_LASTS: SignedDuration = SignedDuration::from_secs(120);
 
-/// Tickets that a comment may name before it is no merge's: Zendesk merges five at once.
+/// Tickets that a comment may name before it is no merge's: desks merge five at once.
 const MERGED_MAX: usize = 5;
 
 /// The most users remembered as staff. A help desk has fewer; beyond it, the memory begins anew.
@@ -54,7 +54,7 @@ pub(super) enum LeftOut {
     Call,
     /// A merge of tickets left it.
     Merge,
-    /// Zendesk made it.
+    /// The desk made it.
     Made,
     /// It was written when the ticket was another customer's.
     Foreign,
@@ -68,7 +68,7 @@ impl LeftOut {
             Self::EndUser => "is by an end user",
             Self::Call => "is the record of a phone call",
             Self::Merge => "holds the words of a merge of tickets",
-            Self::Made => "was made by Zendesk itself",
+            Self::Made => "was made by the desk itself",
             Self::Foreign => "was written when the ticket's requester was no longer the conversation's customer",
         }
     }
@@ -149,13 +149,13 @@ fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<
 pub(super) enum MergeWords {
     /// They are not.
     No,
-    /// They are, in Zendesk's own English.
+    /// They are, in the desk's own English.
     Yes,
     /// They name these tickets, as a merge's words do in every language. The tickets can tell.
     Perhaps(Vec<TicketId>),
 }
 
-/// Reads a comment's first line, in which a merge names its tickets; Zendesk documents no other mark of such
+/// Reads a comment's first line, in which a merge names its tickets; no desk documents another mark of such
 /// comments.
 pub(super) fn merge_words(comment: &CommentView) -> MergeWords {
     let line = comment.plain_body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();

@@ -100,7 +100,10 @@ impl Worker {
         let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
         let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
         if missing.is_some() && now < later(rang_at, COMMENT_LAG_MAX) {
-            return Err(Outcome::Retry { cause: "Zendesk does not show the comment yet".to_owned(), after: None });
+            return Err(Outcome::Retry {
+                cause: format!("{} does not show the comment yet", self.desk.vendor()),
+                after: None,
+            });
         }
         let look = Look {
             ticket: reply.ticket_id,
@@ -144,7 +147,7 @@ impl Worker {
         if known.replies_unnumbered {
             return Ok(None);
         }
-        // A reply that came with the solution was on the ticket before its webhook left Zendesk.
+        // A reply that came with the solution was on the ticket before its webhook left the desk.
         let solved_at = head.event.received_at;
         let forwarded = known.forwarded_on(change.ticket_id);
         let read_at = forwarded.and_then(|forwarded| forwarded.reading.at);
@@ -299,7 +302,7 @@ impl Worker {
         Err(Outcome::Postpone { cause, until: self.clock.now(), for_budget: false })
     }
 
-    /// Lets a reply on an unknown ticket wait while a text of its customer is on the way to Zendesk. That text may
+    /// Lets a reply on an unknown ticket wait while a text of its customer is on the way to the desk. That text may
     /// have opened the ticket and lost its answer. Once it is found there, every reply after it is known to be new,
     /// and they go in order.
     async fn wait_for_opening(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {

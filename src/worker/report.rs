@@ -29,6 +29,6 @@ pub(super) struct Learnt {
     pub(super) dropped: Vec<(EventId, String)>,
     /// The deliveries that a note has just reported as not arrived.
     pub(super) noted: Vec<EventId>,
-    /// The data that the customer's user in Zendesk lacks; it is written once the text is there.
+    /// The data that the customer's user at the desk lacks; it is written once the text is there.
     pub(super) completion: Option<Completion>,
 }

@@ -1,4 +1,4 @@
-//! Finds the customer among Zendesk's users, or makes a user for them.
+//! Finds the customer among the desk's users, or makes a user for them.
 //!
 //! Staff are never taken for a customer, and neither is another customer: an address, a number or an id that differs
 //! in case only proves nothing. A user's values are never overwritten.
@@ -23,7 +23,7 @@ use super::users::{from_desk, is_customer, named_by, second_external_id, user_ex
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// Keeps the id of a customer, as the desk knows them, while their user in Zendesk is unknown.
+    /// Keeps the id of a customer, as the desk knows them, while their user there is unknown.
     ///
     /// # Errors
     /// A wait, while another claim has the id, or one that differs in case only.
@@ -35,7 +35,7 @@ impl Worker {
         self.users.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
     }
 
-    /// The customer among Zendesk's users, by one way of looking.
+    /// The customer among the desk's users, by one way of looking.
     pub(super) async fn find_requester(
         &self,
         by: UserMatch,
@@ -88,7 +88,7 @@ impl Worker {
         }
     }
 
-    /// Whether a user with the customer's number or address is another of Braze's customers all the same. The brand
+    /// Whether a user with the customer's number or address is another of the carrier's customers all the same. The brand
     /// may have given an external id itself; it proves a customer only where the bridge knows a conversation by it.
     async fn is_another_customer(&self, user: &UserView, customer: &Customer) -> Result<bool, Outcome> {
         let Some(named) = named_by(user) else { return Ok(false) };
@@ -108,7 +108,7 @@ impl Worker {
         Ok(false)
     }
 
-    /// Makes the customer a user: with all known values, or else with those that Zendesk cannot refuse, and under
+    /// Makes the customer a user: with all known values, or else with those that the desk cannot refuse, and under
     /// their own external id where it is free. An answer that shows another user is not believed.
     pub(super) async fn create_requester(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
         let failed = |failure| self.outcome(failure, End::Desk);
@@ -130,13 +130,14 @@ impl Worker {
                 return Ok(saved);
             }
         }
-        let cause = "Zendesk takes the customer for another user, who has their external id".to_owned();
+        let vendor = self.desk.vendor();
+        let cause = format!("{vendor} takes the customer for another user, who has their external id");
         Err(Outcome::GiveUp { cause })
     }
 
     async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
         match self.desk.save_user(&new_user(customer, id.clone())).await {
-            // A number that Zendesk refuses must not keep the text from its ticket.
+            // A number that the desk refuses must not keep the text from its ticket.
             Err(Failure::GiveUp { .. }) => self.desk.save_user(&bare_user(customer, id)).await.map_err(harmless),
             saved => saved.map_err(harmless),
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Retention {
     /// Settled deliveries and their texts: long enough to answer an operator's question about a message.
     pub settled: Duration,
-    /// Dedupe keys: longer than any vendor repeats a webhook (Zendesk: minutes; Braze: a day at the worst), and than
+    /// Dedupe keys: longer than any vendor repeats a webhook (a desk: minutes; a carrier: a day at the worst), and than
     /// any signature is accepted.
     pub dedupe: Duration,
 }

@@ -64,7 +64,7 @@ impl Worker {
         Ok(Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) })
     }
 
-    /// The outcome where an earlier attempt has left its comment on the ticket although Zendesk called it failed. A
+    /// The outcome where an earlier attempt has left its comment on the ticket although the desk called it failed. A
     /// first attempt need not ask.
     pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };

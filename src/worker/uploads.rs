@@ -1,4 +1,4 @@
-//! Copies a customer's pictures to Zendesk, each once: copies for a postponed text are used when its turn comes. In
+//! Copies a customer's pictures to the desk, each once: copies for a postponed text are used when its turn comes. In
 //! memory only, and bounded: without it, the pictures are copied again.
 
 use std::time::Duration;
@@ -17,7 +17,7 @@ const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 const UPLOADS_MAX: usize = 5;
 
 impl Worker {
-    /// Copies pictures to Zendesk where they can be fetched safely, and returns their tokens; other pictures stay
+    /// Copies pictures to the desk where they can be fetched safely, and returns their tokens; other pictures stay
     /// links. The flag tells whether an earlier attempt of this delivery copied one of them.
     pub(super) async fn copy_media(&self, id: EventId, links: &[String]) -> (Vec<String>, bool) {
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;

@@ -1,4 +1,4 @@
-//! Zendesk's users as customers: the ids by which one is known there, and whether a user is a customer. Pure.
+//! A desk's users as customers: the ids by which one is known there, and whether a user is a customer. Pure.
 //!
 //! Two carriers may give one id to two people, and a desk has one list of users. So the customers of a desk's first
 //! carrier are known by the ids that they have, and those of a further one by ids with the carrier's account in front
@@ -10,8 +10,8 @@ use crate::domain::event::Customer;
 use crate::domain::phone::digits;
 use crate::ports::desk::{TicketView, UserView};
 
-/// The prefix in the `external_id` of a Zendesk user who is known by `carrier_id` only, so that it is never taken for
-/// an external id: Braze answers "success" to a text for an external id that does not exist.
+/// The prefix in the `external_id` of a user who is known by `carrier_id` only, so that it is never taken for an
+/// external id: a carrier may answer "success" to a text for an external id that does not exist.
 const ANONYMOUS: &str = "braze:";
 
 /// Stands before an id of the first carrier's that would read as one of a further carrier's.
@@ -52,7 +52,7 @@ pub(super) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
     (by_brand.or(by_carrier), Customer { external_id, carrier_id, ..customer })
 }
 
-/// The customer's `external_id` as a Zendesk user.
+/// The customer's `external_id` as a user of a desk.
 pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
     let anonymous = || customer.carrier_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
     customer.external_id.clone().or_else(anonymous)
@@ -61,11 +61,11 @@ pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
 /// The digits of an id's digest that tell it from an id that differs in case only.
 const DIGEST_DIGITS: usize = 12;
 
-/// The longest id that Zendesk takes with a digest behind it.
+/// The longest id that a desk takes with a digest behind it.
 const PLAIN_CHARS_MAX: usize = 200;
 
 /// The `external_id` of a customer whose own id another user has: one of the staff, or a customer whose id differs in
-/// case only, which Zendesk takes for the same. The same customer gets the same second id every time.
+/// case only, which a desk takes for the same. The same customer gets the same second id every time.
 pub(super) fn second_external_id(id: &str) -> String {
     let plain: String = id.chars().take(PLAIN_CHARS_MAX).collect();
     format!("{plain}~{}", digest_of(id))
@@ -90,8 +90,8 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> 
     }
     if let Some(named) = named_by(user) {
         let same_external = named.external_id.is_some() && named.external_id == customer.external_id;
-        let same_braze = named.carrier_id.is_some() && named.carrier_id == customer.carrier_id;
-        return Some(same_external || same_braze);
+        let same_carrier = named.carrier_id.is_some() && named.carrier_id == customer.carrier_id;
+        return Some(same_external || same_carrier);
     }
     let same_phone = user.phone.as_deref().map(digits).zip(customer.phone.as_deref().map(digits));
     let same_phone = same_phone.is_some_and(|(theirs, ours)| !ours.is_empty() && theirs == ours);
@@ -100,9 +100,9 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> 
     (same_phone || same_email).then_some(true)
 }
 
-/// The requester's ids in Braze. The recipe's own field holds an external id and nothing else; a user's external id
+/// The requester's ids at the carrier. The brand's own field holds an external id and nothing else; a user's external id
 /// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `carrier_id` look the same,
-/// and Braze answers "success" to a text for an external id that does not exist.
+/// and a carrier may answer "success" to a text for an external id that does not exist.
 pub(super) fn customer_behind(ticket: &TicketView) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
     Some(Customer { phone: user.phone.clone(), ..named_by(user)? })
@@ -152,7 +152,7 @@ mod tests {
             assert_eq!(own_external_id(id), id, "nothing is cut off an id that is no second name");
         }
         let seconds = ["cust-AbC", "cust-aBc"].map(|id| second_external_id(id).to_lowercase());
-        assert_ne!(seconds[0], seconds[1], "different also to Zendesk");
+        assert_ne!(seconds[0], seconds[1], "different also to a desk");
         let long = "x".repeat(255);
         assert!(second_external_id(&long).chars().count() <= 255);
     }

@@ -229,3 +229,42 @@ pub(super) fn written(ticket: TicketView, audit: &Value) -> Written {
 fn filled(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.is_empty())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_of_text_or_of_numbers_holds_the_customers_id_and_no_other_field_does() {
+        let id_of = |fields: Value| {
+            let user: UserJson = serde_json::from_value(json!({ "id": 1, "user_fields": fields })).unwrap();
+            user.view("crm_id").customer_id
+        };
+        assert_eq!(id_of(json!({ "crm_id": "c1", "other": "c2" })).as_deref(), Some("c1"));
+        assert_eq!(id_of(json!({ "crm_id": 7 })).as_deref(), Some("7"));
+        for nothing in [json!({}), json!({ "other": "c2" }), json!({ "crm_id": null }), json!({ "crm_id": "" })] {
+            assert_eq!(id_of(nothing.clone()), None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_is_merged_only_where_it_is_closed_and_full_with_its_last_comment() {
+        let view = |status: &str, tag: &str, comments: Value| {
+            let ticket = json!({
+                "id": 7, "status": status, "requester_id": 5, "tags": [tag], "updated_at": "2026-11-21T11:59:00Z",
+                "comment_count": comments,
+            });
+            serde_json::from_value::<TicketJson>(ticket).unwrap().view().unwrap()
+        };
+        for (status, tag, merged) in
+            [("closed", MERGED_TAG, true), ("open", MERGED_TAG, false), ("closed", "sms", false)]
+        {
+            assert_eq!(view(status, tag, Value::Null).merged, merged, "{status} {tag}");
+        }
+        for (comments, full) in [(json!(4999), false), (json!(5000), true), (Value::Null, false)] {
+            assert_eq!(view("open", "sms", comments.clone()).is_full, full, "{comments}");
+        }
+    }
+}

@@ -1,8 +1,8 @@
-//! Compares a ticket as Zendesk shows it with the bridge's knowledge of it, and tells whether a comment may be new.
+//! Compares a ticket as the desk shows it with the bridge's knowledge of it, and tells whether a comment may be new.
 //! Pure.
 //!
 //! A ticket is settled without being read only on proof: it has not changed since everything on it was read, or
-//! Zendesk counts as many comments as the bridge knows. The time of the bridge's own last write is no proof, because
+//! the desk counts as many comments as the bridge knows. The time of the bridge's own last write is no proof, because
 //! an agent may have written just before it, or in the same second.
 
 use std::time::Duration;
@@ -15,11 +15,11 @@ use crate::domain::reading::Reading;
 use crate::domain::retry::{before, later};
 use crate::ports::desk::TicketView;
 
-/// How old a change must be before Zendesk's answer counts as complete up to it. Its times are whole seconds, and a
+/// How old a change must be before the desk's answer counts as complete up to it. Its times are whole seconds, and a
 /// comment may become readable late, which a minute covers.
 const SETTLES_AFTER: Duration = Duration::from_secs(60);
 
-/// How far Zendesk's clock may be from ours before a change is overlooked. A ticket that changed this shortly before
+/// How far the desk's clock may be from ours before a change is overlooked. A ticket that changed this shortly before
 /// the look is rung once more than is needed.
 const CLOCKS_APART: Duration = Duration::from_secs(60);
 
@@ -47,7 +47,7 @@ pub(super) enum Finding {
     Unread,
 }
 
-/// The sighting of a ticket that was seen at `as_of` by our clock, in an answer of `answered_at` by Zendesk's.
+/// The sighting of a ticket that was seen at `as_of` by our clock, in an answer of `answered_at` by the desk's.
 pub(super) fn sighting(ticket: &TicketView, as_of: Timestamp, answered_at: Option<Timestamp>) -> Sighting {
     let all_there_to = answered_at.map(|at| before(at, SETTLES_AFTER).min(ticket.updated_at));
     let merged = ticket.merged;
@@ -86,7 +86,7 @@ pub(super) fn shown(known: &Conversation, ticket: &TicketView, is_listed: bool) 
     if counted.is_some() || is_listed || has_changed() { Finding::Unread } else { Finding::Settled }
 }
 
-/// The change that Zendesk's count of the ticket's comments teaches where all of them are known.
+/// The change that the desk's count of the ticket's comments teaches where all of them are known.
 pub(super) fn recounted(known: &Conversation, ticket: &TicketView) -> Option<Change> {
     let census = reading(known, ticket)?.learn_from(ticket.comment_count?, ticket.updated_at)?;
     Some(Change::Recounted(ticket.id, census))

@@ -1,4 +1,4 @@
-//! Reads the webhooks that Zendesk gave up on from its own log, and makes rings of them. It asks only while the rate
+//! Reads the webhooks that a desk gave up on from its own log, and makes rings of them. It asks only while the rate
 //! budget is not low, and does without where we may not look.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
@@ -26,7 +26,7 @@ const BODIES_MAX: usize = 20;
 /// The most calls whose body is still to be read. The search finds the tickets of the others.
 const UNREAD_MAX: usize = 1000;
 
-/// How long the circuit breaker counts as open after the last call that it stopped. Zendesk says "briefly"; on
+/// How long the circuit breaker counts as open after the last call that it stopped. On
 /// record, calls were let out again after about a minute.
 const BREAKER_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
@@ -81,13 +81,13 @@ impl GivenUp {
     }
 
     /// Reports them in one log line.
-    pub(super) fn tell(&self, caught_up: bool) {
-        if let Some(account) = self.account(caught_up) {
+    pub(super) fn tell(&self, vendor: &str, caught_up: bool) {
+        if let Some(account) = self.account(vendor, caught_up) {
             warn!(count = self.new.len(), "catch_up.given_up: {account}");
         }
     }
 
-    fn account(&self, caught_up: bool) -> Option<String> {
+    fn account(&self, vendor: &str, caught_up: bool) -> Option<String> {
         let (from, to) = (self.oldest()?, self.new.last()?.at);
         let mut states: BTreeMap<&str, usize> = BTreeMap::new();
         for word in self.new.iter().filter_map(|call| call.fate.given_up()) {
@@ -97,7 +97,7 @@ impl GivenUp {
         let (count, least) = (self.new.len(), if self.more { "at least " } else { "" });
         let end = if caught_up { "caught up with every ticket that changed" } else { "the next look goes on" };
         let states = states.join(", ");
-        Some(format!("Zendesk gave up on {least}{count} webhooks between {from} and {to}: {states}; {end}"))
+        Some(format!("{vendor} gave up on {least}{count} webhooks between {from} and {to}: {states}; {end}"))
     }
 }
 
@@ -122,7 +122,8 @@ impl Worker {
             Err(Failure::NotFound { .. }) => log.webhooks.clear(),
             Err(Failure::Forbid { cause, .. } | Failure::GiveUp { cause }) => {
                 log.readable = false;
-                info!("catch_up.log_closed: {cause}; Zendesk's log of our webhooks is not read, the search goes on");
+                let vendor = self.desk.vendor();
+                info!("catch_up.log_closed: {cause}; {vendor}'s log of our webhooks is not read, the search goes on");
             }
             Err(_) => {}
         }
@@ -133,14 +134,16 @@ impl Worker {
     async fn find_webhooks(&self, log: &mut Log) -> Result<(), Failure> {
         let Some(address) = &self.options.public_url else {
             log.readable = false;
-            info!("catch_up.log_unknown: without public_url nobody can tell which of Zendesk's webhooks are ours");
+            let vendor = self.desk.vendor();
+            info!("catch_up.log_unknown: without public_url none of {vendor}'s webhooks can be told for ours");
             return Ok(());
         };
         if log.webhooks.is_empty() {
             log.webhooks = self.desk.webhooks_to(address).await?;
             if log.webhooks.is_empty() && !log.told_missing {
                 log.told_missing = true;
-                warn!("catch_up.no_webhook: no webhook of Zendesk posts to {}", host_of(address));
+                let vendor = self.desk.vendor();
+                warn!("catch_up.no_webhook: no webhook of {vendor} posts to {}", host_of(address));
             }
         }
         Ok(())
@@ -210,7 +213,11 @@ impl Worker {
         match newest.filter(|call| is_broken(call) && now.duration_since(call.at) < BREAKER_HOLDS) {
             Some(call) => self.readiness.set_note(
                 NOTE,
-                format!("Zendesk's circuit breaker is open ({}): it drops our webhooks; replies are late", call.at),
+                format!(
+                    "{}'s circuit breaker is open ({}): it drops our webhooks; replies are late",
+                    self.desk.vendor(),
+                    call.at
+                ),
             ),
             None => self.readiness.clear_note(NOTE),
         }
@@ -239,19 +246,19 @@ mod tests {
             at: Timestamp::from_second(1_800_000_000 + second).unwrap(),
         };
         let mut given_up = GivenUp::default();
-        assert_eq!(given_up.account(true), None);
+        assert_eq!(given_up.account("Desk", true), None);
         given_up.new = vec![
             call(0, Fate::Withheld("circuit broken")),
             call(1, Fate::GivenUp("timeout")),
             call(60, Fate::Withheld("circuit broken")),
         ];
         assert_eq!(
-            given_up.account(true).unwrap(),
-            "Zendesk gave up on 3 webhooks between 2027-01-15T08:00:00Z and 2027-01-15T08:01:00Z: circuit broken (2), \
+            given_up.account("Desk", true).unwrap(),
+            "Desk gave up on 3 webhooks between 2027-01-15T08:00:00Z and 2027-01-15T08:01:00Z: circuit broken (2), \
              timeout (1); caught up with every ticket that changed"
         );
         given_up.more = true;
-        let account = given_up.account(false).unwrap();
+        let account = given_up.account("Desk", false).unwrap();
         assert!(account.contains("at least 3 webhooks") && account.ends_with("the next look goes on"), "{account}");
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
-use crate::domain::event::{CommentId, EventId};
+use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::note::WithheldFor;
 use crate::ports::desk::{
     Addition, Author, Comments, Fate, File, Invocation, LostWebhook, Made, NewTicket, TICKETS_AT_ONCE, TicketView,
@@ -275,9 +275,9 @@ async fn a_search_says_where_it_was_cut_off() {
 async fn a_write_on_condition_names_the_time_of_the_last_change_in_whole_seconds() {
     let server = Scripted::answers(vec![Reply::json(200, &written())]).await;
     let stamp = "2026-11-21T12:00:00.75Z".parse().unwrap();
-    let addition = Addition { unchanged_since: Some(stamp), ..Addition::text(&body()) };
-    basic(&server.url).add(TicketId(7), &addition).await.unwrap();
     let mut expected = body();
+    let addition = Addition { unchanged_since: Some(stamp), ..Addition::text(&expected) };
+    basic(&server.url).add(TicketId(7), &addition).await.unwrap();
     expected["ticket"]["safe_update"] = json!(true);
     expected["ticket"]["updated_stamp"] = json!("2026-11-21T12:00:00Z");
     assert_eq!(server.seen()[0].json(), expected);

@@ -131,7 +131,8 @@ impl Tickets for Zendesk {
         self.add(ticket, &addition).await.map(drop)
     }
 
-    /// Zendesk's tokens hold for 60 minutes.
+    /// Zendesk's tokens hold for 60 minutes. Source:
+    /// <https://developer.zendesk.com/api-reference/ticketing/tickets/ticket-attachments/#upload-files>.
     async fn upload(&self, file: File) -> Result<String, Failure> {
         let content_type = HeaderValue::from_str(&file.content_type)
             .map_err(|_| Failure::GiveUp { cause: "the content type of the file cannot be sent".into() })?;
