@@ -228,7 +228,7 @@ pub(crate) fn doorbell(ticket: u64) -> Event {
     Event { received_at: at(0), kind }
 }
 
-fn note(ticket: u64, words: &str) -> Event {
+pub(crate) fn note(ticket: u64, words: &str) -> Event {
     let note = Note { ticket_id: TicketId(ticket), says: Says::Words { text: words.into() }, tells: Tells::Fact };
     Event { received_at: at(0), kind: EventKind::Note(note) }
 }

@@ -13,10 +13,12 @@ use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, LaneName, Lease, Position};
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
+use crate::store::rules::claims::{Decision, decided, in_place_of, started};
+use crate::store::rules::doubt;
+use crate::store::rules::groups::{Group, heads_of, led_by};
 use crate::store::rules::lanes::need_of;
-use crate::store::rules::moves::{apply, lose};
-use crate::store::rules::window::{is_put_off, put_forward};
-use crate::store::{Claim, IllegalMove, StoreError, Terms, Verdict, Work};
+use crate::store::rules::window::put_forward;
+use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
 /// The most lanes one request sets apart: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
@@ -131,7 +133,9 @@ impl Core {
         if !looking {
             let head_id = work.first().map_or(self.epochs.id(head), |(delivery, _)| delivery.id);
             for (before, _) in &work {
-                self.start(before, head_id, lease_until, now)?;
+                if let Some(after) = started(before, head_id, lease_until, now)? {
+                    self.write(before, &after)?;
+                }
             }
         }
         self.fence += 1;
@@ -148,9 +152,7 @@ impl Core {
         while let Some((lane, lease)) = self.lanes.overdue(self.limits.steady.now()) {
             for position in lease.positions {
                 let before = self.waiting(position)?;
-                if matches!(before.state, State::Sending { .. }) {
-                    let mut after = before.clone();
-                    lose(&mut after, now, "the worker did not come back in time")?;
+                if let Some(after) = doubt::lease_ended(&before, now)? {
                     self.write(&before, &after)?;
                 }
             }
@@ -189,24 +191,6 @@ impl Core {
         Ok(None)
     }
 
-    /// Records `Sending` before the worker sends.
-    fn start(
-        &mut self,
-        before: &Delivery,
-        head: EventId,
-        lease_until: Timestamp,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if !matches!(before.state, State::Pending | State::Waiting { .. }) {
-            return Ok(());
-        }
-        let mut after = before.clone();
-        apply(&mut after, Transition::Claim { lease_until }, now)?;
-        after.first_sent_at.get_or_insert(now);
-        after.merged_into = (before.id != head).then_some(head);
-        self.write(before, &after)
-    }
-
     /// [`crate::store::Queue::record`].
     pub(in crate::store) fn record(&mut self, verdict: EncodedVerdict, now: Timestamp) -> Result<(), StoreError> {
         let lease = self.lanes.lease_of(&verdict.lane).filter(|lease| lease.fence == verdict.fence);
@@ -217,28 +201,21 @@ impl Core {
         };
         let claimed: Vec<Delivery> =
             positions.iter().map(|position| self.waiting(*position)).collect::<Result<_, _>>()?;
-        let mut decided = claimed.clone();
-        for (id, transition) in verdict.moves {
-            let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
-            let reason = "it is not part of this claim".to_owned();
-            apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
-        }
-        if let (Some(parts), Some(delivery)) = (verdict.parts_sent, decided.first_mut()) {
-            // A report may have told of more meanwhile.
-            delivery.parts_sent = delivery.parts_sent.max(parts);
-        }
         let of_claim = claimed.first().map_or(Ends::FIRST, |head| head.ends);
         let ends = self.ends_of(&key, verdict.ends.unwrap_or(of_claim))?;
         self.follow(Effect::Release(verdict.lane.clone(), verdict.fence));
-        self.weigh_again(&key, &verdict.window, &mut decided, now)?;
-        for (before, after) in claimed.iter().zip(&mut decided) {
-            (after.conversation, after.ends) = (key.clone(), ends);
-            if matches!(after.state, State::Sending { .. }) {
-                lose(after, now, "the worker recorded no outcome")?;
-            }
+        let decision = Decision {
+            moves: verdict.moves,
+            parts_sent: verdict.parts_sent,
+            home: (key.clone(), ends),
+            window: verdict.window,
+        };
+        let window = || Ok(self.conversation(&key)?.map(|known| known.window).unwrap_or_default());
+        let decided = decided::<StoreError>(&claimed, decision, window, now)?;
+        for (before, after) in claimed.iter().zip(&decided) {
             self.write(before, after)?;
         }
-        let settled: Vec<&Delivery> = decided.iter().filter(|delivery| !delivery.state.holds_lane()).collect();
+        let settled: Vec<Delivery> = decided.into_iter().filter(|delivery| delivery.state.is_settled()).collect();
         self.leave_groups(&settled)?;
 
         if key != verdict.lane.conversation {
@@ -257,24 +234,6 @@ impl Core {
         for owed in verdict.besides {
             let position = self.fresh_position();
             self.add(position, owed, key.clone(), ends, now, State::Pending)?;
-        }
-        Ok(())
-    }
-
-    /// A wait that was decided on a window which has changed since is decided again at once.
-    fn weigh_again(
-        &self,
-        key: &ConversationKey,
-        seen: &Window,
-        decided: &mut [Delivery],
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        if !decided.iter().any(|delivery| is_put_off(delivery, now)) {
-            return Ok(());
-        }
-        let known = self.conversation(key)?.map(|known| known.window).unwrap_or_default();
-        if known != *seen {
-            decided.iter_mut().for_each(|delivery| put_forward(delivery, now));
         }
         Ok(())
     }
@@ -320,16 +279,13 @@ impl Core {
             return Ok(());
         }
         // Only the holder of this lane adds to this sequence, so the committed keys are all.
-        let (parent, head) = (head, Position::of(head));
-        let mut last = head;
+        let place = Position::of(head);
+        let mut last = place;
         for prefix in layout::POSITIONED {
-            let key = self.journal.last_key(&layout::at_position(prefix, head)[..7])?;
+            let key = self.journal.last_key(&layout::at_position(prefix, place)[..7])?;
             last = key.and_then(|key| layout::position_of(&key)).map_or(last, |position| position.max(last));
         }
-        for (more, owed) in (1_u16..).zip(instead) {
-            let reason = "too many events took the place of one".to_owned();
-            let sub = last.sub().checked_add(more).ok_or(IllegalMove { id: parent, reason })?;
-            let position = Position((head.0 & !0xffff) | u64::from(sub));
+        for (position, owed) in in_place_of(head, last, instead.len())?.into_iter().zip(instead) {
             self.add(position, owed, key.clone(), ends, accepted_at, State::Pending)?;
         }
         Ok(())
@@ -390,29 +346,26 @@ impl Core {
     }
 
     /// Takes settled deliveries out of their groups; when the head settled, the first of the others leads.
-    pub(in crate::store) fn leave_groups(&mut self, settled: &[&Delivery]) -> Result<(), StoreError> {
-        let mut heads: Vec<Position> =
-            settled.iter().map(|delivery| Position::of(delivery.merged_into.unwrap_or(delivery.id))).collect();
-        heads.dedup();
-        for head in heads {
-            let Some(members) = self.groups.get(&head).cloned() else { continue };
-            let gone = |position: &Position| settled.iter().any(|delivery| Position::of(delivery.id) == *position);
-            let head_stays = !gone(&head);
-            let rest: Vec<Position> = members.into_iter().filter(|position| !gone(position)).collect();
-            if head_stays {
-                self.follow(Effect::Group(head, rest));
-                continue;
-            }
+    pub(in crate::store) fn leave_groups(&mut self, settled: &[Delivery]) -> Result<(), StoreError> {
+        let gone: Vec<Position> = settled.iter().map(|delivery| Position::of(delivery.id)).collect();
+        for head in heads_of(settled) {
+            let Some(group) = self.group(head) else { continue };
             self.follow(Effect::Group(head, Vec::new()));
-            let Some((leader, others)) = rest.split_first() else { continue };
-            let leader_id = self.waiting(*leader)?.id;
-            for position in &rest {
-                let before = self.waiting(*position)?;
-                let merged_into = (position != leader).then_some(leader_id);
-                self.write(&before, &Delivery { merged_into, ..before.clone() })?;
+            let Some(rest) = group.without(&gone) else { continue };
+            if rest.head != head {
+                let leader = self.waiting(rest.head)?.id;
+                for position in rest.all() {
+                    let before = self.waiting(position)?;
+                    self.write(&before, &led_by(leader, &before))?;
+                }
             }
-            self.follow(Effect::Group(*leader, others.to_vec()));
+            self.follow(Effect::Group(rest.head, rest.others));
         }
         Ok(())
+    }
+
+    /// The group that this delivery leads.
+    pub(in crate::store) fn group(&self, head: Position) -> Option<Group> {
+        self.groups.get(&head).map(|others| Group { head, others: others.clone() })
     }
 }

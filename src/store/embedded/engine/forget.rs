@@ -253,7 +253,7 @@ impl Core {
                 forgotten.settled += 1;
             }
         }
-        self.leave_groups(&gone.iter().collect::<Vec<_>>())?;
+        self.leave_groups(&gone)?;
         Ok(forgotten)
     }
 

@@ -1,7 +1,7 @@
-//! For finding the deliveries to merge with the head of a lane: texts into one comment, notes into one internal
+//! For reading the deliveries that may be merged with the head of a lane: texts into one comment, notes into one internal
 //! comment.
 //!
-//! It never changes a delivery.
+//! It never changes a delivery and never decides: [`crate::store::rules::merging`] does.
 
 use sled::IVec;
 
@@ -11,8 +11,7 @@ use crate::domain::lanes::{LaneName, Position};
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::layout;
 use crate::store::rules::merging::{
-    COUNTED_MAX, MERGED_BYTES_MAX, NOTES_LOOKED_THROUGH_MAX, NOTES_MERGED_MAX, is_fresh, is_untried, mergeable_bytes,
-    note_bytes, takes_others_along,
+    COUNTED_MAX, Comment, NOTES_LOOKED_THROUGH_MAX, Next, Notes, takes_others_along,
 };
 use crate::store::{StoreError, Terms};
 
@@ -35,16 +34,14 @@ impl Core {
         if terms.merge_up_to < 2 || !takes_others_along(head, || ticket.is_some_and(is_short)) {
             return Ok(());
         }
-        let Some(mut bytes) = mergeable_bytes(&event_in(record)?) else { return Ok(()) };
+        let Some(mut comment) = Comment::begin(&event_in(record)?) else { return Ok(()) };
         for position in behind().take(terms.merge_up_to - 1) {
-            let delivery = self.waiting(position)?;
-            let record = self.event_record(position)?;
-            let Some(more) = mergeable_bytes(&event_in(&record)?).filter(|_| is_fresh(&delivery)) else { break };
-            bytes += more;
-            if bytes > MERGED_BYTES_MAX {
-                break;
+            let (delivery, record) = (self.waiting(position)?, self.event_record(position)?);
+            match comment.next(&delivery, &event_in(&record)?) {
+                Next::Joins => work.push((delivery, record)),
+                Next::Stays => {}
+                Next::Ends => break,
             }
-            work.push((delivery, record));
         }
         Ok(())
     }
@@ -56,26 +53,17 @@ impl Core {
         work: &mut Vec<(Delivery, IVec)>,
         merge_up_to: usize,
     ) -> Result<(), StoreError> {
-        let Some((head, record)) = work.first().filter(|(head, _)| merge_up_to > 1 && is_untried(head)) else {
-            return Ok(());
-        };
-        let (Some((ticket, _)), head) = (note_bytes(&event_in(record)?), Position::of(head.id)) else { return Ok(()) };
-        let mut bytes = 0;
-        for (_, record) in &*work {
-            bytes += note_bytes(&event_in(record)?).map_or(0, |(_, bytes)| bytes);
+        let Some(((head, record), together)) = work.split_first().filter(|_| merge_up_to > 1) else { return Ok(()) };
+        let Some(mut notes) = Notes::begin(head, &event_in(record)?) else { return Ok(()) };
+        for (_, record) in together {
+            notes.add(&event_in(record)?);
         }
-        for position in self.lanes.behind(lane, head).take(NOTES_LOOKED_THROUGH_MAX) {
-            let delivery = self.waiting(position)?;
-            let record = self.event_record(position)?;
-            let is_alone = delivery.merged_into.is_none() && !self.groups.contains_key(&position);
-            let fits = is_alone && is_untried(&delivery);
-            let Some((about, more)) = note_bytes(&event_in(&record)?).filter(|_| fits) else { continue };
-            bytes += more;
-            if work.len() >= NOTES_MERGED_MAX || bytes > MERGED_BYTES_MAX {
-                break;
-            }
-            if about == ticket {
-                work.push((delivery, record));
+        for position in self.lanes.behind(lane, Position::of(head.id)).take(NOTES_LOOKED_THROUGH_MAX) {
+            let (delivery, record) = (self.waiting(position)?, self.event_record(position)?);
+            match notes.next(&delivery, &event_in(&record)?, !self.groups.contains_key(&position)) {
+                Next::Joins => work.push((delivery, record)),
+                Next::Stays => {}
+                Next::Ends => break,
             }
         }
         Ok(())

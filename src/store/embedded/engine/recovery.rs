@@ -8,7 +8,7 @@ use serde::Deserialize;
 use sled::IVec;
 
 use crate::domain::conversation::ConversationKey;
-use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::delivery::Delivery;
 use crate::domain::event::Customer;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::core::Core;
@@ -18,8 +18,8 @@ use crate::store::embedded::engine::journal::Journal;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::people::Person;
 use crate::store::embedded::engine::tree::{Look, Tree};
+use crate::store::rules::doubt;
 use crate::store::rules::lanes::{entry_of, lane_of};
-use crate::store::rules::moves::{apply, lose};
 use crate::store::{LostTime, StoreError, StoreLimits};
 
 /// How long a lost time matters: catch-up fetches the agents' replies of that time within it, or never.
@@ -113,7 +113,7 @@ pub(in crate::store) fn take_up(
     }
     core.lost_time = known_lost_time(&*view, start.now)?;
     if was_put_back {
-        let doubted = doubt(&*view, &mut core, start.now)?;
+        let doubted = doubt_waiting(&*view, &mut core, start.now)?;
         let since = core.lost_time.map_or(last_known, |lost| lost.since.min(last_known));
         core.lost_time = Some(LostTime { since, until: start.now, doubted: Some(doubted) });
     }
@@ -235,7 +235,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
     let lease = SignedDuration::try_from(core.limits.lease).unwrap_or(SignedDuration::MAX);
     let (mut latest, mut last) = (None, None);
     for entry in look.with_prefix(&[layout::PENDING]) {
-        let mut delivery = stored(entry?, look)?;
+        let delivery = stored(entry?, look)?;
         let (position, lane) = (Position::of(delivery.id), lane_of(&delivery));
         latest = latest.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
         last = last.max(Some((position, delivery.accepted_at)));
@@ -244,14 +244,8 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         if let Some(head) = delivery.merged_into {
             core.groups.entry(Position::of(head)).or_default().push(position);
         }
-        if let State::Sending { lease_until, .. } = delivery.state {
-            let before = delivery.clone();
-            let since = lease_until.saturating_sub(lease).unwrap_or(now).min(now);
-            lose(&mut delivery, now, "the bridge stopped while calling")?;
-            if let State::Unconfirmed { since: lost_at, .. } = &mut delivery.state {
-                *lost_at = since;
-            }
-            core.write(&before, &delivery)?;
+        if let Some(after) = doubt::bridge_stopped(&delivery, lease, now)? {
+            core.write(&delivery, &after)?;
             core.keep();
         }
     }
@@ -300,16 +294,12 @@ fn time(look: &dyn Look, key: &[u8]) -> Result<Option<Timestamp>, StoreError> {
 }
 
 /// Marks the waiting deliveries that may have been delivered in the lost time to be looked for. Returns their number.
-fn doubt(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreError> {
+fn doubt_waiting(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64, StoreError> {
     let mut doubted = 0;
     for (number, entry) in look.with_prefix(&[layout::PENDING]).enumerate() {
         let position = Position::of(stored(entry?, look)?.id);
         let before = core.waiting(position)?;
-        // The others read and record only, and are done again.
-        if !before.only_reads() {
-            let mut after = before.clone();
-            let cause = "the store was put back from a backup: it may have been delivered since".to_owned();
-            apply(&mut after, Transition::Doubt { look_at: now, cause }, now)?;
+        if let Some(after) = doubt::put_back(&before, now)? {
             core.write(&before, &after)?;
             core.keep();
             doubted += 1;

@@ -12,6 +12,7 @@ use crate::domain::lanes::Position;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::layout;
+use crate::store::rules::groups::{head_of, together};
 use crate::store::rules::lanes::lane_of;
 use crate::store::rules::moves::apply;
 use crate::store::{IllegalMove, StoreError};
@@ -63,7 +64,7 @@ impl Core {
         let mut after = before.clone();
         apply(&mut after, transition, now)?;
         self.write(&before, &after)?;
-        self.leave_groups(&[&after])?;
+        self.leave_groups(&[after])?;
         Ok(1)
     }
 
@@ -136,20 +137,15 @@ impl Core {
     /// Parts a delivery from those that would be delivered as one with it, and returns all of them. Those that were set
     /// aside together count too, although no head leads them any more.
     fn part_group(&mut self, chosen: &Delivery) -> Result<Vec<Position>, StoreError> {
-        let position = Position::of(chosen.id);
-        let head = chosen.merged_into.map_or(position, Position::of);
-        let mut together = vec![position];
-        if let Some(members) = self.groups.get(&head) {
-            together.extend([head].iter().chain(members));
+        let head = head_of(chosen);
+        let group = self.group(head);
+        let together = together(chosen, group.as_ref(), || -> Result<_, StoreError> {
+            let set_aside = self.set_aside_of(&chosen.conversation);
+            set_aside.into_iter().filter_map(|other| self.find(other).transpose()).collect()
+        })?;
+        if group.is_some() {
             self.follow(Effect::Group(head, Vec::new()));
-        } else if chosen.state.is_set_aside() {
-            for other in self.set_aside_of(&chosen.conversation) {
-                let is_of_it = |delivery: &Delivery| delivery.merged_into.map_or(other, Position::of) == head;
-                together.extend(self.find(other)?.filter(is_of_it).map(|delivery| Position::of(delivery.id)));
-            }
         }
-        together.sort_unstable();
-        together.dedup();
         Ok(together)
     }
 

@@ -1,0 +1,172 @@
+//! Claims and verdicts: the records of the claimed deliveries when a worker begins, and after it has decided.
+//!
+//! Never decides which lane is claimed: [`crate::domain::lanes`] does.
+
+use jiff::Timestamp;
+
+use super::moves::{apply, lose};
+use super::window::{is_put_off, put_forward};
+use crate::domain::account::Ends;
+use crate::domain::conversation::{ConversationKey, Window};
+use crate::domain::delivery::{Delivery, State, Transition};
+use crate::domain::event::EventId;
+use crate::domain::lanes::Position;
+use crate::store::IllegalMove;
+
+/// A claimed delivery as it is recorded before the worker calls. `None` where nothing is recorded, because the worker
+/// only looks.
+pub(in crate::store) fn started(
+    before: &Delivery,
+    head: EventId,
+    lease_until: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Delivery>, IllegalMove> {
+    if !matches!(before.state, State::Pending | State::Waiting { .. }) {
+        return Ok(None);
+    }
+    let mut after = before.clone();
+    apply(&mut after, Transition::Claim { lease_until }, now)?;
+    after.first_sent_at.get_or_insert(now);
+    after.merged_into = (before.id != head).then_some(head);
+    Ok(Some(after))
+}
+
+/// The part of a verdict that is about the claimed deliveries.
+pub(in crate::store) struct Decision {
+    /// The move of each.
+    pub(in crate::store) moves: Vec<(EventId, Transition)>,
+    /// The number of parts of the first that are known to be out.
+    pub(in crate::store) parts_sent: Option<u32>,
+    /// The conversation that they belong to from now on, and its accounts.
+    pub(in crate::store) home: (ConversationKey, Ends),
+    /// The window that the worker decided by.
+    pub(in crate::store) window: Window,
+}
+
+/// The claimed deliveries after the worker's decision, in the same order. A delivery without a move that was being sent
+/// counts as lost. A wait that was decided by a window which has changed since ends at once; `window` reads the window
+/// as it is, where that matters.
+///
+/// # Errors
+/// [`IllegalMove`]; the errors of `window`.
+pub(in crate::store) fn decided<E: From<IllegalMove>>(
+    claimed: &[Delivery],
+    decision: Decision,
+    window: impl FnOnce() -> Result<Window, E>,
+    now: Timestamp,
+) -> Result<Vec<Delivery>, E> {
+    let mut decided = claimed.to_vec();
+    for (id, transition) in decision.moves {
+        let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
+        let reason = "it is not part of this claim".to_owned();
+        apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
+    }
+    if let (Some(parts), Some(delivery)) = (decision.parts_sent, decided.first_mut()) {
+        // A report may have told of more meanwhile.
+        delivery.parts_sent = delivery.parts_sent.max(parts);
+    }
+    if decided.iter().any(|delivery| is_put_off(delivery, now)) && window()? != decision.window {
+        decided.iter_mut().for_each(|delivery| put_forward(delivery, now));
+    }
+    for delivery in &mut decided {
+        (delivery.conversation, delivery.ends) = decision.home.clone();
+        if matches!(delivery.state, State::Sending { .. }) {
+            lose(delivery, now, "the worker recorded no outcome")?;
+        }
+    }
+    Ok(decided)
+}
+
+/// The positions of as many events in the place of this one: the same sequence, the subs behind the last used one.
+///
+/// # Errors
+/// [`IllegalMove`] when there are no more subs.
+pub(in crate::store) fn in_place_of(head: EventId, last: Position, many: usize) -> Result<Vec<Position>, IllegalMove> {
+    let place = Position::of(head).0 & !0xffff;
+    let reason = || IllegalMove { id: head, reason: "too many events took the place of one".to_owned() };
+    let sub = |more: usize| {
+        let sub = u16::try_from(more).ok().and_then(|more| last.sub().checked_add(more));
+        sub.map(|sub| Position(place | u64::from(sub))).ok_or_else(reason)
+    };
+    (1..=many).map(sub).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::rules::testing::{at, delivery, id, looked_for, sending, waiting};
+
+    fn decision(moves: &[(u64, Transition)]) -> Decision {
+        Decision {
+            moves: moves.iter().map(|(sequence, transition)| (id(*sequence), transition.clone())).collect(),
+            parts_sent: None,
+            home: (ConversationKey("home".into()), Ends::FIRST),
+            window: Window::default(),
+        }
+    }
+
+    fn unread() -> Result<Window, IllegalMove> {
+        panic!("no window matters here")
+    }
+
+    #[test]
+    fn the_first_call_is_dated_once_and_a_look_changes_nothing() {
+        let first = started(&delivery(2, State::Pending), id(1), at(90), at(9)).unwrap().unwrap();
+        assert_eq!(first.state, State::Sending { attempt: 1, lease_until: at(90) });
+        assert_eq!((first.first_sent_at, first.merged_into), (Some(at(9)), Some(id(1))));
+        let again = Delivery { state: waiting(1, 20), ..first };
+        let again = started(&again, id(2), at(120), at(30)).unwrap().unwrap();
+        assert_eq!((again.first_sent_at, again.merged_into, again.attempts), (Some(at(9)), None, 2));
+        assert_eq!(started(&delivery(1, looked_for(9)), id(1), at(90), at(9)), Ok(None));
+    }
+
+    #[test]
+    fn a_claimed_delivery_without_an_outcome_is_lost_and_all_go_home() {
+        let claimed = [delivery(1, sending(90)), delivery(2, sending(90)), delivery(3, looked_for(9))];
+        let delivered = Transition::Deliver { receipt: "r".into() };
+        let decided = decided(&claimed, decision(&[(1, delivered)]), unread, at(9)).unwrap();
+        let states: Vec<&str> = decided.iter().map(|delivery| delivery.state.name().word()).collect();
+        assert_eq!(states, ["delivered", "unconfirmed", "unconfirmed"]);
+        assert_eq!(decided[1].state.cause(), "the worker recorded no outcome");
+        assert_eq!(decided[2].state, claimed[2].state, "a look that told nothing");
+        assert!(decided.iter().all(|delivery| delivery.conversation.0 == "home"));
+    }
+
+    #[test]
+    fn a_verdict_moves_no_other_delivery_and_makes_no_impossible_move() {
+        let claimed = [delivery(1, sending(90))];
+        let skip = Transition::Skip { reason: "x".into() };
+        assert_eq!(decided(&claimed, decision(&[(7, skip)]), unread, at(9)).unwrap_err().id, id(7));
+        assert_eq!(decided(&claimed, decision(&[(1, Transition::Redrive)]), unread, at(9)).unwrap_err().id, id(1));
+    }
+
+    #[test]
+    fn parts_that_are_out_are_never_taken_back() {
+        let claimed = [Delivery { parts_sent: 2, ..delivery(1, sending(90)) }];
+        for (told, out) in [(None, 2), (Some(1), 2), (Some(3), 3)] {
+            let decision = Decision { parts_sent: told, ..decision(&[]) };
+            assert_eq!(decided(&claimed, decision, unread, at(9)).unwrap()[0].parts_sent, out);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_weighed_again_when_the_window_is_another_by_now() {
+        let claimed = [delivery(1, sending(90))];
+        let put_off = Transition::Postpone { due_at: at(500), cause: "window".into(), for_budget: false };
+        let opened = Window { heard_at: Some(at(8)), ..Window::default() };
+        for (stands, due_at) in [(Window::default(), at(500)), (opened, at(9))] {
+            let read = || Ok::<_, IllegalMove>(stands);
+            let decided = decided(&claimed, decision(&[(1, put_off.clone())]), read, at(9)).unwrap();
+            assert_eq!(decided[0].state.due_at(), Some(due_at));
+        }
+    }
+
+    #[test]
+    fn events_take_the_place_of_one_behind_all_that_did_before() {
+        let position = |sub: u64| Position((7 << 16) | sub);
+        assert_eq!(in_place_of(id(7), position(0), 2), Ok(vec![position(1), position(2)]));
+        assert_eq!(in_place_of(EventId { sub: 1, ..id(7) }, position(4), 1), Ok(vec![position(5)]));
+        assert_eq!(in_place_of(id(7), position(65535), 0), Ok(Vec::new()));
+        assert_eq!(in_place_of(id(7), position(65534), 2).unwrap_err().id, id(7));
+    }
+}
