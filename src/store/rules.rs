@@ -1,12 +1,14 @@
-//! The store's rules as plain functions of records, the same for every medium: lanes, needs, moves, claims, groups and
-//! doubt.
+//! The store's rules as plain functions of records, the same for every medium: lanes, needs, moves, claims, groups,
+//! doubt, learning and an operator's acts.
 //!
 //! A backend reads the records, asks a rule, and writes. Nothing here reads a record or names a medium.
 
+pub(super) mod acts;
 pub(super) mod claims;
 pub(super) mod doubt;
 pub(super) mod groups;
 pub(super) mod lanes;
+pub(super) mod learning;
 pub(super) mod merging;
 pub(super) mod moves;
 #[cfg(test)]

@@ -72,9 +72,8 @@ mod tests {
 
     #[test]
     fn an_answer_that_a_stop_has_lost_counts_from_the_beginning_of_the_lease_and_never_from_the_future() {
-        let stopped = |now| {
-            since(bridge_stopped(&delivery(1, sending(40)), SignedDuration::from_secs(30), at(now)).unwrap())
-        };
+        let stopped =
+            |now| since(bridge_stopped(&delivery(1, sending(40)), SignedDuration::from_secs(30), at(now)).unwrap());
         assert_eq!(stopped(50), Some((at(10), Some(at(50)))));
         assert_eq!(stopped(5), Some((at(5), Some(at(5)))), "the clock went back");
     }

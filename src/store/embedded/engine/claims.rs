@@ -6,7 +6,7 @@ use sled::IVec;
 use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::{self, Directory};
 use crate::domain::answer::Answer;
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, Window};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
@@ -17,6 +17,7 @@ use crate::store::rules::claims::{Decision, decided, in_place_of, started};
 use crate::store::rules::doubt;
 use crate::store::rules::groups::{Group, heads_of, led_by};
 use crate::store::rules::lanes::need_of;
+use crate::store::rules::learning::{home, inherited, new_names};
 use crate::store::rules::window::put_forward;
 use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
@@ -172,7 +173,7 @@ impl Core {
     ) -> Result<Option<(LaneName, Position)>, StoreError> {
         for _ in 0..SET_APART_MAX {
             let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
-            let home = self.home(&lane.conversation)?;
+            let home = home(self, &lane.conversation)?;
             if home != lane.conversation {
                 let given = self.waiting(head)?.ends;
                 self.move_home(&lane, &home, self.ends_of(&home, given)?, &[], now)?;
@@ -197,7 +198,7 @@ impl Core {
         let positions = lease.ok_or(StoreError::StaleClaim(verdict.head))?.positions.clone();
         let key = match verdict.belongs_to {
             Some(key) => key,
-            None => self.home(&verdict.lane.conversation)?,
+            None => home(self, &verdict.lane.conversation)?,
         };
         let claimed: Vec<Delivery> =
             positions.iter().map(|position| self.waiting(*position)).collect::<Result<_, _>>()?;
@@ -312,16 +313,13 @@ impl Core {
         }
         let before = self.conversation(key)?;
         if before.is_none() {
-            self.learn_names(key, &[address::external_id_in(key, ends.carrier)])?;
+            let names = new_names(self, key, vec![address::external_id_in(key, ends.carrier)])?;
+            self.keep_names(names);
         }
         let mut learnt = Vec::new();
         if let Some(provisional) = self.conversation(&lane.conversation)? {
             self.drop_conversation(&provisional)?;
-            learnt.push(Change::Customer(provisional.customer));
-            if provisional.subscription != Subscription::Unknown {
-                learnt.push(Change::Subscription(provisional.subscription));
-            }
-            learnt.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
+            learnt = inherited(provisional);
         }
         self.change(key, before, ends, learnt, now)
     }

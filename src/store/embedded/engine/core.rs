@@ -12,7 +12,7 @@ use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory, Identity};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
-use crate::domain::event::{DedupeKey, Event, EventId, EventKind, TicketRef};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
 use crate::domain::line::Place;
@@ -26,6 +26,7 @@ use crate::store::embedded::engine::ledger::{Brief, Ledger};
 use crate::store::embedded::engine::pauses::{self, OperatorMemory};
 use crate::store::embedded::engine::people::{self, Person};
 use crate::store::rules::lanes::{entry_of, lane_of};
+use crate::store::rules::learning::learn;
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
 
 /// The writer's whole world.
@@ -202,9 +203,7 @@ impl Core {
         }
         self.check_disk()?;
 
-        for (identity, key) in resolution.new_identities {
-            self.journal.put(layout::identity(&identity), key.0.as_bytes().into());
-        }
+        self.keep_names(resolution.new_identities);
         let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
         let ends = match &resolution.conversation {
             Some(known) => known.ends,
@@ -334,33 +333,13 @@ impl Core {
         changes: Vec<Change>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        // News of a ticket matters to a conversation that is known, and begins none.
-        if before.is_none() && changes.iter().all(|change| matches!(change, Change::SolvedMeanwhile(_))) {
-            return Ok(());
+        let Some(learnt) = learn(self, key, before.as_ref(), ends, changes, now)? else { return Ok(()) };
+        for ticket in learnt.tickets {
+            self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
         }
-        let mut after = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
-        for change in changes {
-            if let Change::Ticket(id, ..) = &change
-                && !key.is_provisional()
-            {
-                // Older tickets stay in the index: a late reply on a solved one still finds its customer.
-                let ticket = TicketRef { account: after.ends.desk, id: *id };
-                if !self.stays(ticket, &after)? {
-                    self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
-                }
-            }
-            if let Change::Customer(customer) = &change {
-                self.learn_names(key, &address::identities_of(customer, after.ends.carrier))?;
-            }
-            after.apply(change, now);
-        }
-        if let Some(before) = &before {
-            let unchanged = Conversation { updated_at: before.updated_at, ..after.clone() };
-            if unchanged == *before {
-                return Ok(());
-            }
-        }
-        if before.as_ref().is_some_and(|before| before.window.asked.is_some() && before.window != after.window) {
+        self.keep_names(learnt.names);
+        let Some(after) = learnt.record else { return Ok(()) };
+        if learnt.wakes {
             self.put_head_forward(key, now)?;
         }
         if before.as_ref().is_none_or(|before| people::differ(before, &after)) {
@@ -369,38 +348,11 @@ impl Core {
         self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
     }
 
-    /// Whether a ticket goes on leading to the conversation that it leads to now, although this one goes to it.
-    fn stays(&self, ticket: TicketRef, from: &Conversation) -> Result<bool, StoreError> {
-        let Some(key) = self.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(false) };
-        Ok(self.conversation(&key)?.is_some_and(|known| address::keeps(&known, ticket.id, from)))
-    }
-
-    /// A name leads to the customer's first conversation, also when it is learnt on another of the customer's lines.
-    pub(in crate::store) fn learn_names(
-        &mut self,
-        key: &ConversationKey,
-        names: &[Identity],
-    ) -> Result<(), StoreError> {
-        for name in names {
-            let at = layout::identity(name);
-            if self.journal.get(&at)?.is_some() {
-                continue;
-            }
-            let base = name.key();
-            let on_a_line = key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@'));
-            let leads_to = if on_a_line { &base } else { key };
-            self.journal.put(at, leads_to.0.as_bytes().into());
+    /// Stages names, and the conversations that they lead to.
+    pub(in crate::store) fn keep_names(&mut self, names: Vec<(Identity, ConversationKey)>) {
+        for (name, key) in names {
+            self.journal.put(layout::identity(&name), key.0.as_bytes().into());
         }
-        Ok(())
-    }
-
-    /// The conversation to which this key belongs now: a provisional key gives way as soon as its ticket is known.
-    pub(in crate::store) fn home(&self, key: &ConversationKey) -> Result<ConversationKey, StoreError> {
-        let known = match key.provisional_ticket() {
-            Some(ticket) => self.by_ticket(ticket)?,
-            None => None,
-        };
-        Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
     }
 
     /// Runs a request: its changes are kept whole, or leave no trace.

@@ -25,6 +25,7 @@ use crate::store::embedded::engine::people::Person;
 use crate::store::embedded::engine::sweep::{self, Step};
 use crate::store::embedded::engine::tree::Look;
 use crate::store::embedded::engine::{layout, lists};
+use crate::store::rules::acts::Erasure;
 use crate::store::rules::lanes::lane_of;
 use crate::store::{Forgotten, StoreError};
 
@@ -232,25 +233,15 @@ impl Core {
         for position in positions {
             // It may have moved since it was looked up.
             let Some(delivery) = self.find(*position)? else { continue };
-            let unreadable = delivery.kind == UNREADABLE;
-            if !unreadable && !known.keys.contains(&delivery.conversation) {
-                continue;
-            }
-            let waits = delivery.state.holds_lane();
             let lane = lane_of(&delivery);
-            if self.lanes.lease_of(&lane).is_some_and(|lease| lease.positions.contains(position)) {
-                forgotten.in_hand += 1;
-                continue;
+            let outcome = Erasure::of(&delivery, &known.keys, self.lanes.lease_of(&lane));
+            outcome.count(&mut forgotten);
+            if outcome.drops() {
+                self.drop_delivery(&delivery)?;
             }
-            self.drop_delivery(&delivery)?;
-            if waits {
+            if outcome == Erasure::Waiting {
                 self.follow(Effect::Leave(lane, *position));
                 gone.push(delivery);
-                forgotten.waiting += 1;
-            } else if unreadable {
-                forgotten.unreadable += 1;
-            } else {
-                forgotten.settled += 1;
             }
         }
         self.leave_groups(&gone)?;

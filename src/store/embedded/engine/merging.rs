@@ -10,9 +10,7 @@ use crate::domain::event::{Event, TicketId};
 use crate::domain::lanes::{LaneName, Position};
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::layout;
-use crate::store::rules::merging::{
-    COUNTED_MAX, Comment, NOTES_LOOKED_THROUGH_MAX, Next, Notes, takes_others_along,
-};
+use crate::store::rules::merging::{COUNTED_MAX, Comment, NOTES_LOOKED_THROUGH_MAX, Next, Notes, takes_others_along};
 use crate::store::{StoreError, Terms};
 
 impl Core {

@@ -23,6 +23,7 @@ use crate::store::embedded::engine::ledger::Brief;
 use crate::store::embedded::engine::lists::{self, STEP_MAX};
 use crate::store::embedded::engine::tree::Look;
 use crate::store::rules::lanes::lane_of;
+use crate::store::rules::learning::home;
 use crate::store::rules::moves::apply;
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
 
@@ -198,7 +199,7 @@ impl Core {
             self.write(&before, &after)?;
         }
         if let Some(note) = note.filter(|_| tells) {
-            let home = self.home(&after.conversation)?;
+            let home = home(&*self, &after.conversation)?;
             self.owe(Some(id), Some(note), (&home, before.ends), now)?;
         }
         if let Some(change) = receipt::taught(&kept.report, part, &after.receipts).filter(|_| tells) {

@@ -9,13 +9,14 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::lanes::Position;
+use crate::store::StoreError;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::layout;
+use crate::store::rules::acts;
 use crate::store::rules::groups::{head_of, together};
 use crate::store::rules::lanes::lane_of;
-use crate::store::rules::moves::apply;
-use crate::store::{IllegalMove, StoreError};
+use crate::store::rules::learning::home;
 
 /// How often the store records that the clock runs on.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
@@ -53,16 +54,12 @@ impl Core {
         transition: Transition,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let redrive = matches!(transition, Transition::Redrive);
-        if !redrive && !matches!(transition, Transition::Discard { .. } | Transition::ReadAgain { .. }) {
-            return Err(refused(id, "only redrive, reading again and discard are the operator's"));
-        }
+        acts::is_operators(id, &transition)?;
         let before = self.at_rest(id)?;
-        if redrive {
+        if transition == Transition::Redrive {
             return self.redrive(&before, now);
         }
-        let mut after = before.clone();
-        apply(&mut after, transition, now)?;
+        let after = acts::moved(&before, transition, now)?;
         self.write(&before, &after)?;
         self.leave_groups(&[after])?;
         Ok(1)
@@ -75,9 +72,7 @@ impl Core {
         let moved = u64::try_from(again.len()).unwrap_or(u64::MAX);
         for position in again {
             let before = self.find(position)?.ok_or_else(|| self.not_found(position))?;
-            let mut after = before.clone();
-            apply(&mut after, Transition::Redrive, now)?;
-            after.conversation = self.home(&after.conversation)?;
+            let after = acts::redriven(&before, home(self, &before.conversation)?, now)?;
             self.write(&before, &after)?;
         }
         Ok(moved)
@@ -96,10 +91,7 @@ impl Core {
         let settled = u64::try_from(together.len()).unwrap_or(u64::MAX);
         for position in together {
             let before = self.find(position)?.ok_or_else(|| self.not_found(position))?;
-            let transition = before.settling(arrived).map_err(|reason| refused(before.id, &reason))?;
-            let mut after = before.clone();
-            apply(&mut after, transition, now)?;
-            after.conversation = self.home(&after.conversation)?;
+            let after = acts::settled(&before, arrived, home(self, &before.conversation)?, now)?;
             self.write(&before, &after)?;
             if after.state.is_settled() {
                 self.arrived(&before, &after.conversation, now)?;
@@ -128,9 +120,7 @@ impl Core {
     /// A delivery that no worker holds.
     fn at_rest(&self, id: EventId) -> Result<Delivery, StoreError> {
         let found = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
-        if self.lanes.lease_of(&lane_of(&found)).is_some_and(|lease| lease.positions.contains(&Position::of(id))) {
-            return Err(refused(id, "a worker is on it; try again in a moment"));
-        }
+        acts::at_rest(id, self.lanes.lease_of(&lane_of(&found)))?;
         Ok(found)
     }
 
@@ -180,8 +170,4 @@ impl Core {
         }
         Ok(dropped)
     }
-}
-
-fn refused(id: EventId, reason: &str) -> StoreError {
-    StoreError::Illegal(IllegalMove { id, reason: reason.to_owned() })
 }

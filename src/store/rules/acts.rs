@@ -1,0 +1,209 @@
+//! An operator's acts: the records after a move, and the deliveries that go with a customer who is erased.
+//!
+//! Never chooses the deliveries of an act; [`super::groups::together`] says which ones move with another.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::moves::apply;
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Arrived, Delivery, Transition};
+use crate::domain::event::EventId;
+use crate::domain::kind::KindName;
+use crate::domain::lanes::{Lease, Position};
+use crate::store::{Forgotten, IllegalMove};
+
+fn refused(id: EventId, reason: &str) -> IllegalMove {
+    IllegalMove { id, reason: reason.to_owned() }
+}
+
+/// Whether a worker works on this delivery, under the lease of its lane.
+pub(in crate::store) fn is_held(id: EventId, lease: Option<&Lease>) -> bool {
+    lease.is_some_and(|lease| lease.positions.contains(&Position::of(id)))
+}
+
+/// Refuses an act on a delivery that a worker holds.
+pub(in crate::store) fn at_rest(id: EventId, lease: Option<&Lease>) -> Result<(), IllegalMove> {
+    if is_held(id, lease) { Err(refused(id, "a worker is on it; try again in a moment")) } else { Ok(()) }
+}
+
+/// Refuses a move that is not an operator's.
+pub(in crate::store) fn is_operators(id: EventId, transition: &Transition) -> Result<(), IllegalMove> {
+    match transition {
+        Transition::Redrive | Transition::Discard { .. } | Transition::ReadAgain { .. } => Ok(()),
+        Transition::Claim { .. }
+        | Transition::Deliver { .. }
+        | Transition::Skip { .. }
+        | Transition::Retry { .. }
+        | Transition::Postpone { .. }
+        | Transition::Lose { .. }
+        | Transition::Doubt { .. }
+        | Transition::LookAgain { .. }
+        | Transition::SetAside { .. }
+        | Transition::GiveUp { .. }
+        | Transition::Settle { .. } => Err(refused(id, "only redrive, reading again and discard are the operator's")),
+    }
+}
+
+/// A delivery that is dropped, or whose body was read again.
+pub(in crate::store) fn moved(
+    before: &Delivery,
+    transition: Transition,
+    now: Timestamp,
+) -> Result<Delivery, IllegalMove> {
+    let mut after = before.clone();
+    apply(&mut after, transition, now)?;
+    Ok(after)
+}
+
+/// A delivery that goes back to its lane, at its old position, in the conversation that it belongs to by now.
+pub(in crate::store) fn redriven(
+    before: &Delivery,
+    home: ConversationKey,
+    now: Timestamp,
+) -> Result<Delivery, IllegalMove> {
+    Ok(Delivery { conversation: home, ..moved(before, Transition::Redrive, now)? })
+}
+
+/// A delivery that an operator has found to have arrived, or how much of it.
+pub(in crate::store) fn settled(
+    before: &Delivery,
+    arrived: Arrived,
+    home: ConversationKey,
+    now: Timestamp,
+) -> Result<Delivery, IllegalMove> {
+    let transition = before.settling(arrived).map_err(|reason| IllegalMove { id: before.id, reason })?;
+    Ok(Delivery { conversation: home, ..moved(before, transition, now)? })
+}
+
+/// The outcome for a delivery when a customer is erased.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::store) enum Erasure {
+    /// It is not this customer's.
+    NotTheirs,
+    /// A worker holds it, so it is left.
+    InHand,
+    /// It is dropped, and not sent.
+    Waiting,
+    /// It is dropped.
+    Settled,
+    /// A body that names them is dropped.
+    Unreadable,
+}
+
+impl Erasure {
+    /// The outcome for one of the deliveries that lie under these keys, or of a body that was found to name the customer.
+    pub(in crate::store) fn of(delivery: &Delivery, keys: &BTreeSet<ConversationKey>, lease: Option<&Lease>) -> Self {
+        let is_unreadable = delivery.kind == KindName::Unreadable;
+        if !is_unreadable && !keys.contains(&delivery.conversation) {
+            Self::NotTheirs
+        } else if is_held(delivery.id, lease) {
+            Self::InHand
+        } else if delivery.state.holds_lane() {
+            Self::Waiting
+        } else if is_unreadable {
+            Self::Unreadable
+        } else {
+            Self::Settled
+        }
+    }
+
+    /// Whether the delivery is dropped.
+    pub(in crate::store) fn drops(self) -> bool {
+        matches!(self, Self::Waiting | Self::Settled | Self::Unreadable)
+    }
+
+    /// Counts the delivery.
+    pub(in crate::store) fn count(self, forgotten: &mut Forgotten) {
+        match self {
+            Self::NotTheirs => {}
+            Self::InHand => forgotten.in_hand += 1,
+            Self::Waiting => forgotten.waiting += 1,
+            Self::Settled => forgotten.settled += 1,
+            Self::Unreadable => forgotten.unreadable += 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::delivery::State;
+    use crate::store::rules::testing::{at, delivery, id, looked_for, sending, set_aside, waiting};
+
+    fn lease(sequence: u64) -> Lease {
+        Lease { fence: 1, until: Duration::ZERO, positions: vec![Position::of(id(sequence))] }
+    }
+
+    fn key(name: &str) -> ConversationKey {
+        ConversationKey(name.into())
+    }
+
+    #[test]
+    fn a_delivery_in_a_workers_hands_is_left_alone() {
+        assert_eq!(at_rest(id(1), None), Ok(()));
+        assert_eq!(at_rest(id(1), Some(&lease(2))), Ok(()), "one behind it in the lane");
+        assert!(at_rest(id(1), Some(&lease(1))).unwrap_err().reason.contains("a worker is on it"));
+    }
+
+    #[test]
+    fn an_operator_makes_no_move_of_a_worker() {
+        for theirs in [Transition::Redrive, Transition::Discard { reason: "x".into() }] {
+            assert_eq!(is_operators(id(1), &theirs), Ok(()));
+        }
+        for other in [Transition::Deliver { receipt: "r".into() }, Transition::Settle { out: 1, of: 1 }] {
+            assert_eq!(is_operators(id(1), &other).unwrap_err().id, id(1));
+        }
+    }
+
+    #[test]
+    fn a_redriven_delivery_goes_home_and_is_in_no_group() {
+        let dead = delivery(2, State::Dead { cause: "400".into() });
+        let after = redriven(&Delivery { merged_into: Some(id(1)), ..dead }, key("home"), at(9)).unwrap();
+        assert_eq!((after.state, after.conversation, after.merged_into), (State::Pending, key("home"), None));
+        assert_eq!(redriven(&delivery(2, sending(9)), key("home"), at(9)).unwrap_err().id, id(2));
+    }
+
+    #[test]
+    fn a_settled_delivery_goes_home_and_only_what_is_in_doubt_is_settled() {
+        let after = settled(&set_aside(1), Arrived::WHOLE, key("home"), at(9)).unwrap();
+        assert_eq!((after.state.name().word(), after.conversation), ("delivered", key("home")));
+        let in_part = settled(&set_aside(1), Arrived { out: Some(1), of: 3 }, key("home"), at(9)).unwrap();
+        assert_eq!((in_part.state, in_part.parts_sent), (State::Pending, 1));
+        let doorbell = Delivery { kind: KindName::AgentReply, ..set_aside(1) };
+        for other in [doorbell, delivery(1, State::Pending)] {
+            assert_eq!(settled(&other, Arrived::WHOLE, key("home"), at(9)).unwrap_err().id, id(1));
+        }
+    }
+
+    #[test]
+    fn a_customer_loses_all_that_is_theirs_and_in_no_workers_hands() {
+        let keys = BTreeSet::from([key("ada")]);
+        let delivered = State::Delivered { receipt: "r".into() };
+        let unreadable = Delivery {
+            kind: KindName::Unreadable,
+            conversation: key("nobody"),
+            ..delivery(1, State::Quarantined { cause: "no JSON".into() })
+        };
+        let (lease, mut forgotten) = (lease(1), Forgotten::default());
+        for (delivery, lease, outcome) in [
+            (delivery(1, waiting(1, 9)), None, Erasure::Waiting),
+            (delivery(1, looked_for(9)), Some(&lease), Erasure::InHand),
+            (delivery(2, State::Pending), Some(&lease), Erasure::Waiting),
+            (delivery(1, delivered.clone()), None, Erasure::Settled),
+            (set_aside(1), None, Erasure::Settled),
+            (unreadable, None, Erasure::Unreadable),
+            (Delivery { conversation: key("bob"), ..delivery(1, delivered) }, None, Erasure::NotTheirs),
+        ] {
+            let found = Erasure::of(&delivery, &keys, lease);
+            assert_eq!(found, outcome, "{delivery:?}");
+            assert_eq!(found.drops(), !matches!(outcome, Erasure::InHand | Erasure::NotTheirs));
+            found.count(&mut forgotten);
+        }
+        let expected = Forgotten { waiting: 2, in_hand: 1, settled: 2, unreadable: 1, ..Forgotten::default() };
+        assert_eq!(forgotten, expected);
+    }
+}

@@ -1,0 +1,249 @@
+//! Learning: the record of a conversation after new facts, the tickets and names that lead to it from then on, and the
+//! conversation to which a provisional key gives way.
+//!
+//! The facts themselves are applied by [`Conversation::apply`]. Nothing here finds the conversation of an event, which
+//! [`crate::domain::address`] does.
+
+use jiff::Timestamp;
+
+use crate::domain::account::Ends;
+use crate::domain::address::{self, Directory, Identity};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
+use crate::domain::event::TicketRef;
+
+/// The result of learning.
+pub(in crate::store) struct Learnt {
+    /// The new record; `None` where nothing in it changed.
+    pub(in crate::store) record: Option<Conversation>,
+    /// The tickets that lead to the conversation from now on.
+    pub(in crate::store) tickets: Vec<TicketRef>,
+    /// New names, and the conversations that they lead to.
+    pub(in crate::store) names: Vec<(Identity, ConversationKey)>,
+    /// Whether the window changed while a text may wait for its customer's answer.
+    pub(in crate::store) wakes: bool,
+}
+
+/// The result of new facts about a conversation; `before` is its record until then. News of a ticket matters to a
+/// conversation that is known and begins none, so the result is `None` then.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub(in crate::store) fn learn<D: Directory>(
+    directory: &D,
+    key: &ConversationKey,
+    before: Option<&Conversation>,
+    ends: Ends,
+    changes: Vec<Change>,
+    now: Timestamp,
+) -> Result<Option<Learnt>, D::Error> {
+    if before.is_none() && changes.iter().all(|change| matches!(change, Change::SolvedMeanwhile(_))) {
+        return Ok(None);
+    }
+    let mut after = before.cloned().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
+    let (mut tickets, mut names) = (Vec::new(), Vec::new());
+    for change in changes {
+        if let Change::Ticket(id, ..) = &change
+            && !key.is_provisional()
+        {
+            // Older tickets stay in the index: a late reply on a solved one still finds its customer.
+            let ticket = TicketRef { account: after.ends.desk, id: *id };
+            if !stays(directory, ticket, &after)? {
+                tickets.push(ticket);
+            }
+        }
+        if let Change::Customer(customer) = &change {
+            names.extend(new_names(directory, key, address::identities_of(customer, after.ends.carrier))?);
+        }
+        after.apply(change, now);
+    }
+    let is_unchanged =
+        |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
+    let wakes = before.is_some_and(|before| before.window.asked.is_some() && before.window != after.window);
+    let record = if before.is_some_and(is_unchanged) { None } else { Some(after) };
+    Ok(Some(Learnt { record, tickets, names, wakes }))
+}
+
+/// Whether a ticket goes on leading to the conversation that it leads to now, although this one goes to it.
+fn stays<D: Directory>(directory: &D, ticket: TicketRef, from: &Conversation) -> Result<bool, D::Error> {
+    let Some(key) = directory.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(false) };
+    Ok(directory.conversation(&key)?.is_some_and(|known| address::keeps(&known, ticket.id, from)))
+}
+
+/// Those of these names of a conversation's customer that lead nowhere yet, and the conversations that they lead to from
+/// now on: the customer's first one, also when a name is learnt on another of the customer's lines.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub(in crate::store) fn new_names<D: Directory>(
+    directory: &D,
+    key: &ConversationKey,
+    names: Vec<Identity>,
+) -> Result<Vec<(Identity, ConversationKey)>, D::Error> {
+    let mut new = Vec::new();
+    for name in names {
+        if directory.by_identity(&name)?.is_some() {
+            continue;
+        }
+        let base = name.key();
+        let is_on_a_line = key.0.strip_prefix(&base.0).is_some_and(|rest| rest.starts_with('@'));
+        let leads_to = if is_on_a_line { base } else { key.clone() };
+        new.push((name, leads_to));
+    }
+    Ok(new)
+}
+
+/// The conversation to which a key belongs now: a provisional key gives way as soon as its ticket is known.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub(in crate::store) fn home<D: Directory>(directory: &D, key: &ConversationKey) -> Result<ConversationKey, D::Error> {
+    let known = match key.provisional_ticket() {
+        Some(ticket) => directory.by_ticket(ticket)?,
+        None => None,
+    };
+    Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
+}
+
+/// The facts that a conversation takes over from the one under a provisional key.
+pub(in crate::store) fn inherited(provisional: Conversation) -> Vec<Change> {
+    let mut facts = vec![Change::Customer(provisional.customer)];
+    if provisional.subscription != Subscription::Unknown {
+        facts.push(Change::Subscription(provisional.subscription));
+    }
+    facts.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
+    facts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::domain::conversation::TicketStatus;
+    use crate::domain::event::{Customer, TicketId};
+    use crate::store::rules::testing::at;
+
+    #[derive(Default)]
+    struct Known {
+        names: Vec<Identity>,
+        tickets: BTreeMap<u64, ConversationKey>,
+        conversations: Vec<Conversation>,
+    }
+
+    impl Directory for Known {
+        type Error = Infallible;
+
+        fn by_identity(&self, identity: &Identity) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.names.iter().find(|name| *name == identity).map(Identity::key))
+        }
+
+        fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.tickets.get(&ticket.id.0).cloned())
+        }
+
+        fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, Infallible> {
+            Ok(self.conversations.iter().find(|known| known.key == *key).cloned())
+        }
+    }
+
+    fn key(name: &str) -> ConversationKey {
+        ConversationKey(name.into())
+    }
+
+    fn named(external: &str) -> Customer {
+        Customer { external_id: Some(external.into()), ..Customer::default() }
+    }
+
+    fn conversation(name: &str, changes: Vec<Change>) -> Conversation {
+        let mut known = Conversation::new(key(name), Ends::FIRST, at(0));
+        changes.into_iter().for_each(|change| known.apply(change, at(0)));
+        known
+    }
+
+    fn on_ticket(id: u64) -> Change {
+        Change::Ticket(TicketId(id), TicketStatus::Open, at(0))
+    }
+
+    fn learnt(directory: &Known, name: &str, before: Option<&Conversation>, changes: Vec<Change>) -> Option<Learnt> {
+        learn(directory, &key(name), before, Ends::FIRST, changes, at(9)).unwrap()
+    }
+
+    fn tickets(learnt: &Learnt) -> Vec<u64> {
+        learnt.tickets.iter().map(|ticket| ticket.id.0).collect()
+    }
+
+    #[test]
+    fn a_conversation_begins_with_its_first_fact_and_is_not_written_for_nothing() {
+        let directory = Known::default();
+        let begun = learnt(&directory, "ada", None, vec![Change::Customer(named("ada"))]).unwrap();
+        let record = begun.record.unwrap();
+        assert_eq!((&record.key, record.customer.external_id.as_deref()), (&key("ada"), Some("ada")));
+        assert_eq!(
+            begun.names.iter().map(|(name, to)| (name.value.as_str(), to.clone())).collect::<Vec<_>>(),
+            [("ada", key("ada"))]
+        );
+        let again = learnt(&directory, "ada", Some(&record), vec![Change::Customer(named("ada"))]).unwrap();
+        assert_eq!(again.record, None);
+    }
+
+    #[test]
+    fn a_ticket_leads_to_a_customer_and_never_to_a_provisional_key() {
+        let directory = Known::default();
+        assert_eq!(tickets(&learnt(&directory, "ada", None, vec![on_ticket(7)]).unwrap()), [7]);
+        assert!(tickets(&learnt(&directory, "ticket:7", None, vec![on_ticket(7)]).unwrap()).is_empty());
+    }
+
+    #[test]
+    fn a_ticket_that_two_lines_of_one_customer_share_goes_on_leading_to_the_first() {
+        let held = |external| conversation("ada", vec![Change::Customer(named(external)), on_ticket(7)]);
+        let second = conversation("ada@line-2", vec![Change::Customer(named("ada"))]);
+        for (external, moves) in [("ada", &[][..]), ("bob", &[7])] {
+            let mut directory = Known { conversations: vec![held(external)], ..Known::default() };
+            directory.tickets.insert(7, key("ada"));
+            let learnt = learnt(&directory, "ada@line-2", Some(&second), vec![on_ticket(7)]).unwrap();
+            assert_eq!(tickets(&learnt), moves, "held by {external}");
+        }
+    }
+
+    #[test]
+    fn a_name_leads_to_the_first_conversation_and_stays_there() {
+        let to = |directory: &Known, name: &str| -> Vec<ConversationKey> {
+            let names = address::identities_of(&named("ada"), Ends::FIRST.carrier);
+            new_names(directory, &key(name), names).unwrap().into_iter().map(|(_, to)| to).collect()
+        };
+        assert_eq!(to(&Known::default(), "ada@line-2"), [key("ada")]);
+        assert_eq!(to(&Known::default(), "b-1"), [key("b-1")], "known by another name first");
+        let names = address::identities_of(&named("ada"), Ends::FIRST.carrier);
+        assert!(to(&Known { names, ..Known::default() }, "b-1").is_empty());
+    }
+
+    #[test]
+    fn a_provisional_key_gives_way_to_a_customer_only() {
+        let home = |leads_to: &str, from: &str| {
+            let directory = Known { tickets: BTreeMap::from([(7, key(leads_to))]), ..Known::default() };
+            home(&directory, &key(from)).unwrap().0
+        };
+        assert_eq!(home("ada", "ticket:7"), "ada");
+        assert_eq!(home("ada", "ticket:8"), "ticket:8", "not known yet");
+        assert_eq!(home("ticket:7", "ticket:7"), "ticket:7");
+        assert_eq!(home("ada", "bob"), "bob");
+    }
+
+    #[test]
+    fn a_changed_window_wakes_where_a_request_to_write_again_stands() {
+        let asked = conversation("ada", vec![Change::Asked]);
+        let heard = || vec![Change::Heard];
+        assert!(learnt(&Known::default(), "ada", Some(&asked), heard()).unwrap().wakes);
+        assert!(!learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), heard()).unwrap().wakes);
+    }
+
+    #[test]
+    fn a_conversation_takes_over_what_was_learnt_under_its_ticket() {
+        let provisional =
+            conversation("ticket:7", vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out)]);
+        assert_eq!(inherited(provisional), [Change::Customer(named("ada")), Change::Subscription(Subscription::Out)]);
+        let unknown = inherited(conversation("ticket:7", Vec::new()));
+        assert_eq!(unknown, [Change::Customer(Customer::default())], "an unknown subscription is no news");
+    }
+}
