@@ -203,7 +203,7 @@ impl Core {
             self.owe(Some(id), Some(note), (&home, before.ends), now)?;
         }
         if let Some(change) = receipt::taught(&kept.report, part, &after.receipts).filter(|_| tells) {
-            let home = self.home(&after.conversation)?;
+            let home = home(&*self, &after.conversation)?;
             let known = Directory::conversation(self, &home)?;
             self.change(&home, known, before.ends, vec![change], now)?;
         }
