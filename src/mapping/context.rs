@@ -65,7 +65,8 @@ pub struct CustomerPart {
     /// Braze's external user id.
     pub external_id: Option<String>,
     /// Braze's own id.
-    pub braze_id: Option<String>,
+    #[serde(rename = "braze_id")]
+    pub carrier_id: Option<String>,
     /// E.164 where that was possible.
     pub phone: Option<String>,
     /// E-mail address.
@@ -87,7 +88,8 @@ pub struct RecipientPart {
     /// Address by Braze's external user id.
     pub external_user_id: Option<String>,
     /// Address by Braze's own id.
-    pub braze_id: Option<String>,
+    #[serde(rename = "braze_id")]
+    pub carrier_id: Option<String>,
 }
 
 /// See [`Context::ticket`].
@@ -263,7 +265,7 @@ fn bare(sample: &Context) -> Context {
     bare.customer = CustomerPart {
         key: format!("braze:{key}"),
         external_id: None,
-        braze_id: Some(key.to_owned()),
+        carrier_id: Some(key.to_owned()),
         phone: None,
         email: None,
         first_name: None,
@@ -272,7 +274,7 @@ fn bare(sample: &Context) -> Context {
         line: None,
     };
     if sample.campaign.id.is_some() {
-        bare.recipient = RecipientPart { external_user_id: None, braze_id: Some(key.to_owned()) };
+        bare.recipient = RecipientPart { external_user_id: None, carrier_id: Some(key.to_owned()) };
         bare.campaign.id = Some("99999999-8888-7777-6666-555555555555".to_owned());
     }
     bare.requester.id = sample.requester.id.map(|_| UserId(7));

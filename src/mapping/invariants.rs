@@ -223,7 +223,7 @@ impl<'a> Check<'a> {
         }
         let wanted = [
             ("external_user_id", context.recipient.external_user_id.as_deref()),
-            ("braze_id", context.recipient.braze_id.as_deref()),
+            ("braze_id", context.recipient.carrier_id.as_deref()),
         ];
         let is_as_wanted = |(key, wanted): &(&str, Option<&str>)| {
             self.at(&format!("/recipients/0/{key}")).and_then(Value::as_str) == *wanted

@@ -216,7 +216,7 @@ impl Supposed {
     fn texts(&mut self, external_user_id: Option<&str>) {
         let context = &mut self.context;
         let Some(id) = external_user_id else { return self.sampled.push("customer.*") };
-        context.recipient = RecipientPart { external_user_id: Some(id.to_owned()), braze_id: None };
+        context.recipient = RecipientPart { external_user_id: Some(id.to_owned()), carrier_id: None };
         context.customer.external_id = Some(id.to_owned());
         context.customer.key = id.to_owned();
         context.ticket.external_id = id.to_owned();
@@ -231,7 +231,7 @@ fn customer_part(key: String, customer: &Customer, line: Option<String>) -> Cust
     CustomerPart {
         key,
         external_id: customer.external_id.clone(),
-        braze_id: customer.carrier_id.clone(),
+        carrier_id: customer.carrier_id.clone(),
         phone: customer.phone.clone(),
         email: customer.email.clone(),
         first_name: customer.first_name.clone(),

@@ -554,9 +554,9 @@ fn promises_are_kept_on_every_request_and_not_only_on_samples() {
     let mut context = sample(Name::AgentReply);
     context.message.text = "secret".to_owned();
     context.message.msg_body = "secret".to_owned();
-    context.recipient.braze_id = Some("secret".to_owned());
+    context.recipient.carrier_id = Some("secret".to_owned());
     refused(Name::AgentReply, &context, "somebody else");
-    context.recipient.braze_id = None;
+    context.recipient.carrier_id = None;
     context.recipient.external_user_id = None;
     refused(Name::AgentReply, &context, "somebody else");
     let mut context = sample(Name::AgentReply);
@@ -648,7 +648,7 @@ fn the_subject_names_whom_it_can_and_the_recipe_wins() {
 fn a_customer_without_external_id_is_addressed_by_braze_id() {
     let mut context = sample(Name::AgentReply);
     context.recipient.external_user_id = None;
-    context.recipient.braze_id = Some("b".to_owned());
+    context.recipient.carrier_id = Some("b".to_owned());
     let recipient = &body(Name::AgentReply, &context)["recipients"][0];
     assert_eq!((recipient.get("external_user_id"), &recipient["braze_id"]), (None, &json!("b")));
 }

@@ -164,7 +164,7 @@ pub(super) fn outbound(claim: &Claim, message: &Outgoing<'_>, sending: &Sending,
     context.ticket.id = message.ticket;
     match to {
         Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
-        Recipient::OfCarrier(id) => context.recipient.braze_id = Some(id.clone()),
+        Recipient::OfCarrier(id) => context.recipient.carrier_id = Some(id.clone()),
     }
     context.message.text.clone_from(words);
     context.message.html = text::html_from_plain(words);
@@ -275,7 +275,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
         customer: CustomerPart {
             key: key.0.clone(),
             external_id: customer.external_id.clone(),
-            braze_id: customer.carrier_id.clone(),
+            carrier_id: customer.carrier_id.clone(),
             phone: customer.phone.clone(),
             email: customer.email.clone(),
             first_name: customer.first_name.clone(),
@@ -283,7 +283,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
             name: customer.name(),
             line: claim.conversation.as_ref().and_then(|conversation| conversation.line.clone()),
         },
-        recipient: RecipientPart { external_user_id: None, braze_id: None },
+        recipient: RecipientPart { external_user_id: None, carrier_id: None },
         ticket: TicketPart {
             id: None,
             previous_id: None,

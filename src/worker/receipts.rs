@@ -16,7 +16,7 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscri
 use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
 use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
 use crate::domain::find::Search;
-use crate::domain::kind::KindName;
+use crate::domain::kind::Confirmed;
 use crate::domain::line::Line;
 use crate::domain::note::{Note, Saying};
 use crate::domain::outgoing::Outgoing;
@@ -229,8 +229,8 @@ impl Worker {
         }
         warn!(
             report = kept.number,
-            "report.no_webhook: a customer wrote at {} and no webhook came of it; see the campaign's log in Braze, or set \
-             braze.currents_backfill",
+            "report.no_webhook: a customer wrote at {} and no webhook came of it; see the log of the carrier's \
+             webhook campaign, or set currents_backfill",
             report.at
         );
         self.alarms.note(Notice::NoWebhook, now);
@@ -334,7 +334,7 @@ fn form_of<'a>(kind: &'a EventKind, line: Option<&'a Line>) -> Option<&'a str> {
 
 /// Whether it is a text to the phone.
 fn is_sent(delivery: &Delivery) -> bool {
-    matches!(delivery.kind, KindName::PhoneText | KindName::Template | KindName::TicketSolved)
+    delivery.kind.traits().confirmed == Confirmed::AtTheCarrier
 }
 
 /// Whether a note can be written on a ticket, as far as is known.

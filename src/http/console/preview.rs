@@ -195,16 +195,16 @@ fn know(context: &mut Context, conversation: &Conversation) {
     let customer = &conversation.customer;
     let part = &mut context.customer;
     part.external_id.clone_from(&customer.external_id);
-    part.braze_id.clone_from(&customer.carrier_id);
+    part.carrier_id.clone_from(&customer.carrier_id);
     part.phone.clone_from(&customer.phone);
     part.email.clone_from(&customer.email);
     part.first_name.clone_from(&customer.first_name);
     part.last_name.clone_from(&customer.last_name);
     part.name = customer.name();
     part.line.clone_from(&conversation.line);
-    if context.recipient.external_user_id.is_some() || context.recipient.braze_id.is_some() {
+    if context.recipient.external_user_id.is_some() || context.recipient.carrier_id.is_some() {
         context.recipient.external_user_id.clone_from(&customer.external_id);
-        context.recipient.braze_id = customer.carrier_id.clone().filter(|_| customer.external_id.is_none());
+        context.recipient.carrier_id = customer.carrier_id.clone().filter(|_| customer.external_id.is_none());
     }
     if let Some(requester) = conversation.requester_id {
         context.requester.id = context.requester.id.map(|_| requester);

@@ -30,7 +30,6 @@ pub struct Terms<'a> {
 }
 
 /// The facts that decide the step of a message.
-#[derive(Clone)]
 pub struct Facts<'a> {
     pub(super) now: Timestamp,
     pub(super) terms: Terms<'a>,
@@ -129,12 +128,6 @@ impl<'a> Facts<'a> {
     pub fn part_sent(&mut self, dispatch: Option<String>) {
         self.out = self.out.saturating_add(1);
         self.dispatches.push(dispatch);
-    }
-
-    /// The parts that are out.
-    #[must_use]
-    pub fn out(&self) -> u32 {
-        self.out
     }
 
     /// The outcome for a message that cannot be sent.
