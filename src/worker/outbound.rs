@@ -4,7 +4,7 @@
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{CommentId, EventKind, TicketChange, TicketId, UserId};
+use crate::domain::event::{EventKind, TicketChange, UserId};
 use crate::domain::outgoing::{Content, Outgoing};
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
@@ -105,15 +105,6 @@ impl Worker {
             return Ok(None);
         };
         self.replies_before_closing(claim, change, told, learnt).await
-    }
-
-    /// The comment with which a ticket was solved, if it was solved with one.
-    pub(super) async fn solution_of(&self, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
-        match self.desk.comment_that_solved(ticket).await {
-            Ok(solution) => Ok(solution),
-            Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(self.outcome(failure, End::Desk)),
-        }
     }
 
     /// Sends one part, and gives the carrier's name for it.

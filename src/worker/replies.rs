@@ -199,8 +199,13 @@ impl Worker {
     /// That comment is owed for sure; earlier ones may have been sent.
     async fn answer_on_unknown(&self, claim: &Claim, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
         self.recognise_opened(claim, ticket).await?;
+        self.solution_of(ticket).await
+    }
+
+    /// The comment that came with the solution of a ticket, if one did.
+    pub(super) async fn solution_of(&self, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
         match self.desk.comment_that_solved(ticket).await {
-            Ok(answer) => Ok(answer),
+            Ok(solution) => Ok(solution),
             Err(Failure::NotFound { .. }) => Ok(None),
             Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
