@@ -25,18 +25,18 @@ pub(super) fn comes_back(facts: &Facts<'_>) -> Option<Step> {
     is_echo.then(|| skip("our own comment coming back"))
 }
 
-/// The customer has written since. That opens a solved ticket again, and it opens the window. On a channel without a
-/// window nothing waits for days, and nothing is known of it.
+/// The customer has written since. That opens a solved ticket again, and it opens the window: also one that has shut
+/// since needs a request of its own. On a channel without a window nothing waits for days, and nothing is known of it.
 pub(super) fn is_answered(facts: &Facts<'_>) -> Option<Step> {
     const ANSWERED: &str = "the customer has written since";
-    if facts.message.content != Content::Template {
-        let heard_at = facts.window().heard_at?;
-        return (facts.delivery.accepted_at < heard_at).then(|| skip(ANSWERED));
+    if facts.window().heard_at.is_some_and(|heard_at| facts.delivery.accepted_at < heard_at) {
+        return Some(skip(ANSWERED));
     }
-    // Nothing was asked, so the next text behind this window asks anew.
+    // Of a template for a window that is open, nothing was asked, so the next text behind it asks anew.
+    let is_needless = facts.message.content == Content::Template && facts.is_open();
     let changes = vec![Change::AskStands(Stand::Failed)];
     let outcome = Outcome::Skip { reason: ANSWERED.to_owned() };
-    facts.is_open().then(|| Ending { changes, ..outcome.into() }.into())
+    is_needless.then(|| Ending { changes, ..outcome.into() }.into())
 }
 
 /// The ticket's status, and that replies come without the numbers of their comments.

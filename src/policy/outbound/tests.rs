@@ -433,6 +433,11 @@ fn the_closing_text_goes_once_for_each_solution_and_never_behind_the_customers_a
 fn a_template_that_is_not_needed_any_more_lets_the_next_text_ask_anew() {
     assert_eq!(template().on_chat(1).walk().end.changes, [Change::AskStands(Stand::Failed)]);
     assert_eq!(template().asked(Stand::Owed, None).walk().outcome().0, "done");
+    // A template in doubt while the customer wrote: the window has shut again, and a request for it may be under way.
+    let old = |scene: &mut Scene| scene.delivery.accepted_at = at(NOW - 30 * HOUR);
+    let walk = template().on_chat(25).asked(Stand::Owed, None).with(old).walk();
+    assert_eq!(walk.outcome(), ("skip", "the customer has written since"));
+    assert!(walk.end.changes.is_empty(), "{:?}", walk.end.changes);
 }
 
 #[test]
