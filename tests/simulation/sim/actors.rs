@@ -184,11 +184,10 @@ pub(crate) async fn answer_templates(world: &Arc<World>) {
     }
 }
 
-/// Whether a template has come to the customer since they last wrote.
+/// Whether a template has come to the customer since the bridge last heard of them.
 fn was_asked(world: &World, customer: usize) -> bool {
-    let script = world.script.lock().unwrap();
-    let wrote_at = script.texts.iter().rfind(|text| text.customer == customer).map(|text| text.at);
-    verdict::templates(world, customer).last().is_some_and(|asked_at| wrote_at.is_none_or(|at| at < *asked_at))
+    let heard_at = verdict::heard(world, customer).into_iter().max();
+    verdict::templates(world, customer).last().is_some_and(|asked_at| heard_at.is_none_or(|at| at < *asked_at))
 }
 
 /// An agent opens a ticket for a customer who has none, and writes on it.

@@ -242,16 +242,21 @@ pub(crate) fn templates(world: &World, customer: usize) -> Vec<Duration> {
     theirs.map(|text| Duration::try_from(text.at.duration_since(START)).unwrap()).collect()
 }
 
-/// Customers who were asked to write again, and asked once more before they did.
+/// When the bridge took this customer's texts.
+pub(crate) fn heard(world: &World, customer: usize) -> Vec<Duration> {
+    let script = world.script.lock().unwrap();
+    let theirs = script.texts.iter().filter(|text| text.customer == customer);
+    theirs.filter_map(|text| script.taken.get(&text.webhook).map(|(at, _)| *at)).collect()
+}
+
+/// Customers who were asked to write again, and asked once more before the bridge heard of them.
 fn asked_twice(world: &World) -> Vec<String> {
     let mut faults = Vec::new();
     for (number, customer) in world.customers.iter().enumerate().filter(|(_, customer)| customer.is_chat) {
         let asked = templates(world, number);
-        let script = world.script.lock().unwrap();
-        let wrote = |from: Duration, until: Duration| {
-            script.texts.iter().any(|text| text.customer == number && (from..until).contains(&text.at))
-        };
-        let twice = asked.iter().zip(asked.iter().skip(1)).filter(|(first, second)| !wrote(**first, **second));
+        let heard = heard(world, number);
+        let is_heard = |from: Duration, until: Duration| heard.iter().any(|at| (from..until).contains(at));
+        let twice = asked.iter().zip(asked.iter().skip(1)).filter(|(first, second)| !is_heard(**first, **second));
         faults.extend(twice.map(|(first, second)| format!("{} was asked at {first:?} and {second:?}", customer.key)));
     }
     faults
