@@ -186,7 +186,8 @@ async fn compose(
     let mappings = mappings::load(&config).map_err(ServeError::Mappings)?;
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
     let shared = Shared::new(&config, mappings, &outside, &metrics, &readiness);
-    let crew = Arc::new(shared.crew(&config, &outside));
+    let homes = store.keep_homes(shared.homes()).await.map_err(ServeError::Ended)?;
+    let crew = Arc::new(shared.crew(&config, &outside, &homes));
     Loop::all(&crew.pairs()).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     let (intake, intake_now) = watch::channel(Arc::new(senders(&config, &shared.lines)));
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));
@@ -302,7 +303,7 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let metrics = Arc::new(Metrics::default());
     let readiness = Arc::new(Readiness::default());
     let shared = Shared::new(config, (*mappings).clone(), &outside, &metrics, &readiness);
-    let crew = Arc::new(shared.crew(config, &outside));
+    let crew = Arc::new(shared.crew(config, &outside, &shared.homes()));
     let (_, intake) = watch::channel(Arc::new(senders(config, &shared.lines)));
     let Outside { store, clock, .. } = outside;
     let inbound = Arc::new(Inbound::new(Arrivals::of(&options::accounts(config), clock.now())));

@@ -16,7 +16,7 @@ use tracing::{Instrument, Span, debug_span, error, info, info_span, warn};
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::account::{End, Ends};
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::alarm::{Left, Notice};
 use crate::domain::delivery::{LEASE, Outcome, State, Transition};
 use crate::domain::event::{EventId, EventKind};
@@ -155,6 +155,8 @@ pub struct Worker {
 /// The knowledge about one desk's users, which all workers at that desk share.
 #[derive(Clone, Debug, Default)]
 pub struct KnownUsers {
+    /// The carrier whose customers' ids stand there as they are; with `None`, every carrier's do.
+    pub home: Option<AccountId>,
     /// The users who are, or lately were, staff.
     pub staff: Arc<StaffSeen>,
     /// The customers who are being looked for, or made users, at this moment.

@@ -73,9 +73,10 @@ impl Address {
     pub fn of(event: &EventKind, place: &Place) -> Self {
         let ends = place.ends;
         let ticket = event.ticket_id().map(|id| TicketRef { account: ends.desk, id });
-        let named = |external: &Option<String>| Self::Ticket {
-            ticket,
-            identity: external.clone().map(|value| external_id(ends.carrier, value)),
+        let named = |external: &Option<String>| {
+            let (carrier, id) = external.as_deref().map(own_id).unzip();
+            let carrier = carrier.flatten().unwrap_or(ends.carrier);
+            Self::Ticket { ticket, identity: id.map(|id| external_id(carrier, id.to_owned())) }
         };
         match event {
             EventKind::CustomerText(text) => {
@@ -94,6 +95,56 @@ impl Address {
             | EventKind::Note(_) => Self::Ticket { ticket, identity: None },
             EventKind::Unreadable(_) => Self::Nobody,
         }
+    }
+}
+
+impl Address {
+    /// The accounts of the address, where an event that names no other came between these.
+    #[must_use]
+    pub fn ends(&self, came: Ends) -> Ends {
+        match self {
+            Self::Ticket { identity: Some(named), .. } => Ends { carrier: named.account, ..came },
+            Self::Ticket { identity: None, .. } | Self::Customer { .. } | Self::Nobody => came,
+        }
+    }
+}
+
+/// Stands at a desk before an id of its first carrier that would read as one of a further carrier's, and before one of a
+/// further carrier whose account stands in no stored key.
+const MARK: char = '=';
+
+/// The id of this carrier, where its account stands in no stored key and is named behind a mark.
+fn of_unscoped(marked: &str) -> Option<&str> {
+    marked.strip_prefix(Ends::FIRST.carrier.name())?.strip_prefix(':')
+}
+
+/// Whether the id would read as one of a further carrier's, or as one that is marked because it would.
+fn reads_as_scoped(id: &str) -> bool {
+    let bare = id.trim_start_matches(MARK);
+    AccountId::split(bare).0.is_some() || bare.len() < id.len() && of_unscoped(bare).is_some()
+}
+
+/// A customer's id as a desk knows it: with the account's name in front where the carrier is a `further` one.
+#[must_use]
+pub fn id_at_desk(id: &str, further: Option<AccountId>) -> String {
+    match further {
+        Some(carrier) if carrier.is_first() => format!("{MARK}{carrier}:{id}"),
+        Some(carrier) => carrier.scoped(id),
+        None if reads_as_scoped(id) => format!("{MARK}{id}"),
+        None => id.to_owned(),
+    }
+}
+
+/// The customer's own id in one that a desk knows, and the further carrier whose it is; no carrier for the first one.
+#[must_use]
+pub fn own_id(at_desk: &str) -> (Option<AccountId>, &str) {
+    let marked = at_desk.strip_prefix(MARK);
+    if let Some(own) = marked.filter(|own| reads_as_scoped(own)) {
+        return (None, own);
+    }
+    match marked.and_then(of_unscoped) {
+        Some(id) => (Some(Ends::FIRST.carrier), id),
+        None => AccountId::split(at_desk),
     }
 }
 
@@ -123,9 +174,15 @@ pub fn external_id_in(key: &ConversationKey, carrier: AccountId) -> Identity {
 #[must_use]
 pub fn keeps(holder: &Conversation, ticket: TicketId, from: &Conversation) -> bool {
     let is_on_it = holder.ticket.as_ref().is_some_and(|current| current.id == ticket);
+    is_on_it && shares_customer(holder, from)
+}
+
+/// Whether these are two conversations of one customer.
+#[must_use]
+pub fn shares_customer(one: &Conversation, other: &Conversation) -> bool {
     let names = |known: &Conversation| identities_of(&known.customer, known.ends.carrier);
-    let theirs = names(from);
-    is_on_it && holder.key != from.key && names(holder).iter().any(|name| theirs.contains(name))
+    let theirs = names(other);
+    one.key != other.key && names(one).iter().any(|name| theirs.contains(name))
 }
 
 /// The known names, tickets and conversations.
@@ -202,19 +259,40 @@ fn of_customer<D: Directory>(
             None => unknown.push(identity.clone()),
         }
     }
-    let base = base.or_else(|| identities.first().map(Identity::key)).unwrap_or_else(nobody);
+    let carrier = identities.first().map_or(Ends::FIRST.carrier, |identity| identity.account);
+    let base = match base {
+        Some(known) => known,
+        None => own_key(identities.first().map_or_else(nobody, Identity::key), carrier, directory)?.0,
+    };
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
-    let at_base = directory.conversation(&base)?;
-    let base_line = at_base.as_ref().and_then(|conversation| conversation.line.as_deref());
+    let at_base = own_key(base.clone(), carrier, directory)?;
+    let base_line = at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref());
     let elsewhere = elsewhere(&base, base_line, told, line, directory)?;
     let (key, conversation) = match elsewhere {
-        Some(key) => (key.clone(), directory.conversation(&key)?),
-        None => (base, at_base),
+        Some(key) => own_key(key, carrier, directory)?,
+        None => at_base,
     };
     let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { told };
     let changes = address.map(|address| Change::Line(address.to_owned())).into_iter().collect();
     Ok(Resolution { key, conversation, changes, new_identities })
+}
+
+/// A customer's key and conversation. A conversation over another carrier may have had the key since before the name of
+/// this account was known; then a digest of both takes the key's place.
+fn own_key<D: Directory>(
+    key: ConversationKey,
+    carrier: AccountId,
+    directory: &D,
+) -> Result<(ConversationKey, Option<Conversation>), D::Error> {
+    let known = directory.conversation(&key)?;
+    if known.as_ref().is_none_or(|known| known.ends.carrier == carrier) {
+        return Ok((key, known));
+    }
+    // No id that would read as another account's has a blank behind the account's name.
+    let key = digested(&ConversationKey(format!("{carrier} {key}")));
+    let known = directory.conversation(&key)?;
+    Ok((key, known))
 }
 
 /// The key of a text's conversation where it is not the customer's base key.
@@ -263,10 +341,10 @@ fn of_ticket<D: Directory>(
         return Ok(Resolution::just(ticket.map_or_else(nobody, ConversationKey::provisional)));
     };
     let known = directory.by_identity(identity)?;
-    if let Some(key) = &known
-        && directory.conversation(key)?.is_some()
-    {
-        return Ok(Resolution::just(key.clone()));
+    let base = known.clone().unwrap_or_else(|| identity.key());
+    let (key, conversation) = own_key(base, identity.account, directory)?;
+    if known.is_some() && conversation.is_some() {
+        return Ok(Resolution::just(key));
     }
     // A customer who has only written on other lines has no conversation here yet.
     let mut customer = Customer::default();
@@ -274,14 +352,8 @@ fn of_ticket<D: Directory>(
         Scheme::External => customer.external_id = Some(identity.value.clone()),
         Scheme::Carrier => customer.carrier_id = Some(identity.value.clone()),
     }
-    let new_identities = known.is_none().then(|| (identity.clone(), identity.key())).into_iter().collect();
-    let key = known.unwrap_or_else(|| identity.key());
-    Ok(Resolution {
-        conversation: directory.conversation(&key)?,
-        changes: vec![Change::Customer(customer)],
-        new_identities,
-        key,
-    })
+    let new_identities = known.is_none().then(|| (identity.clone(), key.clone())).into_iter().collect();
+    Ok(Resolution { conversation, changes: vec![Change::Customer(customer)], new_identities, key })
 }
 
 /// The key, bounded in length and unlike a ticket's provisional key.
@@ -307,7 +379,7 @@ mod tests {
 
     use super::*;
     use crate::domain::conversation::learnt_from;
-    use crate::domain::event::{AgentReply, CustomerText, PhoneText, TicketFields};
+    use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText, TicketFields};
 
     #[test]
     fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
@@ -361,13 +433,16 @@ mod tests {
     impl Known {
         /// Resolves an event and keeps the result, as a store does.
         fn learn(&mut self, event: &EventKind) -> String {
-            let resolution = resolve(&Address::of(event, &self.place), self).unwrap();
+            let address = Address::of(event, &self.place);
+            let ends = address.ends(self.place.ends);
+            let resolution = resolve(&address, self).unwrap();
             self.names.extend(resolution.new_identities);
-            let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt_from(event)).collect();
+            let event = Event { received_at: Timestamp::UNIX_EPOCH, kind: event.clone() };
+            let learnt = learnt_from(&event, self.place.channel);
+            let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt).collect();
             if !changes.is_empty() {
-                let mut conversation = resolution
-                    .conversation
-                    .unwrap_or_else(|| Conversation::new(resolution.key.clone(), Ends::FIRST, Timestamp::UNIX_EPOCH));
+                let new = || Conversation::new(resolution.key.clone(), ends, Timestamp::UNIX_EPOCH);
+                let mut conversation = resolution.conversation.unwrap_or_else(new);
                 for change in changes {
                     conversation.apply(change, Timestamp::UNIX_EPOCH);
                 }
@@ -439,6 +514,48 @@ mod tests {
     }
 
     #[test]
+    fn a_key_from_before_its_account_was_named_stays_its_customers() {
+        for told in [None, Some("l1")] {
+            let configured: &[&str] = if told.is_some() { &["l1"] } else { &[] };
+            let name = if told.is_some() { "late-uk" } else { "late-fr" };
+            let before = format!("{name}:123");
+            let mut known = Known::default();
+            known.on_as(&before, told, configured);
+            let old: Vec<String> = known.conversations.keys().map(|key| key.0.clone()).collect();
+            let further: AccountId = name.parse().unwrap();
+            known.place.ends.carrier = further;
+            let theirs = known.on_as("123", told, configured);
+            assert!(!old.contains(&theirs), "{old:?}");
+            assert_eq!(known.on_as("123", told, configured), theirs);
+            // The default line's key is the base of the others.
+            let base = known.on_as("123", None, configured);
+            known.place.ends = Ends::FIRST;
+            assert_eq!(vec![known.on_as(&before, told, configured)], old);
+            assert_ne!(known.on_as(&before, None, configured), base);
+        }
+    }
+
+    #[test]
+    fn an_id_that_comes_back_from_a_desk_names_the_customer_of_its_own_carrier() {
+        let mut known = Known::default();
+        let further: AccountId = "desk-way".parse().unwrap();
+        for (at_desk, key) in [("desk-way:ada", "desk-way:ada"), ("ada", "ada")] {
+            assert_eq!(known.learn(&phone_text(None, Some(at_desk))), key);
+        }
+        let theirs = &known.conversations[&ConversationKey("desk-way:ada".into())];
+        assert_eq!((theirs.ends.carrier, theirs.customer.external_id.as_deref()), (further, Some("ada")));
+        for id in ["ada", "desk-way:ada", "=desk-way:ada", "braze:65f1", "=braze:ada", "==braze:ada", "=", ""] {
+            for whose in [None, Some(further), Some(Ends::FIRST.carrier)] {
+                let at_desk = id_at_desk(id, whose);
+                assert_eq!(own_id(&at_desk), (whose, id), "{at_desk}");
+            }
+        }
+        assert_eq!(id_at_desk("braze:65f1", None), "braze:65f1", "an id of before stays");
+        let marked = id_at_desk("desk-way:ada", None);
+        assert_ne!(known.learn(&phone_text(None, Some(&marked))), "desk-way:ada", "the first carrier's customer");
+    }
+
+    #[test]
     fn equal_ids_of_different_kinds_are_different_names() {
         let mut known = Known::default();
         let theirs = Identity { scheme: Scheme::Carrier, account: Ends::FIRST.carrier, value: "x".into() };
@@ -460,13 +577,17 @@ mod tests {
         /// Resolves a text of Ada's that the carrier told this line of, while these lines are configured beside the
         /// default one.
         fn on(&mut self, told: Option<&str>, configured: &[&str]) -> String {
+            self.on_as("a", told, configured)
+        }
+
+        fn on_as(&mut self, external: &str, told: Option<&str>, configured: &[&str]) -> String {
             let others: Arc<BTreeSet<String>> = Arc::new(configured.iter().map(|line| (*line).to_owned()).collect());
             self.place.line = match told {
                 Some(told) if others.contains(told) => OnLine::At(told.to_owned()),
                 _ if others.is_empty() => OnLine::Alone,
                 _ => OnLine::Default(others),
             };
-            self.learn(&text(Some("a"), None, told))
+            self.learn(&text(Some(external), None, told))
         }
     }
 

@@ -11,17 +11,19 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::event::{CommentId, Customer, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
+use crate::domain::event::{CommentId, Customer, Event, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::domain::line::Channel;
 use crate::domain::reading::Reading;
 
 mod change;
+mod forwarded;
 mod opening;
 mod status;
 mod subscription;
 mod window;
 
 pub use change::{Change, TakenUp};
+pub use forwarded::Forwarded;
 pub use opening::Opening;
 pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
@@ -107,41 +109,8 @@ pub struct Ticket {
     pub stamp: Option<Timestamp>,
 }
 
-/// The agents' comments on one ticket that have gone to the phone.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Forwarded {
-    /// The ticket.
-    pub ticket_id: TicketId,
-    /// The last comment that is not new: every later one is.
-    pub up_to: CommentId,
-    /// The comments that went out last, so that a comment which became readable late is told from one that went out.
-    pub recent: Vec<CommentId>,
-    /// The comments that were read, which are more than those that went out.
-    #[serde(default)]
-    pub reading: Reading,
-}
-
-/// The most comments that [`Forwarded::recent`] keeps: far more than can overtake a late one.
-const RECENT_COMMENTS_MAX: usize = 64;
-
 /// The most tickets whose forwarding a conversation remembers; older ones are solved long since.
 const FORWARDED_TICKETS_MAX: usize = 8;
-
-impl Forwarded {
-    /// Whether this comment went out already, or stood on the ticket before the bridge took it up.
-    #[must_use]
-    pub fn covers(&self, comment: CommentId) -> bool {
-        let forgotten = self.recent.len() >= RECENT_COMMENTS_MAX && self.recent.iter().all(|id| *id > comment);
-        comment <= self.up_to && (self.recent.contains(&comment) || forgotten)
-    }
-
-    /// Whether this comment was written after one that went out, so that it is newer than the ticket's take-up. `false`
-    /// once some of the comments that went out are forgotten.
-    #[must_use]
-    pub fn is_behind_a_reply(&self, comment: CommentId) -> bool {
-        self.recent.len() < RECENT_COMMENTS_MAX && self.recent.iter().any(|id| *id < comment)
-    }
-}
 
 /// A text that the bridge is writing, or wrote, to the ticket.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -278,6 +247,7 @@ impl Conversation {
                 self.replies_unnumbered &= comments.is_empty();
                 self.forward(ticket, up_to, &comments);
             }
+            Change::Inherited(theirs) => self.inherit(theirs),
             Change::OpenedInDoubt(event) => {
                 self.openings_in_doubt.retain(|other| *other != event);
                 self.opening = self.opening.take().filter(|opening| opening.event != event);
@@ -293,16 +263,20 @@ impl Conversation {
             Change::Read(ticket, shown) => self.reading_of(ticket, |reading, up_to| reading.read(&shown, up_to)),
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::RepliesRead(ticket, at) => self.reading_of(ticket, |reading, _| reading.at = Some(at)),
-            Change::Subscription(subscription) => {
-                self.subscription = subscription;
-                self.subscription_at = Some(now);
+            Change::Subscription(subscription, at) => {
+                let is_newest = self.subscription_at.is_none_or(|heard_at| heard_at <= at);
+                // An end that was told late counts all the same: a text to a customer who wants none is the worse fault.
+                if is_newest || subscription == Subscription::Out {
+                    self.subscription = subscription;
+                    self.subscription_at = self.subscription_at.max(Some(at));
+                }
             }
             Change::SubscriptionAsked(subscription, asked_at) => {
                 if self.subscription_at.is_none_or(|heard_at| heard_at <= asked_at) {
                     self.subscription = subscription;
                 }
             }
-            Change::Heard => self.window.heard(now),
+            Change::Heard(at) => self.window.heard(at),
             Change::Shut(at) => self.window.shut(at),
             Change::Asked => self.window.ask(now),
             Change::AskStands(stand) => self.window.asked(stand, now),
@@ -413,15 +387,25 @@ impl Conversation {
     }
 
     fn forward(&mut self, ticket_id: TicketId, up_to: CommentId, comments: &[CommentId]) {
-        let known = self.forwarded.iter().position(|forwarded| forwarded.ticket_id == ticket_id);
-        let mut forwarded = match known {
-            Some(place) => self.forwarded.remove(place),
-            None => Forwarded { ticket_id, up_to, recent: Vec::new(), reading: Reading::default() },
-        };
-        forwarded.up_to = forwarded.up_to.max(up_to);
-        forwarded.recent.extend(comments);
-        let surplus = forwarded.recent.len().saturating_sub(RECENT_COMMENTS_MAX);
-        forwarded.recent.drain(..surplus);
+        let mut forwarded = self.take_forwarded(ticket_id).unwrap_or_else(|| Forwarded::new(ticket_id, up_to));
+        forwarded.add(up_to, comments);
+        self.keep_forwarded(forwarded);
+    }
+
+    /// Takes over a ticket's replies from another conversation of the customer, which has read the ticket since.
+    fn inherit(&mut self, mut theirs: Forwarded) {
+        if let Some(own) = self.take_forwarded(theirs.ticket_id) {
+            theirs.join(own);
+        }
+        self.keep_forwarded(theirs);
+    }
+
+    fn take_forwarded(&mut self, ticket: TicketId) -> Option<Forwarded> {
+        let place = self.forwarded.iter().position(|forwarded| forwarded.ticket_id == ticket)?;
+        Some(self.forwarded.remove(place))
+    }
+
+    fn keep_forwarded(&mut self, forwarded: Forwarded) {
         if self.forwarded.len() >= FORWARDED_TICKETS_MAX {
             self.forwarded.remove(0);
         }
@@ -453,20 +437,22 @@ pub fn fingerprint(text: &str) -> String {
 }
 
 /// The changes that apply as soon as an event is accepted, before its delivery. An opt-out must hold for the agent's
-/// next reply even while the desk is down, and the bridge's own text must be known before it can come back.
+/// next reply even while the desk is down, and the bridge's own text must be known before it can come back. A text opens
+/// its window from the time at which it came, on a line of this channel also where its webhook names another.
 #[must_use]
-pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
-    if let EventKind::TicketSolved(change) = kind {
+pub fn learnt_from(event: &Event, on: Channel) -> Vec<Change> {
+    if let EventKind::TicketSolved(change) = &event.kind {
         return vec![Change::SolvedMeanwhile(change.ticket_id)];
     }
-    let EventKind::CustomerText(text) = kind else { return Vec::new() };
+    let EventKind::CustomerText(text) = &event.kind else { return Vec::new() };
     let channel = Channel::of_word(&text.channel);
     let mut changes = vec![Change::Customer(text.customer.clone())];
     changes.extend(channel.map(Change::Channel));
-    changes.extend(channel.filter(|channel| channel.has_window()).map(|_| Change::Heard));
+    let has_window = on.has_window() || channel.is_some_and(Channel::has_window);
+    changes.extend(has_window.then_some(Change::Heard(event.received_at)));
     match text.keyword {
-        Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In)),
-        Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out)),
+        Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In, event.received_at)),
+        Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out, event.received_at)),
         Some(Keyword::Help) => {}
         None => changes.push(Change::Wrote(fingerprint(&text.text))),
     }
@@ -475,7 +461,9 @@ pub fn learnt_from(kind: &EventKind) -> Vec<Change> {
 
 #[cfg(test)]
 mod tests {
+    use super::forwarded::RECENT_COMMENTS_MAX;
     use super::*;
+    use crate::domain::event::CustomerText;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -483,6 +471,48 @@ mod tests {
 
     fn conversation() -> Conversation {
         Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0))
+    }
+
+    #[test]
+    fn a_text_opens_the_window_of_its_line_from_when_it_came_also_where_its_webhook_names_another_channel() {
+        for (told, on, opens) in [
+            ("sms", Channel::Sms, false),
+            ("whatsapp", Channel::Whatsapp, true),
+            ("sms", Channel::Whatsapp, true),
+            ("", Channel::Whatsapp, true),
+            ("whatsapp", Channel::Sms, true),
+        ] {
+            let text = CustomerText {
+                customer: Customer::default(),
+                line: None,
+                text: "hello".into(),
+                media: Vec::new(),
+                channel: told.into(),
+                category: "other".into(),
+                keyword: None,
+                ticket_id: None,
+                fields: crate::domain::event::TicketFields::default(),
+            };
+            let mut known = conversation();
+            let event = Event { received_at: at(100), kind: EventKind::CustomerText(text) };
+            learnt_from(&event, on).into_iter().for_each(|change| known.apply(change, at(900)));
+            assert_eq!(known.window.heard_at, opens.then_some(at(100)), "{told} on {on}");
+        }
+    }
+
+    #[test]
+    fn a_keyword_that_is_told_late_opts_in_nobody_who_has_opted_out_since() {
+        for (first, second, ends) in [
+            ((Subscription::Out, 100), (Subscription::In, 50), Subscription::Out),
+            ((Subscription::Out, 100), (Subscription::In, 100), Subscription::In),
+            ((Subscription::In, 100), (Subscription::Out, 50), Subscription::Out),
+        ] {
+            let mut known = conversation();
+            for (told, second) in [first, second] {
+                known.apply(Change::Subscription(told, at(second)), at(900));
+            }
+            assert_eq!((known.subscription, known.subscription_at), (ends, Some(at(100))), "{first:?} {second:?}");
+        }
     }
 
     #[test]

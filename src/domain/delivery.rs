@@ -393,7 +393,7 @@ fn parts(count: u32) -> &'static str {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use crate::domain::account::Ends;
 
     use super::*;
@@ -454,7 +454,7 @@ pub(super) mod tests {
         assert!(pending().settling(Arrived { out: Some(9), of: 3 }).is_ok());
     }
 
-    pub(in crate::domain) fn pending() -> Delivery {
+    pub(crate) fn pending() -> Delivery {
         Delivery {
             id: EventId { epoch: 1, sequence: 1, sub: 0 },
             kind: KindName::PhoneText,

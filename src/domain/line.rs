@@ -150,6 +150,8 @@ pub struct Place {
     pub ends: Ends,
     /// The line.
     pub line: OnLine,
+    /// The channel of the line.
+    pub channel: Channel,
 }
 
 /// The line of a customer's text, as far as it names the conversation ([`crate::domain::address`]). Lines of one
@@ -168,7 +170,7 @@ pub enum OnLine {
 /// The place of an event that is not of a line: a desk's, for example.
 impl From<Ends> for Place {
     fn from(ends: Ends) -> Self {
-        Self { ends, line: OnLine::Alone }
+        Self { ends, line: OnLine::Alone, channel: Channel::default() }
     }
 }
 
@@ -203,7 +205,7 @@ impl Lines {
             (None, Some(beside)) => OnLine::Default(Arc::clone(beside)),
             (None, None) => OnLine::Alone,
         };
-        Some(Place { ends: line.ends, line: on })
+        Some(Place { ends: line.ends, line: on, channel: line.channel })
     }
 
     /// The line of an event that came over this carrier: the one of its address, among several of one address the one of

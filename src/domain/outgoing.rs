@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::domain::account::AccountId;
+use crate::domain::address::own_id;
 use crate::domain::event::{Customer, EventId, EventKind, PhoneText, TicketId, UserId};
 use crate::domain::line::Line;
 use crate::domain::parts::{self, Cut};
@@ -96,10 +98,12 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// The recipient: the customer that the message names, or else the conversation's.
+    /// The recipient at this carrier: the customer that the message names, or else the conversation's. A desk names them by
+    /// the id that they have there.
     #[must_use]
-    pub fn recipient(&self, customer: Option<&Customer>) -> Option<Recipient> {
-        let external = self.named.map(str::to_owned).or_else(|| customer?.external_id.clone());
+    pub fn recipient(&self, carrier: AccountId, customer: Option<&Customer>) -> Option<Recipient> {
+        let named = self.named.map(own_id).filter(|(whose, _)| whose.is_none_or(|whose| whose == carrier));
+        let external = named.map(|(_, id)| id.to_owned()).or_else(|| customer?.external_id.clone());
         let external = external.map(Recipient::External);
         external.or_else(|| customer?.carrier_id.clone().map(Recipient::OfCarrier))
     }

@@ -326,6 +326,13 @@ impl Control for ScriptedStore {
         Ok(())
     }
 
+    async fn keep_homes(
+        &self,
+        first: BTreeMap<AccountId, AccountId>,
+    ) -> Result<BTreeMap<AccountId, AccountId>, StoreError> {
+        Ok(first)
+    }
+
     async fn keep_arrivals(&self, _: Arrivals) -> Result<(), StoreError> {
         Ok(())
     }

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::domain::account::Direction;
 use crate::domain::cause;
 use crate::domain::conversation::{Stand, Window};
 use crate::domain::delivery::{Delivery, Fate, Transition};
@@ -92,7 +93,18 @@ pub fn has_waited(delivery: &Delivery) -> bool {
     since.into_iter().any(|entry| entry.what == Fate::Postponed && entry.cause == cause::WAITS_FOR_ANSWER)
 }
 
-/// How the request stands after this move of its template; `None` where that does not change.
+/// Since when a text is tried: its acceptance, or the answer that it waited for. A text behind one that waited is tried
+/// from its first attempt on, because it came to none before.
+#[must_use]
+pub fn tried_from(window: &Window, delivery: &Delivery) -> Timestamp {
+    let goes_out = delivery.kind.traits().direction == Direction::ToCustomer;
+    let Some(heard_at) = window.heard_at.filter(|_| goes_out) else { return delivery.accepted_at };
+    let first = delivery.first_sent_at.filter(|_| !has_waited(delivery));
+    delivery.accepted_at.max(first.unwrap_or(heard_at))
+}
+
+/// How the request stands after a worker's move of its template; `None` where that does not change. The store knows how it
+/// stands after an operator's.
 #[must_use]
 pub fn stand_after(transition: &Transition) -> Option<Stand> {
     match transition {
@@ -118,6 +130,8 @@ mod tests {
     use super::*;
     use crate::domain::account::Ends;
     use crate::domain::conversation::Asked;
+    use crate::domain::delivery::tests::pending;
+    use crate::domain::kind::KindName;
     use crate::domain::line::{Channel, Forms, TicketSettings};
 
     const HOUR: i64 = 3600;
@@ -183,6 +197,34 @@ mod tests {
         let mut window = asked(Stand::Sent, DAY, None);
         window.heard(at(2 * DAY));
         assert_eq!((course_of(&window, 2 * DAY), window.asked), (Course::Send, None));
+    }
+
+    #[test]
+    fn a_message_that_is_told_late_opens_its_own_window_and_answers_no_later_request() {
+        let mut window = Window::default();
+        window.heard(at(HOUR));
+        window.heard(at(0));
+        assert_eq!(window.heard_at, Some(at(HOUR)), "an earlier message is no news");
+        window.ask(at(2 * DAY));
+        window.heard(at(DAY));
+        assert_eq!(window.heard_at, Some(at(DAY)));
+        assert_eq!(course_of(&window, 2 * DAY), Course::Wait(at(2 * DAY + HOUR)), "the customer was asked since");
+        window.asked(Stand::Sent, at(2 * DAY + 5));
+        window.heard(at(2 * DAY + 3));
+        assert_eq!((course_of(&window, 2 * DAY + 5), window.asked), (Course::Send, None), "an answer to the request");
+    }
+
+    #[test]
+    fn a_text_behind_one_that_waited_is_not_old_by_the_time_that_it_is_tried() {
+        let mut text = pending();
+        let window = Window { heard_at: Some(at(3 * DAY)), asked: None };
+        assert_eq!(tried_from(&window, &text), at(3 * DAY), "it is tried now that the customer has answered");
+        text.first_sent_at = Some(at(3 * DAY + 60));
+        let later = Window { heard_at: Some(at(5 * DAY)), asked: None };
+        assert_eq!(tried_from(&later, &text), at(3 * DAY + 60), "a later message makes it no younger");
+        assert_eq!(tried_from(&Window::default(), &text), at(0), "without a window, age counts from acceptance");
+        text.kind = KindName::CustomerText;
+        assert_eq!(tried_from(&window, &text), at(0), "a text to the desk waits for nobody's answer");
     }
 
     #[test]

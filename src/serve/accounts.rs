@@ -124,14 +124,20 @@ impl Shared {
         }
     }
 
+    /// The first carrier of each desk, by the order of the configuration.
+    pub(super) fn homes(&self) -> BTreeMap<AccountId, AccountId> {
+        let desks = self.lines.iter().map(|line| line.ends.desk);
+        desks.filter_map(|desk| Some((desk, self.lines.home_of(desk)?.carrier))).collect()
+    }
+
     /// The crew: a worker between each desk and each carrier, also where no line runs between them any more, because
     /// conversations of before may.
-    pub(super) fn crew(&self, config: &Config, outside: &Outside) -> Crew {
+    pub(super) fn crew(&self, config: &Config, outside: &Outside, homes: &BTreeMap<AccountId, AccountId>) -> Crew {
         let Outside { store, media, clock, .. } = outside;
         let pauses = Arc::<Pauses>::default();
         let mut workers = Vec::new();
         for (desk, zendesk_keys) in config.zendesk_accounts() {
-            let users = KnownUsers::default();
+            let users = KnownUsers { home: homes.get(&desk).copied(), ..KnownUsers::default() };
             for (carrier, braze_keys) in config.braze_accounts() {
                 let (Some(zendesk), Some(client)) =
                     (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))

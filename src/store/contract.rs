@@ -34,7 +34,11 @@ mod scarce;
 mod window;
 
 pub(crate) use accounts::{
-    a_pause_holds_one_account_only, a_ticket_of_a_second_desk_goes_home_to_its_own_accounts, two_accounts_share_no_key,
+    a_pause_holds_one_account_only, a_ticket_of_a_second_desk_goes_home_to_its_own_accounts,
+    a_ticket_that_a_merge_leads_to_rings_in_the_conversation_that_followed_it,
+    a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along,
+    a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out,
+    the_first_carrier_of_a_desk_is_chosen_once, two_accounts_share_no_key,
 };
 pub(crate) use find::{
     a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
@@ -68,6 +72,7 @@ pub(crate) use reports::{
     a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
     an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
     reports_go_with_their_time_and_with_their_customer,
+    reports_of_one_carriers_customer_go_and_those_of_another_with_the_same_id_stay,
     what_waits_for_the_name_of_a_send_is_weighed_again_when_it_is_told,
 };
 pub(crate) use scarce::{
@@ -76,6 +81,8 @@ pub(crate) use scarce::{
 };
 pub(crate) use window::{
     a_solution_is_known_to_the_texts_that_stand_before_it, a_template_goes_before_the_texts_that_wait_for_its_answer,
+    a_template_that_an_operator_ends_late_changes_no_later_request,
+    a_template_that_an_operator_ends_leaves_no_text_waiting_for_it,
     news_of_a_window_that_comes_while_a_worker_has_the_text_is_not_slept_through,
 };
 
@@ -96,6 +103,10 @@ macro_rules! contract_tests {
             two_accounts_share_no_key,
             a_ticket_of_a_second_desk_goes_home_to_its_own_accounts,
             a_pause_holds_one_account_only,
+            the_first_carrier_of_a_desk_is_chosen_once,
+            a_ticket_that_a_merge_leads_to_rings_in_the_conversation_that_followed_it,
+            a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along,
+            a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out,
             equal_keys_are_accepted_once,
             a_lane_keeps_its_order_and_waits_for_nobody_else,
             a_crash_while_calling_leaves_it_unconfirmed,
@@ -162,6 +173,9 @@ macro_rules! contract_tests {
             a_template_goes_before_the_texts_that_wait_for_its_answer,
             news_of_a_window_that_comes_while_a_worker_has_the_text_is_not_slept_through,
             a_solution_is_known_to_the_texts_that_stand_before_it,
+            a_template_that_an_operator_ends_leaves_no_text_waiting_for_it,
+            a_template_that_an_operator_ends_late_changes_no_later_request,
+            reports_of_one_carriers_customer_go_and_those_of_another_with_the_same_id_stay,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(

@@ -1,6 +1,8 @@
 //! The store's side for operators' acts, each durable and audited, and for the end of the store. No call here is made for a
 //! webhook or a delivery.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::error::StoreError;
@@ -74,6 +76,14 @@ pub trait Control: Send + Sync + 'static {
 
     /// Replaces the stored account of webhooks, durably. Called now and then, and not as part of an acceptance.
     async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError>;
+
+    /// The carrier of each desk whose customers' ids stand there as they are, without an account in front. It is the one
+    /// that `first` names when the desk is met for the first time, and stays it, because users of the desk bear those ids.
+    /// A choice that is new is durable on return.
+    async fn keep_homes(
+        &self,
+        first: BTreeMap<AccountId, AccountId>,
+    ) -> Result<BTreeMap<AccountId, AccountId>, StoreError>;
 
     /// Finishes the calls already made, then closes the medium. From then on every call that can fail is answered
     /// [`StoreError::Closed`].

@@ -20,7 +20,7 @@ pub struct Readiness(Mutex<Lists>);
 #[derive(Clone, Debug, Default)]
 struct Lists {
     reasons: BTreeMap<Cow<'static, str>, String>,
-    notes: BTreeMap<&'static str, String>,
+    notes: BTreeMap<Cow<'static, str>, String>,
     troubles: BTreeMap<(AccountId, Trouble), Since>,
 }
 
@@ -54,12 +54,12 @@ impl Readiness {
     }
 
     /// Sets the note of `source`. A note turns no webhook away: a wrong clock, for example.
-    pub fn set_note(&self, source: &'static str, note: impl Into<String>) {
-        self.lock().notes.insert(source, note.into());
+    pub fn set_note(&self, source: impl Into<Cow<'static, str>>, note: impl Into<String>) {
+        self.lock().notes.insert(source.into(), note.into());
     }
 
     /// Clears the note of `source`.
-    pub fn clear_note(&self, source: &'static str) {
+    pub fn clear_note(&self, source: &str) {
         self.lock().notes.remove(source);
     }
 

@@ -12,12 +12,11 @@ use crate::domain::outgoing::{Outgoing, Recipient};
 use crate::policy::window;
 use crate::store::{Claim, Work};
 
-/// Since when a delivery is tried: its acceptance, or for a text that waited for its customer's answer, that answer.
+/// Since when the head of a claim is tried.
 pub(super) fn tried_from(claim: &Claim) -> Timestamp {
     let Some(head) = claim.work.first() else { return Timestamp::MIN };
-    let answered_at = claim.conversation.as_ref().and_then(|known| known.window.heard_at);
-    let answered_at = answered_at.filter(|_| window::has_waited(&head.delivery));
-    head.delivery.accepted_at.max(answered_at.unwrap_or(Timestamp::MIN))
+    let known = claim.conversation.as_ref().map(|known| &known.window);
+    known.map_or(head.delivery.accepted_at, |known| window::tried_from(known, &head.delivery))
 }
 
 /// The change of the conversation that follows from this move of a template.
@@ -35,7 +34,7 @@ pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
 /// The recipient: the customer that the webhook names, or else the conversation's.
 pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
     let message = Outgoing::of(&claim.work.first()?.event.kind)?;
-    message.recipient(claim.conversation.as_ref().map(|known| &known.customer))
+    message.recipient(claim.ends.carrier, claim.conversation.as_ref().map(|known| &known.customer))
 }
 
 /// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun

@@ -8,7 +8,7 @@ use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
-use crate::domain::line::{Channel, OnLine, Place};
+use crate::domain::line::{Channel, Place};
 use crate::ports::Failure;
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
 use crate::store::{Claim, StoreError};
@@ -95,11 +95,11 @@ impl Worker {
                 let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
                 let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
-                let carrier = carrier.unwrap_or(self.ends.carrier);
+                let carrier = carrier.unwrap_or_else(|| self.home_carrier());
                 let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
                 let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
                 let place = self.lines.place(carrier, line, Channel::default());
-                let place = place.unwrap_or(Place { ends: Ends { carrier, ..self.ends }, line: OnLine::Alone });
+                let place = place.unwrap_or_else(|| Ends { carrier, ..self.ends }.into());
                 // The ticket stands at this desk, also where its line goes to another by now.
                 let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
                 let key = self.store.key_of(&customer, &place, line).await.map_err(retry)?;

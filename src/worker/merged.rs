@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 use crate::domain::account::End;
 use crate::domain::address;
-use crate::domain::conversation::{Change, TicketStatus};
+use crate::domain::conversation::{Change, Conversation, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::ports::Failure;
@@ -28,7 +28,7 @@ impl Worker {
         let failed = |failure| self.outcome(failure, End::Desk);
         let Some(behind) = customer_behind(view) else { return Ok(false) };
         let (carrier, customer) = from_desk(behind);
-        for key in self.keys_of(&customer, carrier.unwrap_or(self.ends.carrier)).await.map_err(retry)? {
+        for key in self.keys_of(&customer, carrier.unwrap_or_else(|| self.home_carrier())).await.map_err(retry)? {
             let known = self.store.conversation(&key).await.map_err(retry)?;
             let Some(lost) = known.and_then(|known| known.ticket) else { continue };
             let is_merged = match self.desk.ticket(lost.id).await {
@@ -48,10 +48,22 @@ impl Worker {
     /// Whether a ticket stays that of another conversation of the same customer, which forwards its replies.
     pub(super) async fn is_kept(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
         let Some(conversation) = &claim.conversation else { return Ok(false) };
-        let ticket_ref = TicketRef { account: self.ends.desk, id: ticket };
-        let known = self.store.conversations_on(&[ticket_ref]).await;
+        let holders = self.holders_of(ticket).await?;
+        Ok(holders.iter().any(|holder| address::keeps(holder, ticket, conversation)))
+    }
+
+    /// Whether a ticket has gone to another conversation of the same customer, which forwards its replies from then on.
+    pub(super) async fn is_left(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
+        let Some(conversation) = &claim.conversation else { return Ok(false) };
+        let holders = self.holders_of(ticket).await?;
+        Ok(holders.iter().any(|holder| address::shares_customer(holder, conversation)))
+    }
+
+    /// The conversation that a ticket leads to.
+    async fn holders_of(&self, ticket: TicketId) -> Result<Vec<Conversation>, Outcome> {
+        let known = self.store.conversations_on(&[TicketRef { account: self.ends.desk, id: ticket }]).await;
         let known = known.map_err(|error| Outcome::Retry { cause: error.to_string(), after: None })?;
-        Ok(known.iter().any(|(_, known)| address::keeps(known, ticket, conversation)))
+        Ok(known.into_iter().map(|(_, known)| known).collect())
     }
 
     /// Gives the ticket the tag of text conversations, where it lacks it.

@@ -17,7 +17,7 @@ use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
 use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::kind::Confirmed;
-use crate::domain::line::Line;
+use crate::domain::line::{Channel, Line};
 use crate::domain::note::{Note, Saying};
 use crate::domain::outgoing::Outgoing;
 use crate::domain::parts;
@@ -222,16 +222,20 @@ impl Worker {
         if self.is_another_profiles(report, text, now).await? {
             return Ok(Fate::Over);
         }
-        if self.options.currents_backfill {
-            info!("report.taken_in: a text of a customer's came by no webhook and is taken in from its report");
-            let event = Event { received_at: now, kind: EventKind::CustomerText(text.clone()) };
-            return Ok(Fate::TakenIn { event: Box::new(event), place: self.place_on(text.line.as_deref()) });
-        }
+        let place = self.place_on(text.line.as_deref(), Channel::of_word(&text.channel).unwrap_or_default());
+        let what_to_do = match place {
+            Some(place) if self.options.currents_backfill => {
+                info!("report.taken_in: a text of a customer's came by no webhook and is taken in from its report");
+                let received_at = report.at.min(now);
+                let event = Event { received_at, kind: EventKind::CustomerText(text.clone()) };
+                return Ok(Fate::TakenIn { event: Box::new(event), place });
+            }
+            Some(_) => "see the log of the carrier's webhook campaign, or set currents_backfill",
+            None => "it is on no line of the configuration",
+        };
         warn!(
             report = kept.number,
-            "report.no_webhook: a customer wrote at {} and no webhook came of it; see the log of the carrier's \
-             webhook campaign, or set currents_backfill",
-            report.at
+            "report.no_webhook: a customer wrote at {} and no webhook came of it; {what_to_do}", report.at
         );
         self.alarms.note(Notice::NoWebhook, now);
         Ok(Fate::Unbound)
@@ -279,7 +283,9 @@ impl Worker {
         let own = self.conversations_of(report).await?;
         let search = Search::PhoneEnd(phone::digits(number));
         let sharing = self.store.find_conversations(Some(search), None, PROFILES_MAX).await?.items;
-        for conversation in sharing.iter().filter(|conversation| !own.contains(&conversation.key)) {
+        // The same number may write to another carrier's numbers as well.
+        let of_carrier = sharing.iter().filter(|conversation| conversation.ends.carrier == self.ends.carrier);
+        for conversation in of_carrier.filter(|conversation| !own.contains(&conversation.key)) {
             if !self.same_texts(&conversation.key, report, text, now).await?.is_empty() {
                 return Ok(true);
             }
@@ -292,7 +298,8 @@ impl Worker {
         if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Fate::Over);
         }
-        let place = self.place_on(report.line.as_deref());
+        // A line that is not configured has no conversation.
+        let Some(place) = self.place_on(report.line.as_deref(), Channel::default()) else { return Ok(Fate::Over) };
         let key = self.store.key_of(&report.customer, &place, report.line.as_deref()).await?;
         let Some(known) = self.store.conversation(&key).await? else { return Ok(Fate::Over) };
         // The report's time is cut to the second.

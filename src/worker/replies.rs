@@ -61,6 +61,9 @@ impl Worker {
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
+        if self.is_left(claim, reply.ticket_id).await? {
+            return self.ring_elsewhere(claim).await;
+        }
         let read = self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
@@ -133,6 +136,17 @@ impl Worker {
         Ok(came_to(learnt.instead.len(), &left_out))
     }
 
+    /// Rings the doorbell once more, now that its ticket leads to another conversation of the customer.
+    async fn ring_elsewhere(&self, claim: &Claim) -> Result<Outcome, Outcome> {
+        if let Some(head) = claim.work.first() {
+            let rung = self.store.accept(head.event.clone(), self.ends.into(), Vec::new(), self.clock.now()).await;
+            rung.map_err(|error| Outcome::Retry { cause: error.to_string(), after: None })?;
+        }
+        Ok(Outcome::Skip {
+            reason: "the ticket has gone to another line of the customer's, and rings there".to_owned(),
+        })
+    }
+
     /// Puts the replies that are owed before a closing text in its place, and the closing text behind them. `None`
     /// where there are none, or where they cannot be told.
     pub(super) async fn replies_before_closing(
@@ -144,7 +158,7 @@ impl Worker {
     ) -> Result<Option<Outcome>, Outcome> {
         let now = self.clock.now();
         let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
-        if known.replies_unnumbered {
+        if known.replies_unnumbered || self.is_left(claim, change.ticket_id).await? {
             return Ok(None);
         }
         // A reply that came with the solution was on the ticket before its webhook left the desk.

@@ -100,7 +100,7 @@ impl Worker {
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let (carrier, named) = from_desk(named);
-        for key in self.keys_of(&named, carrier.unwrap_or(self.ends.carrier)).await.map_err(retry)? {
+        for key in self.keys_of(&named, carrier.unwrap_or_else(|| self.home_carrier())).await.map_err(retry)? {
             if self.store.conversation(&key).await.map_err(retry)?.is_some() {
                 return Ok(true);
             }

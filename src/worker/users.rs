@@ -5,6 +5,7 @@
 //! ([`at_desk`]). All other functions here take a customer as the desk knows them.
 
 use crate::domain::account::AccountId;
+use crate::domain::address::{id_at_desk, own_id};
 use crate::domain::conversation::fingerprint;
 use crate::domain::event::Customer;
 use crate::domain::phone::digits;
@@ -14,21 +15,9 @@ use crate::ports::desk::{TicketView, UserView};
 /// external id: a carrier may answer "success" to a text for an external id that does not exist.
 const ANONYMOUS: &str = "braze:";
 
-/// Stands before an id of the first carrier's that would read as one of a further carrier's.
-const AS_IT_IS: char = '=';
-
-/// Whether the id would read as one of a further carrier's, or as one that is marked because it would.
-fn reads_as_scoped(id: &str) -> bool {
-    AccountId::split(id.trim_start_matches(AS_IT_IS)).0.is_some()
-}
-
 /// The customer as a desk knows them: with the account's name in front of each id where the carrier is a `further` one.
 pub(super) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Customer {
-    let scoped = |id: &String| match further {
-        Some(carrier) => carrier.scoped(id),
-        None if reads_as_scoped(id) => format!("{AS_IT_IS}{id}"),
-        None => id.clone(),
-    };
+    let scoped = |id: &String| id_at_desk(id, further);
     Customer {
         external_id: customer.external_id.as_ref().map(scoped),
         carrier_id: customer.carrier_id.as_ref().map(scoped),
@@ -39,13 +28,8 @@ pub(super) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Custom
 /// The customer that a desk knows so, and the further carrier whose they are; no carrier for those of the first one.
 pub(super) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
     let split = |id: Option<String>| {
-        if let Some(own) = id.as_deref().and_then(|id| id.strip_prefix(AS_IT_IS)).filter(|own| reads_as_scoped(own)) {
-            return (None, Some(own.to_owned()));
-        }
-        match id.as_deref().map(AccountId::split) {
-            Some((Some(carrier), id)) => (Some(carrier), Some(id.to_owned())),
-            Some((None, _)) | None => (None, id),
-        }
+        let (carrier, own) = id.as_deref().map(own_id).unzip();
+        (carrier.flatten(), own.map(str::to_owned))
     };
     let (by_brand, external_id) = split(customer.external_id);
     let (by_carrier, carrier_id) = split(customer.carrier_id);

@@ -13,7 +13,7 @@ const UK: &str = "00000000-0000-4000-8000-0000000000a1";
 const UK_REPLY: &str = "00000000-0000-4000-8000-0000000000a2";
 
 /// The accounts of a second desk and a second carrier, which share no secret with the first.
-fn eu() -> SandboxOptions {
+pub(crate) fn eu() -> SandboxOptions {
     SandboxOptions {
         zendesk_account: "support-eu".into(),
         braze_account: "braze-eu".into(),
@@ -81,12 +81,12 @@ impl Two {
 }
 
 /// A customer of this name; returns Braze's id.
-fn customer(sandbox: &Sandbox, name: &str) -> String {
+pub(crate) fn customer(sandbox: &Sandbox, name: &str) -> String {
     let profile = Profile { external_id: Some(name.to_owned()), ..Profile::default() };
     sandbox.braze.add_profile(Profile { phone: Some("+15555550100".into()), ..profile })
 }
 
-fn ticket(sandbox: &Sandbox, key: &str) -> Ticket {
+pub(crate) fn ticket(sandbox: &Sandbox, key: &str) -> Ticket {
     let tickets = sandbox.zendesk.tickets().into_iter();
     let mut found = tickets.filter(|ticket| ticket.external_id.as_deref() == Some(key));
     let one = found.next().unwrap_or_else(|| panic!("no ticket of {key}"));
@@ -94,15 +94,15 @@ fn ticket(sandbox: &Sandbox, key: &str) -> Ticket {
     one
 }
 
-fn texts(sandbox: &Sandbox) -> Vec<String> {
+pub(crate) fn texts(sandbox: &Sandbox) -> Vec<String> {
     sandbox.braze.texts().into_iter().map(|text| text.body).collect()
 }
 
-fn words(ticket: &Ticket) -> Vec<&str> {
+pub(crate) fn words(ticket: &Ticket) -> Vec<&str> {
     ticket.comments.iter().map(|comment| comment.plain_body.as_str()).collect()
 }
 
-async fn keys(bridge: &TestBridge) -> Vec<String> {
+pub(crate) async fn keys(bridge: &TestBridge) -> Vec<String> {
     let known = bridge.conversations().await;
     let mut keys: Vec<String> = known.iter().map(|known| known["key"].as_str().unwrap().to_owned()).collect();
     keys.sort();
@@ -445,6 +445,74 @@ async fn a_ticket_merged_into_the_same_customers_ticket_on_another_line_is_answe
     assert_eq!(bridge.comments(uk).last().unwrap(), "And on the first line again");
     let expected = [("uk", "After the merge"), ("uk", "To both lines"), ("uk", "To the brand's line")];
     assert_eq!(by_campaign(&bridge), pairs(&expected));
+    bridge.finish(0).await;
+}
+
+/// A ticket of the default line merged into the brand's, whose conversation then goes on to a new ticket: Braze's id of the
+/// customer, and the ticket that both were on.
+async fn left_to_the_other_line(bridge: &TestBridge) -> (String, u64) {
+    let (ada, default, uk) = on_both_lines(bridge).await;
+    bridge.sandbox.zendesk.merge(default, uk);
+    bridge.settled().await;
+    bridge.sandbox.phone.text(&ada, "On the first line").unwrap();
+    bridge.settled().await;
+    assert_eq!(bridge.comments(uk).last().unwrap(), "On the first line");
+    (ada, uk)
+}
+
+/// A new ticket of the brand's, on which an agent begins to write to the customer.
+fn begin(bridge: &TestBridge, uk: u64, words: &str) {
+    let requester_id = bridge.sandbox.zendesk.ticket(uk).unwrap().requester_id;
+    let new = NewTicket { requester_id, tags: vec!["sms".into()], ..NewTicket::default() };
+    let number = bridge.sandbox.zendesk.add_ticket(new);
+    bridge.sandbox.zendesk.move_to(number, Placement { brand_id: Some(71), ..Placement::default() });
+    bridge.sandbox.zendesk.agent_reply(number, &format!("<p>{words}</p>"));
+}
+
+#[tokio::test]
+async fn a_reply_goes_out_once_also_when_its_ticket_is_left_to_the_other_line() {
+    let bridge = two_brands().await;
+    let (ada, uk) = left_to_the_other_line(&bridge).await;
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>To both lines</p>");
+    bridge.settled().await;
+    begin(&bridge, uk, "On a new ticket");
+    bridge.settled().await;
+    bridge.sandbox.phone.text(&ada, "Still on the first line").unwrap();
+    bridge.settled().await;
+    assert_eq!(bridge.comments(uk).last().unwrap(), "Still on the first line");
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>To the first line</p>");
+    bridge.settled().await;
+    let expected = [("uk", "To both lines"), ("uk", "On a new ticket"), ("default", "To the first line")];
+    assert_eq!(by_campaign(&bridge), pairs(&expected));
+    bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_doorbell_that_waits_on_one_line_doubles_nothing_when_its_ticket_is_left_to_the_other() {
+    let bridge = two_brands().await;
+    let (ada, uk) = left_to_the_other_line(&bridge).await;
+    // The first reply is tried for so long that the next one's doorbell stands behind it.
+    let busy = Fault::on("POST", "/campaigns/trigger/send", FaultKind::status(503)).times(4);
+    bridge.sandbox.braze.fail(busy);
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>First</p>");
+    let is_tried = |all: &[Value]| all.iter().any(|one| one["kind"] == "phone_text" && one["state"] == "waiting");
+    bridge.until_deliveries("the first reply waits", is_tried).await;
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>Second</p>");
+    begin(&bridge, uk, "On a new ticket");
+    let bells =
+        |all: &[Value]| all.iter().filter(|one| one["kind"] == "agent_reply" && one["state"] != "skipped").count() >= 2;
+    bridge.until_deliveries("the doorbells wait", bells).await;
+    bridge.sandbox.phone.text(&ada, "Still on the first line").unwrap();
+    bridge
+        .until("the text is on the ticket", |bridge| {
+            bridge.comments(uk).last().is_some_and(|last| last == "Still on the first line")
+        })
+        .await;
+    bridge.sandbox.zendesk.agent_reply(uk, "<p>Third</p>");
+    bridge.settled().await;
+    let mut sent: Vec<String> = texts(&bridge.sandbox);
+    sent.sort();
+    assert_eq!(sent, ["First", "On a new ticket", "Second", "Third"]);
     bridge.finish(0).await;
 }
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::Forwarded;
 use super::opening::Opening;
 use super::status::TicketStatus;
 use super::subscription::Subscription;
@@ -62,16 +63,18 @@ pub enum Change {
     Recounted(TicketId, Census),
     /// The ticket's comments have been seen up to this one, and the listed ones go to the phone.
     Forwarded(TicketId, CommentId, Vec<CommentId>),
+    /// The ticket came from another conversation of the customer, by way of which these replies went out.
+    Inherited(Forwarded),
     /// A reply goes to the phone without the number of its comment.
     RepliedUnnumbered,
     /// The ticket's comments were read at this time, up to the newest.
     RepliesRead(TicketId, Timestamp),
-    /// A subscription keyword came.
-    Subscription(Subscription),
+    /// A subscription keyword came at this time.
+    Subscription(Subscription, Timestamp),
     /// The carrier was asked for the subscription at this time. A keyword that came since wins.
     SubscriptionAsked(Subscription, Timestamp),
-    /// The customer wrote, on a channel with a window.
-    Heard,
+    /// The customer wrote at this time, on a channel with a window.
+    Heard(Timestamp),
     /// The channel refused a free text that went out at this time, because the customer had written too long ago.
     Shut(Timestamp),
     /// The customer is to be asked to write again.
@@ -98,4 +101,18 @@ pub struct TakenUp {
     pub requester: Option<UserId>,
     /// When the read began.
     pub asked_at: Timestamp,
+}
+
+impl Change {
+    /// The ticket that the conversation goes to by this change.
+    #[must_use]
+    pub fn ticket_gone_to(&self) -> Option<TicketId> {
+        if let Self::Ticket(id, ..) = self {
+            Some(*id)
+        } else if let Self::TakenUp(taken) = self {
+            Some(taken.ticket)
+        } else {
+            None
+        }
+    }
 }

@@ -22,7 +22,7 @@ pub struct Window {
 /// A request to the customer to write again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Asked {
-    /// When it was last decided or changed.
+    /// When it was decided, or its template given up.
     pub at: Timestamp,
     /// Its stand.
     pub stand: Stand,
@@ -57,9 +57,10 @@ impl Window {
             || self.heard_at.is_some_and(|heard_at| heard_at.saturating_add(line.window).is_ok_and(|end| now < end))
     }
 
-    /// The customer wrote.
-    pub fn heard(&mut self, now: Timestamp) {
-        *self = Self { heard_at: Some(now), asked: None };
+    /// The customer wrote at this time. A message that was told late answers no request that was made after it.
+    pub fn heard(&mut self, at: Timestamp) {
+        self.heard_at = self.heard_at.max(Some(at));
+        self.asked = self.asked.take().filter(|asked| at < asked.at);
     }
 
     /// The window was shut at this time, and is still, unless the customer has written since.
@@ -75,7 +76,10 @@ impl Window {
     /// The template came to this end. Without a request there is nothing to know: the customer has written since.
     pub fn asked(&mut self, stand: Stand, now: Timestamp) {
         if let Some(asked) = &mut self.asked {
-            (asked.stand, asked.at) = (stand, now);
+            asked.stand = stand;
+            if stand == Stand::Failed {
+                asked.at = now;
+            }
         }
     }
 

@@ -75,7 +75,7 @@ impl<'a> Facts<'a> {
             delivery,
             conversation,
             line,
-            to: message.recipient(conversation.map(|known| &known.customer)),
+            to: message.recipient(delivery.ends.carrier, conversation.map(|known| &known.customer)),
             parts: message.parts(cut),
             has_learnt: false,
             is_identified: false,

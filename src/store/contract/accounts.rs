@@ -1,7 +1,11 @@
 //! Several accounts in one store: nothing of one is taken for something of another.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::domain::account::Direction;
+use crate::domain::conversation::TakenUp;
+use crate::domain::event::CommentId;
 use crate::domain::find::Search;
 use crate::domain::operator::PauseTerms;
 use crate::store::{Archive, Control, Queue};
@@ -83,4 +87,71 @@ pub(crate) async fn a_pause_holds_one_account_only<B: Home>() {
     assert_eq!(drain(&store, DESK, at(1)).await, ["hello"]);
     assert_eq!(store.pause(to_desk.account, None, &order(at(2))).await, Ok(true));
     assert_eq!(drain(&store, to_desk, at(2)).await, ["hello"]);
+}
+
+pub(crate) async fn a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out<
+    B: Home,
+>() {
+    let (backend, store) = fresh::<B>().await;
+    let ada = || Customer { external_id: Some("ada".into()), ..Customer::default() };
+    for (line, words) in [("l1", "one"), ("l2", "two")] {
+        accept_at(&store, text_from(ada(), Some(line), words), Ends::FIRST, Vec::new()).await;
+    }
+    drain(&store, DESK, at(1)).await;
+    let (first, second) = (key("ada"), key("ada@l2"));
+    let goes_to = |ticket| Change::Ticket(TicketId(ticket), TicketStatus::Open, at(2));
+    let stands = |comment| Change::Stands(TicketId(7), CommentId(comment));
+    let out = |comment| Change::Forwarded(TicketId(7), CommentId(comment), vec![CommentId(comment)]);
+    store.learn(&first, vec![goes_to(7), stands(10), out(13)], at(2)).await.unwrap();
+    // A merge brings the conversation of the other line to the same ticket.
+    store.learn(&second, vec![goes_to(7), stands(11)], at(3)).await.unwrap();
+    let on_7 = async |store: &B::Store| {
+        let ticket = TicketRef { account: DESK.account, id: TicketId(7) };
+        store.conversations_on(&[ticket]).await.unwrap().remove(0).1
+    };
+    assert_eq!(on_7(&store).await.key, first, "one conversation forwards the replies of a ticket");
+    store.learn(&first, vec![goes_to(8)], at(4)).await.unwrap();
+    store.learn(&second, vec![goes_to(7)], at(5)).await.unwrap();
+    let (_backend, store) = backend.crash(store, at(6)).await;
+    let holder = on_7(&store).await;
+    assert_eq!(holder.key, second);
+    let forwarded = holder.forwarded_on(TicketId(7)).unwrap();
+    assert!(forwarded.covers(CommentId(13)), "the reply went out on the first line: {forwarded:?}");
+    assert!(!forwarded.covers(CommentId(14)));
+}
+
+pub(crate) async fn a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    for name in ["ada", "bob"] {
+        accept_at(&store, text(name, "hello"), Ends::FIRST, Vec::new()).await;
+    }
+    let goes_to = Change::Ticket(TicketId(7), TicketStatus::Open, at(2));
+    let out = Change::Forwarded(TicketId(7), CommentId(13), vec![CommentId(13)]);
+    store.learn(&key("ada"), vec![goes_to.clone(), out], at(2)).await.unwrap();
+    store.learn(&key("bob"), vec![goes_to], at(3)).await.unwrap();
+    let bob = store.conversation(&key("bob")).await.unwrap().unwrap();
+    assert_eq!(bob.forwarded_on(TicketId(7)), None, "only a named comment is new on a ticket that is new to him");
+}
+
+pub(crate) async fn a_ticket_that_a_merge_leads_to_rings_in_the_conversation_that_followed_it<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    accept_at(&store, text("ada", "hello"), Ends::FIRST, Vec::new()).await;
+    let followed =
+        TakenUp { ticket: TicketId(7), status: TicketStatus::Open, since: at(1), requester: None, asked_at: at(1) };
+    store.learn(&key("ada"), vec![Change::TakenUp(followed)], at(2)).await.unwrap();
+    accept_at(&store, doorbell(7), Ends::FIRST, Vec::new()).await;
+    assert_eq!(claim(&store, BELLS, at(3)).await.key, key("ada"));
+}
+
+pub(crate) async fn the_first_carrier_of_a_desk_is_chosen_once<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let (first, other) = (Ends::FIRST, others());
+    let chosen = BTreeMap::from([(first.desk, first.carrier)]);
+    assert_eq!(store.keep_homes(chosen.clone()).await, Ok(chosen));
+    let (backend, store) = backend.crash(store, at(1)).await;
+    let both = BTreeMap::from([(first.desk, first.carrier), (other.desk, other.carrier)]);
+    let another = BTreeMap::from([(first.desk, other.carrier), (other.desk, other.carrier)]);
+    assert_eq!(store.keep_homes(another).await, Ok(both.clone()), "the order of the configuration changes nothing");
+    let (_backend, store) = backend.crash(store, at(2)).await;
+    assert_eq!(store.keep_homes(BTreeMap::new()).await, Ok(both), "also where a desk is gone for a while");
 }

@@ -204,7 +204,7 @@ pub(crate) async fn an_end_of_a_subscription_is_learnt_with_its_note_and_a_later
     let subscription = async |store: &H::Store| store.conversation(&key).await.unwrap().unwrap().subscription;
     for (id, second, heard, counts) in [("1", 100, None, Subscription::Out), ("2", 100, Some(200), Subscription::In)] {
         if let Some(heard) = heard {
-            store.learn(&key, vec![Change::Subscription(Subscription::In)], at(heard)).await.unwrap();
+            store.learn(&key, vec![Change::Subscription(Subscription::In, at(heard))], at(heard)).await.unwrap();
         }
         store.take_reports(vec![report(id, None, Reported::Unsubscribed)], Vec::new(), at(second)).await.unwrap();
         let kept = due(&store, at(900)).await;
@@ -244,4 +244,20 @@ pub(crate) async fn reports_go_with_their_time_and_with_their_customer<H: Home>(
     assert_eq!(store.unbound(), 0);
     let again = store.take_reports(vec![sent("4", "d")], Vec::new(), later).await.unwrap();
     assert_eq!((again.new, again.repeated), (0, 1), "its dedupe key lives longer");
+}
+
+pub(crate) async fn reports_of_one_carriers_customer_go_and_those_of_another_with_the_same_id_stay<H: Home>() {
+    let ends = Ends { carrier: "carrier-eu".parse().unwrap(), ..Ends::FIRST };
+    for (forgotten, left) in [("ada", "eu"), ("carrier-eu:ada", "first")] {
+        let home = H::new().await;
+        let store = home.open(StoreLimits::default(), at(0)).await;
+        for ends in [Ends::FIRST, ends] {
+            store.accept(text("ada", "hello"), ends.into(), Vec::new(), at(90)).await.unwrap();
+        }
+        let of_eu = Report { carrier: ends.carrier, ..sent("eu", "a") };
+        store.take_reports(vec![sent("first", "a"), of_eu], Vec::new(), at(101)).await.unwrap();
+        store.forget(&ConversationKey(forgotten.into()), &order(at(102))).await.unwrap();
+        let ids: Vec<String> = due(&store, at(900)).await.into_iter().map(|kept| kept.report.id).collect();
+        assert_eq!(ids, [left], "{forgotten}");
+    }
 }

@@ -14,6 +14,7 @@ pub(super) mod disk;
 pub(super) mod epochs;
 mod find;
 mod forget;
+mod homes;
 mod index;
 pub(super) mod journal;
 pub(super) mod layout;

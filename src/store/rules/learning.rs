@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Directory, Identity};
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
-use crate::domain::event::TicketRef;
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Forwarded, Subscription};
+use crate::domain::event::{TicketId, TicketRef};
 
 /// The result of learning.
 pub(in crate::store) struct Learnt {
@@ -42,19 +42,19 @@ pub(in crate::store) fn learn<D: Directory>(
     let mut after = before.cloned().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
     let (mut tickets, mut names) = (Vec::new(), Vec::new());
     for change in changes {
-        if let Change::Ticket(id, ..) = &change
-            && !key.is_provisional()
-        {
-            // Older tickets stay in the index: a late reply on a solved one still finds its customer.
-            let ticket = TicketRef { account: after.ends.desk, id: *id };
-            if !stays(directory, ticket, &after)? {
-                tickets.push(ticket);
-            }
-        }
+        let goes_to = change.ticket_gone_to().filter(|_| !key.is_provisional());
         if let Change::Customer(customer) = &change {
             names.extend(new_names(directory, key, address::identities_of(customer, after.ends.carrier))?);
         }
         after.apply(change, now);
+        let is_on_it = |id: &TicketId| after.ticket.as_ref().is_some_and(|current| current.id == *id);
+        if let Some(id) = goes_to.filter(is_on_it) {
+            // Older tickets stay in the index: a late reply on a solved one still finds its customer.
+            let ticket = TicketRef { account: after.ends.desk, id };
+            let Some(led) = lead(directory, ticket, &after)? else { continue };
+            tickets.push(ticket);
+            led.went_out.into_iter().for_each(|theirs| after.apply(Change::Inherited(theirs), now));
+        }
     }
     let is_unchanged =
         |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
@@ -63,10 +63,31 @@ pub(in crate::store) fn learn<D: Directory>(
     Ok(Some(Learnt { record, tickets, names, wakes }))
 }
 
-/// Whether a ticket goes on leading to the conversation that it leads to now, although this one goes to it.
-fn stays<D: Directory>(directory: &D, ticket: TicketRef, from: &Conversation) -> Result<bool, D::Error> {
-    let Some(key) = directory.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(false) };
-    Ok(directory.conversation(&key)?.is_some_and(|known| address::keeps(&known, ticket.id, from)))
+/// A ticket that leads to another conversation from now on.
+pub(in crate::store) struct Led {
+    /// The replies that went out by way of the customer's conversation before, because each would go out twice where this
+    /// one did not know of them.
+    pub(in crate::store) went_out: Option<Forwarded>,
+}
+
+/// Has a ticket lead to a conversation that goes to it; `None` where it stays that of another one of the same customer.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub(in crate::store) fn lead<D: Directory>(
+    directory: &D,
+    ticket: TicketRef,
+    to: &Conversation,
+) -> Result<Option<Led>, D::Error> {
+    let holder = match directory.by_ticket(ticket)?.filter(|key| *key != to.key) {
+        Some(key) => directory.conversation(&key)?,
+        None => None,
+    };
+    if holder.as_ref().is_some_and(|holder| address::keeps(holder, ticket.id, to)) {
+        return Ok(None);
+    }
+    let of_customer = holder.filter(|holder| address::shares_customer(holder, to));
+    Ok(Some(Led { went_out: of_customer.and_then(|holder| holder.forwarded_on(ticket.id).cloned()) }))
 }
 
 /// Those of these names of a conversation's customer that lead nowhere yet, and the conversations that they lead to from
@@ -108,7 +129,8 @@ pub(in crate::store) fn home<D: Directory>(directory: &D, key: &ConversationKey)
 pub(in crate::store) fn inherited(provisional: Conversation) -> Vec<Change> {
     let mut facts = vec![Change::Customer(provisional.customer)];
     if provisional.subscription != Subscription::Unknown {
-        facts.push(Change::Subscription(provisional.subscription));
+        let told_at = provisional.subscription_at.unwrap_or(provisional.updated_at);
+        facts.push(Change::Subscription(provisional.subscription, told_at));
     }
     facts.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
     facts
@@ -121,7 +143,7 @@ mod tests {
 
     use super::*;
     use crate::domain::conversation::TicketStatus;
-    use crate::domain::event::{Customer, TicketId};
+    use crate::domain::event::Customer;
     use crate::store::rules::testing::at;
 
     #[derive(Default)]
@@ -233,16 +255,19 @@ mod tests {
     #[test]
     fn a_changed_window_wakes_where_a_request_to_write_again_stands() {
         let asked = conversation("ada", vec![Change::Asked]);
-        let heard = || vec![Change::Heard];
+        let heard = || vec![Change::Heard(at(0))];
         assert!(learnt(&Known::default(), "ada", Some(&asked), heard()).unwrap().wakes);
         assert!(!learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), heard()).unwrap().wakes);
     }
 
     #[test]
     fn a_conversation_takes_over_what_was_learnt_under_its_ticket() {
-        let provisional =
-            conversation("ticket:7", vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out)]);
-        assert_eq!(inherited(provisional), [Change::Customer(named("ada")), Change::Subscription(Subscription::Out)]);
+        let provisional = conversation(
+            "ticket:7",
+            vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0))],
+        );
+        let expected = [Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0))];
+        assert_eq!(inherited(provisional), expected);
         let unknown = inherited(conversation("ticket:7", Vec::new()));
         assert_eq!(unknown, [Change::Customer(Customer::default())], "an unknown subscription is no news");
     }

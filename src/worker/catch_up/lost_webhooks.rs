@@ -30,7 +30,7 @@ const UNREAD_MAX: usize = 1000;
 /// record, calls were let out again after about a minute.
 const BREAKER_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
-/// The name of the breaker in `/readyz`.
+/// The name of a desk's breaker in `/readyz`; that of a further desk has the account in front.
 const NOTE: &str = "webhooks";
 
 /// The known part of the log.
@@ -210,16 +210,17 @@ impl Worker {
 
     /// Shows the operator an open breaker, by the newest call of all.
     fn note_breaker(&self, newest: Option<&Invocation>, now: Timestamp) {
+        let note = self.ends.desk.scoped(NOTE);
         match newest.filter(|call| is_broken(call) && now.duration_since(call.at) < BREAKER_HOLDS) {
             Some(call) => self.readiness.set_note(
-                NOTE,
+                note,
                 format!(
                     "{}'s circuit breaker is open ({}): it drops our webhooks; replies are late",
                     self.desk.vendor(),
                     call.at
                 ),
             ),
-            None => self.readiness.clear_note(NOTE),
+            None => self.readiness.clear_note(&note),
         }
     }
 }

@@ -329,6 +329,13 @@ impl Control for MortalStore {
         self.call("note_seen", self.store.note_seen(seen, order)).await
     }
 
+    async fn keep_homes(
+        &self,
+        first: BTreeMap<AccountId, AccountId>,
+    ) -> Result<BTreeMap<AccountId, AccountId>, StoreError> {
+        self.call("keep_homes", self.store.keep_homes(first)).await
+    }
+
     async fn keep_arrivals(&self, account: Arrivals) -> Result<(), StoreError> {
         self.call("keep_arrivals", self.store.keep_arrivals(account)).await
     }

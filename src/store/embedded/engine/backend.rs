@@ -397,6 +397,13 @@ impl<B: Backend> Control for B {
         self.ask(move |core| core.journal.replace(layout::META_ARRIVALS.into(), record)).await
     }
 
+    async fn keep_homes(
+        &self,
+        first: BTreeMap<AccountId, AccountId>,
+    ) -> Result<BTreeMap<AccountId, AccountId>, StoreError> {
+        self.ask(move |core| core.keep_homes(first)).await
+    }
+
     async fn close(&self) {
         // This request comes first, because a closed store takes none.
         let asked = self.ask(|core| {

@@ -17,7 +17,7 @@ use crate::store::rules::claims::{Decision, decided, in_place_of, started};
 use crate::store::rules::doubt;
 use crate::store::rules::groups::{Group, heads_of, led_by};
 use crate::store::rules::lanes::need_of;
-use crate::store::rules::learning::{home, inherited, new_names};
+use crate::store::rules::learning::{home, inherited, lead, new_names};
 use crate::store::rules::window::put_forward;
 use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
@@ -250,8 +250,13 @@ impl Core {
         if self.lanes.lease_of(&lane).is_some() {
             return Ok(());
         }
-        let Some(head) = self.lanes.behind(&lane, Position(0)).next() else { return Ok(()) };
-        let before = self.waiting(head)?;
+        // An operator's move may just have ended the first ones.
+        let waits = |position| match self.find(position) {
+            Ok(found) => found.filter(|delivery| delivery.state.holds_lane()).map(Ok),
+            Err(error) => Some(Err(error)),
+        };
+        let head = self.lanes.behind(&lane, Position(0)).find_map(waits).transpose()?;
+        let Some(before) = head else { return Ok(()) };
         let mut after = before.clone();
         put_forward(&mut after, now);
         if after == before { Ok(()) } else { self.write(&before, &after) }
@@ -308,18 +313,22 @@ impl Core {
                 self.move_lane(&other, key, ends, &[])?;
             }
         }
-        if let Some(ticket) = lane.conversation.provisional_ticket() {
-            self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
-        }
         let before = self.conversation(key)?;
+        let mut learnt = Vec::new();
+        if let Some(ticket) = lane.conversation.provisional_ticket() {
+            let known = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
+            if let Some(led) = lead(self, ticket, &known)? {
+                self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
+                learnt.extend(led.went_out.map(Change::Inherited));
+            }
+        }
         if before.is_none() {
             let names = new_names(self, key, vec![address::external_id_in(key, ends.carrier)])?;
             self.keep_names(names);
         }
-        let mut learnt = Vec::new();
         if let Some(provisional) = self.conversation(&lane.conversation)? {
             self.drop_conversation(&provisional)?;
-            learnt = inherited(provisional);
+            learnt.extend(inherited(provisional));
         }
         self.change(key, before, ends, learnt, now)
     }

@@ -123,11 +123,12 @@ impl Arrival {
             | EventKind::Note(_)
             | EventKind::Unreadable(_) => None,
         };
+        let address = Address::of(&event.kind, place);
         Ok(Self {
             owed: Owed::new(event)?,
-            address: Address::of(&event.kind, place),
-            ends: place.ends,
-            learnt: learnt_from(&event.kind),
+            ends: address.ends(place.ends),
+            address,
+            learnt: learnt_from(event, place.channel),
             echo_of,
             dedupe: layout::dedupe_digests(dedupe, place.ends)?,
             dispatch: delivery::dispatch_in(dedupe),

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use sled::IVec;
 
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
@@ -41,8 +42,8 @@ pub(in crate::store) struct Identified {
     conversations: Vec<IVec>,
     /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<IVec>,
-    /// The customer's ids and numbers.
-    ids: BTreeSet<String>,
+    /// The customer's ids and numbers, each with the carrier whose customer it names.
+    ids: BTreeSet<(AccountId, String)>,
     /// The carrier's reports about them whose fate is not known yet.
     reports: Vec<IVec>,
     identifiers: Identifiers,
@@ -61,16 +62,16 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         // Unreadable bodies lie under this key; they belong to no single customer.
         return Err(StoreError::NotFound(format!("conversation {key}")));
     }
-    let base = match load(look, &layout::conversation(key))? {
-        Some(named) => base_of(look, &named)?,
-        None => key.clone(),
+    let (base, carrier) = match load(look, &layout::conversation(key))? {
+        Some(named) => (base_of(look, &named)?, named.ends.carrier),
+        None => (key.clone(), id_in(key).0),
     };
     let mut known = Identified {
         named: key.clone(),
         keys: BTreeSet::from([key.clone()]),
         conversations: Vec::new(),
         names: Vec::new(),
-        ids: BTreeSet::from([base.0.clone()]),
+        ids: BTreeSet::from([id_in(&base)]),
         reports: Vec::new(),
         identifiers: Identifiers::default(),
     };
@@ -79,7 +80,8 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         let (at, value) = entry?;
         let Some(record) = lists::whole(look, &at, value)? else { continue };
         let conversation: Conversation = layout::decode("conversation", &record)?;
-        if conversation.key == *key || base_of(look, &conversation)? == base {
+        let is_of_carrier = conversation.ends.carrier == carrier;
+        if conversation.key == *key || is_of_carrier && base_of(look, &conversation)? == base {
             known.take(at, conversation);
         }
     }
@@ -121,12 +123,20 @@ fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationK
     Ok(conversation.key.clone())
 }
 
+/// The customer's id that a key was made of, and the carrier whose customer it names.
+fn id_in(key: &ConversationKey) -> (AccountId, String) {
+    let (carrier, id) = AccountId::split(&key.0);
+    (carrier.unwrap_or(Ends::FIRST.carrier), id.to_owned())
+}
+
 impl Identified {
     fn take(&mut self, at: IVec, conversation: Conversation) {
         let customer = &conversation.customer;
         let identifiers = [&customer.external_id, &customer.carrier_id, &customer.phone, &customer.email];
         self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
-        self.ids.extend([&customer.external_id, &customer.carrier_id, &customer.phone].into_iter().flatten().cloned());
+        let ids = [&customer.external_id, &customer.carrier_id, &customer.phone];
+        let carrier = conversation.ends.carrier;
+        self.ids.extend(ids.into_iter().flatten().map(|id| (carrier, id.clone())));
         self.keys.insert(conversation.key);
         self.conversations.push(at);
     }
@@ -134,7 +144,8 @@ impl Identified {
     /// Whether a report is about the customer.
     fn is_about_them(&self, report: &Report) -> bool {
         let Customer { external_id, carrier_id, phone, .. } = &report.customer;
-        [external_id, carrier_id, phone].into_iter().flatten().any(|id| self.ids.contains(id))
+        let mut ids = [external_id, carrier_id, phone].into_iter().flatten();
+        ids.any(|id| self.ids.contains(&(report.carrier, id.clone())))
     }
 
     /// Whether this unreadable body names the customer.

@@ -76,6 +76,8 @@ pub(in crate::store) const META_ALIVE: &[u8] = b"malive";
 pub(in crate::store) const META_AGES: &[u8] = b"mages";
 /// The account of incoming webhooks ([`crate::store::Control::keep_arrivals`]).
 pub(in crate::store) const META_ARRIVALS: &[u8] = b"marrivals";
+/// The first carrier of each desk ([`crate::store::Control::keep_homes`]).
+pub(in crate::store) const META_HOMES: &[u8] = b"mfirst";
 /// The prefix of the openings' keys.
 pub(in crate::store) const OPENED: &[u8] = b"mopened ";
 /// The beginning of the keys of pauses.

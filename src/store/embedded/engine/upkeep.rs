@@ -5,9 +5,10 @@ use sled::IVec;
 
 use crate::domain::address::Directory;
 use crate::domain::arrival;
-use crate::domain::conversation::ConversationKey;
+use crate::domain::conversation::{Change, ConversationKey, Stand};
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
+use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
@@ -17,6 +18,7 @@ use crate::store::rules::acts;
 use crate::store::rules::groups::{head_of, together};
 use crate::store::rules::lanes::lane_of;
 use crate::store::rules::learning::home;
+use crate::store::rules::window::is_awaited;
 
 /// How often the store records that the clock runs on.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
@@ -62,6 +64,7 @@ impl Core {
         let after = acts::moved(&before, transition, now)?;
         self.write(&before, &after)?;
         self.leave_groups(&[after])?;
+        self.end_request(&before, Stand::Failed, now)?;
         Ok(1)
     }
 
@@ -93,11 +96,23 @@ impl Core {
             let before = self.find(position)?.ok_or_else(|| self.not_found(position))?;
             let after = acts::settled(&before, arrived, home(self, &before.conversation)?, now)?;
             self.write(&before, &after)?;
+            self.end_request(&before, Stand::Sent, now)?;
             if after.state.is_settled() {
                 self.arrived(&before, &after.conversation, now)?;
             }
         }
         Ok(settled)
+    }
+
+    /// Records that a template was sent or dropped, as its operator says, so that no text waits for it any longer.
+    fn end_request(&mut self, template: &Delivery, stand: Stand, now: Timestamp) -> Result<(), StoreError> {
+        if template.kind != KindName::Template {
+            return Ok(());
+        }
+        let known = self.conversation(&template.conversation)?;
+        let Some(known) = known.filter(|known| is_awaited(&known.window, template)) else { return Ok(()) };
+        let (key, ends) = (known.key.clone(), known.ends);
+        self.change(&key, Some(known), ends, vec![Change::AskStands(stand)], now)
     }
 
     /// Records the consequences of a delivery's arrival; `before` is the delivery until then.
