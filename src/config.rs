@@ -234,4 +234,6 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -186,6 +186,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
         }
         proofs_differ(&read, book);
         addresses_differ(&read, book);
+        workspaces_differ(&read, book);
         Some(read.into_iter().map(|(_, account)| account).collect())
     }
 
@@ -255,7 +256,26 @@ fn proofs_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     }
 }
 
-/// Warns of two desks at one address, where each reply would ring at both.
+/// Warns of two carriers that are one workspace.
+fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
+    let carriers: Vec<_> = accounts
+        .iter()
+        .filter_map(|(at, VendorAccount { account, keys })| match keys {
+            VendorKeys::Braze(keys) => Some((at, account, (&keys.url, keys.api_key.expose_secret()))),
+            VendorKeys::Zendesk(_) => None,
+        })
+        .collect();
+    for (index, (at, _, workspace)) in carriers.iter().enumerate() {
+        if let Some((_, other, _)) = carriers.iter().take(index).find(|(_, _, other)| other == workspace) {
+            let problem = format!(
+                "is that of {other} as well, at the same url: one account with several lines serves a workspace"
+            );
+            book.warn(at, "api_key", problem);
+        }
+    }
+}
+
+/// Books the second of two desks at one address, where each reply would ring at both.
 fn addresses_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     let desks: Vec<_> = accounts
         .iter()

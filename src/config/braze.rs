@@ -8,7 +8,7 @@ use url::Url;
 use super::fault::Flaw;
 use super::key::{Make, Shape};
 use super::kind::{Item, Kind};
-use super::shapes::{ACCOUNT_ADDRESS, FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, listed, text, word};
+use super::shapes::{FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, account_address, listed, text, word};
 use super::table::{below, table};
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
@@ -24,7 +24,7 @@ table! {
     /// Braze's side of the configuration.
     pub struct Braze {
         /// The REST endpoint of the Braze workspace, as Braze shows it under "APIs and Identifiers".
-        url: Url = ACCOUNT_ADDRESS
+        url: Url = text(address)
             .needed("Set it to the address of the account, such as https://…")
             .set_to(r#""https://rest.iad-01.braze.com""#),
 
@@ -109,6 +109,26 @@ const ASCENDING_WAITS: Shape<Vec<Duration>> = Shape::new(
     |waits| listed(waits, Duration::as_secs),
     Vec::eq,
 );
+
+/// The address of the REST endpoint, and not of the dashboard, which is on another host.
+fn address(text: &str) -> Result<Url, Flaw> {
+    let url = account_address(text)?;
+    let Some(dashboard) = url.host_str().filter(|host| host.starts_with("dashboard")) else { return Ok(url) };
+    let likely = rest_host(dashboard).map(|host| format!(", most likely https://{host}")).unwrap_or_default();
+    let remedy = format!("Set it to the REST endpoint that Braze shows under APIs and Identifiers{likely}");
+    Err(Flaw::new("is the address of Braze's dashboard, whose API has another", remedy))
+}
+
+/// The REST host of the instance that has this dashboard (<https://www.braze.com/docs/api/basics/#endpoints>).
+fn rest_host(dashboard: &str) -> Option<String> {
+    let (instance, end) = dashboard.strip_prefix("dashboard")?.split_once(".braze.")?;
+    let instance = match instance.strip_prefix('-') {
+        Some(number) if end == "eu" => format!("fra-{number}"),
+        Some(number) => format!("iad-{number}"),
+        None => instance.strip_prefix('.')?.to_owned(),
+    };
+    Some(format!("rest.{instance}.braze.{end}"))
+}
 
 /// An identifier of Braze's: one word of letters, digits, hyphens and underscores.
 pub(super) const IDENTIFIER: Shape<String> = text(identifier);

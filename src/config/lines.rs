@@ -9,6 +9,7 @@ use super::braze::{CAMPAIGN, Campaigns, IDENTIFIER};
 use super::fault::Flaw;
 use super::key::{About, Field, Make, Shape, Shown, plainly};
 use super::kind::{Item, Kind};
+use super::near::nearest;
 use super::shapes::{FLAG, TEXT, Word, listed, text, time, word};
 use super::table::{Table, table};
 use crate::domain::account::{AccountId, Ends};
@@ -230,10 +231,12 @@ pub(super) fn check(book: &mut Book<'_>) {
     for at in &lines {
         has_ends(at, &accounts, book);
         fits_its_channel(at, book);
+        has_campaigns(at, book);
     }
     names_differ(&lines, &accounts, book);
     addresses_differ(&lines, book);
     default_lines_have_desks(&lines, &accounts, book);
+    desks_have_lines(&lines, &accounts, book);
 }
 
 /// The names of the accounts of a vendor, with commas between.
@@ -259,7 +262,14 @@ fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
             }
             // The fault of an account's own table is told already.
             None if book.accounts.iter().any(|(known, _)| *known == name) => {}
-            None => drop(book.fault::<()>(at, key, Flaw::new(format!("is {name:?}, which is no account"), remedy))),
+            None => {
+                let of_vendor = accounts.iter().filter(|standing| standing.vendor == wanted);
+                let remedy = match nearest(&name, of_vendor.map(|standing| standing.account.name())) {
+                    Some(meant) => format!("Did you mean {meant}? {remedy}"),
+                    None => remedy,
+                };
+                book.fault::<()>(at, key, Flaw::new(format!("is {name:?}, which is no account"), remedy));
+            }
         }
     }
     let desks = accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk).count();
@@ -297,6 +307,41 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
     if channel == Channel::Whatsapp && !book.is_given(at, "agent_reply") {
         let remedy = "Set it to the id of an API-triggered WhatsApp campaign with a response message";
         book.fault::<()>(at, "agent_reply", Flaw::new("is missing, and WhatsApp needs one of its own", remedy));
+    }
+}
+
+/// Warns of campaigns that would send a reply from another number, or in no form that WhatsApp takes.
+fn has_campaigns(at: &At, book: &mut Book<'_>) {
+    let channel = LineKeys::channel().read(at, book);
+    if channel == Some(Channel::Sms) && book.is_given(at, "address") && !book.is_given(at, "agent_reply") {
+        let problem =
+            "is missing, so that replies go through the campaign of the carrier, from the number of its group";
+        book.warn(at, "agent_reply", problem);
+    }
+    let reply = LineKeys::agent_reply().read(at, book).flatten();
+    let template = LineKeys::template().read(at, book).flatten();
+    if template.is_some() && template == reply {
+        let problem = "is the campaign of agent_reply as well, whose free text WhatsApp refuses outside of the window";
+        book.warn(at, "template", problem);
+    }
+}
+
+/// Warns of each desk whose tickets no line opens.
+fn desks_have_lines(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
+    let desks = || accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk);
+    let default = default_desk(&desks().map(|standing| standing.account).collect::<Vec<_>>());
+    let mut used: Vec<Option<String>> = Vec::new();
+    for at in lines {
+        let named = LineKeys::desk().read(at, book).flatten();
+        used.push(named.or_else(|| default.map(|desk| desk.name().to_owned())));
+    }
+    if !undescribed(lines, accounts, book).is_empty() {
+        used.push(default.map(|desk| desk.name().to_owned()));
+    }
+    for Standing { account, at, .. } in desks() {
+        if !used.iter().flatten().any(|name| name == account.name()) {
+            book.warn(at, "url", "leads to a desk that no line names, so that no customer's text opens a ticket there");
+        }
     }
 }
 

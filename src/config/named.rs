@@ -97,6 +97,11 @@ fn account_and_key(variable: &str) -> Option<(String, &str)> {
     Some((name.to_ascii_lowercase().replace('_', "-"), key))
 }
 
+/// Whether every account, or every account of one vendor, has a key of this name.
+fn is_key_of_an_account(name: &str) -> bool {
+    name == keys::VENDOR || Vendor::WORDS.iter().any(|vendor| keys::known_in(vendor).contains(&name))
+}
+
 impl Gathered {
     /// Reads a list of tables.
     pub(super) fn read_list(&mut self, list: &List, text: &str, value: &DeValue<'_>, place: Place) {
@@ -132,7 +137,11 @@ impl Gathered {
             let place = Place::of(text, &name.span());
             let (name, written) = (name.get_ref(), as_written(name.get_ref()));
             let DeValue::Table(table) = value.get_ref() else {
-                self.no_accounts(joined(ACCOUNTS, &written), place);
+                if is_key_of_an_account(&written) {
+                    self.bare_accounts(place);
+                } else {
+                    self.no_accounts(joined(ACCOUNTS, &written), place);
+                }
                 continue;
             };
             let full = joined(ACCOUNTS, &written);
@@ -149,6 +158,20 @@ impl Gathered {
             }
             self.accounts.push((name.to_string(), at));
         }
+    }
+
+    /// Notes keys of an account in the table above the accounts, once for all of them.
+    fn bare_accounts(&mut self, place: Place) {
+        if !self.unknown.iter().any(|fault| fault.key == ACCOUNTS) {
+            let remedy = "Write [accounts.NAME], with the name of the account, in place of [accounts]";
+            self.unknown(ACCOUNTS.to_owned(), "has keys of an account, which has a name", remedy, place);
+        }
+    }
+
+    /// Notes a list where tables of accounts are expected.
+    pub(super) fn listed_accounts(&mut self, place: Place) {
+        let remedy = "Write [accounts.NAME], with the name of the account, in place of [[accounts]]";
+        self.unknown(ACCOUNTS.to_owned(), "is a list, but each account has a table of its name", remedy, place);
     }
 
     /// Notes a value where tables of accounts are expected.
@@ -213,6 +236,11 @@ impl Gathered {
         let (spelt, word) = rest.split_once("__").unwrap_or((rest, ""));
         let name = spelt.to_ascii_lowercase().replace('_', "-");
         let shown = joined(ACCOUNTS, &as_written(&name));
+        if spelt.contains('-') {
+            let right = spelt.replace('-', "_").to_ascii_uppercase();
+            let remedy = format!("Write {VARIABLE_PREFIX}{ACCOUNT_VARIABLES}{right}__{word}");
+            return self.unknown(shown, "is spelt with a hyphen, where a variable has an underscore", remedy, place);
+        }
         let Some(vendor) = vendors.get(&name).copied().filter(|_| spelt.to_ascii_uppercase() == spelt) else {
             let remedy = near::remedy_of_account(&name, vendors.keys().map(String::as_str), word);
             return self.unknown(shown, "is no account of the configuration", remedy, place);

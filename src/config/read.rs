@@ -44,6 +44,7 @@ impl Gathered {
             match (named::list_called(&name), value.get_ref()) {
                 (Some(list), value) => self.read_list(list, text, value, place),
                 (None, DeValue::Table(accounts)) if name == ACCOUNTS => self.read_accounts(text, accounts, vendors),
+                (None, DeValue::Array(_)) if name == ACCOUNTS => self.listed_accounts(place),
                 (None, _) if name == ACCOUNTS => self.no_accounts(name, place),
                 (None, _) => {}
             }

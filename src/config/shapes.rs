@@ -42,10 +42,12 @@ pub(super) const ADDRESS: Shape<SocketAddr> = text(|text| {
 pub(super) const WEB_ADDRESS: Shape<Url> = text(extensible_address);
 
 /// The web address of a vendor's account: scheme, host and port only.
-pub(super) const ACCOUNT_ADDRESS: Shape<Url> = text(|text| match extensible_address(text)? {
-    url if url.path() == "/" => Ok(url),
-    _ => Err(Flaw::new("has a path", "End it after the host: the paths are added for each call")),
-});
+pub(super) fn account_address(text: &str) -> Result<Url, Flaw> {
+    match extensible_address(text)? {
+        url if url.path() == "/" => Ok(url),
+        _ => Err(Flaw::new("has a path", "End it after the host: the paths are added for each call")),
+    }
+}
 
 /// A directory. A relative one is relative to the directory of the configuration.
 pub(super) const DIRECTORY: Shape<PathBuf> = Shape::new(

@@ -7,29 +7,11 @@ use secrecy::ExposeSecret;
 use super::files::FILE_MAX_BYTES;
 use super::kind::{Item, Kind};
 use super::table::Table;
+use super::testing::{GOOD, faults, read};
 use super::*;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
 use crate::policy::inbound::UserMatch;
-
-const GOOD: &str = r#"
-[zendesk]
-url = "https://acme.zendesk.com"
-client_id = "tandem"
-client_secret = "zendesk-client-secret"
-webhook_secrets = ["zendesk-webhook-secret"]
-[braze]
-url = "https://rest.iad-01.braze.com"
-api_key = "braze-api-key-secret"
-webhook_tokens = ["braze-webhook-token-secret"]
-[braze.campaigns]
-agent_reply = "00000000-0000-4000-8000-000000000001"
-"#;
-
-fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
-    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    parse(Some(file), env, Path::new("/etc/tandem"))
-}
 
 /// The first account of each vendor.
 fn first(config: &Config) -> (Zendesk, Braze) {
@@ -40,11 +22,6 @@ fn first(config: &Config) -> (Zendesk, Braze) {
 
 fn good(env: &[(&str, &str)]) -> Config {
     read(GOOD, env).unwrap().0
-}
-
-/// The faults, one line each.
-fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
-    read(file, env).unwrap_err().0.iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -493,6 +470,74 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "braze.campaigns.agent_reply (line 12) is too short to be the API identifier of a campaign",
             "Schedule Delivery: five groups",
         ),
+        (
+            "\"tandem\"",
+            "\"YOUR_CLIENT_ID\"",
+            "zendesk.client_id (line 4) is or holds a placeholder",
+            "Put your own value",
+        ),
+        ("\"tandem\"", "\"<client id>\"", "zendesk.client_id (line 4) is or holds a placeholder", "Put your own value"),
+        (
+            "\"zendesk-client-secret\"",
+            "\"…\"",
+            "zendesk.client_secret (line 5) is or holds a placeholder",
+            "Put your own",
+        ),
+        ("\"zendesk-webhook-secret\"", "\"...\"", "zendesk.webhook_secrets (line 6) is or holds a", "Put your own"),
+        (
+            "https://acme.zendesk.com",
+            "https://…",
+            "zendesk.url (line 3) is or holds a placeholder",
+            "Put your own value",
+        ),
+        (
+            "\"braze-webhook-token-secret\"",
+            "\"<the entry of braze.webhook_tokens: 40 characters>\"",
+            "braze.webhook_tokens (line 10) is or holds a placeholder",
+            "Put your own value",
+        ),
+        (
+            "[braze]",
+            "[braze]\nsubscription_group = \"GROUP_ID\"",
+            "braze.subscription_group (line 8) is or",
+            "Put your own",
+        ),
+        (
+            "acme.zendesk.com",
+            "acme.zendesk.com/agent/dashboard?brand=1",
+            "zendesk.url (line 3) is the address of a page in Zendesk",
+            "Set it to https://acme.zendesk.com, the address without the page",
+        ),
+        (
+            "acme.zendesk.com",
+            "acme.zendesk.com/admin/home#x",
+            "zendesk.url (line 3) is the address of a page in Zendesk",
+            "Set it to https://acme.zendesk.com,",
+        ),
+        (
+            "rest.iad-01.braze.com",
+            "dashboard-03.braze.com",
+            "braze.url (line 8) is the address of Braze's dashboard, whose API has another",
+            "shows under APIs and Identifiers, most likely https://rest.iad-03.braze.com.",
+        ),
+        (
+            "rest.iad-01.braze.com",
+            "dashboard-01.braze.eu",
+            "braze.url (line 8) is the address of Braze's dashboard",
+            "most likely https://rest.fra-01.braze.eu.",
+        ),
+        (
+            "rest.iad-01.braze.com",
+            "dashboard.us-10.braze.com",
+            "braze.url (line 8) is the address of Braze's dashboard",
+            "most likely https://rest.us-10.braze.com.",
+        ),
+        (
+            "rest.iad-01.braze.com",
+            "dashboard.acme.example",
+            "braze.url (line 8) is the address of Braze's dashboard",
+            "that Braze shows under APIs and Identifiers.",
+        ),
     ];
     for (old, new, begins, remedy) in cases {
         assert!(GOOD.contains(old), "{old}");
@@ -588,9 +633,7 @@ fn a_value_with_the_syntax_of_another_tool_is_refused_with_the_remedy_for_its_pl
 
 #[test]
 fn a_campaign_id_that_cannot_be_one_is_refused_and_one_that_hardly_can_is_warned_about() {
-    for value in
-        ["https://dashboard.braze.example/campaigns/1", "{{YOUR_CAMPAIGN_ID}}", "<campaign id>", "my campaign", "…"]
-    {
+    for value in ["https://dashboard.braze.example/campaigns/1", "{{YOUR_CAMPAIGN_ID}}", "campaign id", "my campaign"] {
         let found = faults(GOOD, &[("TANDEM_BRAZE__CAMPAIGNS__TICKET_SOLVED", value)]);
         assert_eq!(found.len(), 1, "{value}: {found:#?}");
         assert!(found[0].contains("is not an identifier") && found[0].contains("API identifier"), "{}", found[0]);

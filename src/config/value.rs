@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::fault::Flaw;
 use super::kind::{Item, Kind};
+use crate::domain::inbound::GROUP_PLACEHOLDER;
 
 /// The longest single text, in bytes: several times the longest credential that either vendor hands out.
 const TEXT_MAX_BYTES: usize = 4096;
@@ -22,14 +23,15 @@ pub(super) enum Value {
 
 /// The value that the file gives.
 pub(super) fn from_file(kind: Kind, value: &DeValue<'_>) -> Result<Value, Flaw> {
-    from_toml(kind, value).and_then(|value| within_limits(kind, value)).map_err(|unfit| unfit.in_file(kind))
+    let value = from_toml(kind, value).and_then(|value| within_limits(kind, value));
+    value.and_then(filled_in).map_err(|unfit| unfit.in_file(kind))
 }
 
 /// The value that a variable gives: a text as it stands, a list as a TOML or JSON array or as words with commas between
 /// them.
 pub(super) fn from_variable(kind: Kind, text: &str) -> Result<Value, Flaw> {
     let value = without_marks(text).and_then(|()| from_text(kind, text));
-    value.and_then(|value| within_limits(kind, value)).map_err(|unfit| unfit.in_variable(kind))
+    value.and_then(|value| within_limits(kind, value)).and_then(filled_in).map_err(|unfit| unfit.in_variable(kind))
 }
 
 /// Why a value cannot be taken.
@@ -48,6 +50,8 @@ enum Remedy {
     NoMarks,
     /// Leave out the words that stand before the secret.
     SecretAlone,
+    /// Put a value in the place of the placeholder.
+    FillIn,
 }
 
 impl Unfit {
@@ -56,6 +60,7 @@ impl Unfit {
             Remedy::OfItsKind => format!("Give {kind}"),
             Remedy::NoMarks => "Write one pair of quotation marks around the value".to_owned(),
             Remedy::SecretAlone => "Give the secret alone".to_owned(),
+            Remedy::FillIn => FILL_IN.to_owned(),
         };
         Flaw { problem: self.problem, remedy }
     }
@@ -73,7 +78,7 @@ impl Unfit {
             (Remedy::OfItsKind, Kind::List { of: Item::Text | Item::Secret, .. }) => {
                 "Give texts with commas between them, without quotation marks"
             }
-            (Remedy::OfItsKind | Remedy::SecretAlone, _) => return self.in_file(kind),
+            (Remedy::OfItsKind | Remedy::SecretAlone | Remedy::FillIn, _) => return self.in_file(kind),
         };
         Flaw { problem: self.problem, remedy: remedy.to_owned() }
     }
@@ -152,6 +157,29 @@ fn from_array_text(kind: Kind, of: Item, text: &str) -> Result<Value, Unfit> {
 
 fn split(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+/// The remedy for a placeholder, which an example or a printed sheet had in the place of a value.
+const FILL_IN: &str = "Put your own value in its place";
+
+/// The value, unless it is a placeholder of an example or of a printed sheet.
+fn filled_in(value: Value) -> Result<Value, Unfit> {
+    let is_left = match &value {
+        Value::Text(text) => is_placeholder(text),
+        Value::Texts(texts) => texts.iter().any(|text| is_placeholder(text)),
+        Value::Flag(_) | Value::Integer(_) | Value::Integers(_) => false,
+    };
+    if is_left {
+        return Err(Unfit { problem: "is or holds a placeholder of an example".to_owned(), remedy: Remedy::FillIn });
+    }
+    Ok(value)
+}
+
+fn is_placeholder(text: &str) -> bool {
+    let text = text.trim();
+    let is_between = text.starts_with('<') && text.ends_with('>');
+    let begins = ["YOUR_", "YOUR-"].iter().any(|word| text.starts_with(word));
+    is_between || begins || text.contains('…') || text.ends_with("...") || text == GROUP_PLACEHOLDER
 }
 
 /// The value, when it keeps the limits of its kind.

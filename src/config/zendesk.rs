@@ -9,7 +9,7 @@ use super::book::{At, Book};
 use super::fault::Flaw;
 use super::key::{About, Field, Shape, Shown};
 use super::kind::{Item, Kind};
-use super::shapes::{ACCOUNT_ADDRESS, SECRET, SIGNATURE_TOLERANCE, TEXT, Word, secrets, text, words};
+use super::shapes::{SECRET, SIGNATURE_TOLERANCE, TEXT, Word, account_address, safe_address, secrets, text, words};
 use super::table::{Table, table};
 use crate::policy::inbound::UserMatch;
 
@@ -21,7 +21,7 @@ table! {
     /// Zendesk's side of the configuration.
     pub struct Zendesk {
         /// Address of the Zendesk account, such as `https://acme.zendesk.com`.
-        url: Url = ACCOUNT_ADDRESS
+        url: Url = text(address)
             .needed("Set it to the address of the account, such as https://…")
             .set_to(r#""https://acme.zendesk.com""#),
 
@@ -69,6 +69,17 @@ const MATCHES: Shape<Vec<UserMatch>> = words(Kind::list(Item::Word(UserMatch::WO
     }
     Ok(matches)
 });
+
+/// The address of the account, and not of a page that agents and administrators work on.
+fn address(text: &str) -> Result<Url, Flaw> {
+    let url = safe_address(text)?;
+    let page = url.path_segments().and_then(|mut segments| segments.next());
+    if !matches!(page, Some("agent" | "admin")) {
+        return account_address(text);
+    }
+    let remedy = format!("Set it to {}, the address without the page", url.origin().ascii_serialization());
+    Err(Flaw::new("is the address of a page in Zendesk", remedy))
+}
 
 /// The key goes into Zendesk's search language, where a space or a quotation mark would change the question.
 const FIELD_KEY: Shape<String> = text(|key| match key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {

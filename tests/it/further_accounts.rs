@@ -173,7 +173,9 @@ address = \"sms-group-2\"
     let said = site.says(&["setup", "canada", "--line", "qc"]).await;
     assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
     for words in [
-        "channel=whatsapp&category=CATEGORY&group=whatsapp-group-1&",
+        "channel=whatsapp&category=other&group=whatsapp-group-1&",
+        "subscription group whatsapp-group-1",
+        "Variables",
         "WhatsApp campaign: request to write again",
         "lines.qc.agent_reply = \"00000000-0000-4000-8000-0000000000f1\" is its id now",
         "put its id into lines.qc.template",
@@ -186,6 +188,9 @@ address = \"sms-group-2\"
     let said = site.says(&["setup", "canada", "--line", "sms-2"]).await;
     let own = format!("accounts.canada.campaigns.agent_reply = \"{CANADA_REPLY}\" is its id now");
     assert!(said.out.contains(&own) && said.out.contains("group=sms-group-2&"), "{}", said.out);
+    assert!(said.out.contains("which this line shares"), "{}", said.out);
+    let said = site.says(&["setup", "canada", "--group", "GROUP_ID"]).await;
+    assert!(said.code == 2 && said.err.contains("give the id itself"), "{said:?}");
     let said = site.says(&["setup", "braze", "--line", "qc"]).await;
     assert!(said.code == 2 && said.err.contains("no line of braze is called qc; it has none"), "{said:?}");
 }

@@ -110,10 +110,7 @@ fn address(answer: &str, whole: impl Fn(&str) -> String) -> Option<String> {
 impl Question {
     /// The fault of an answer; `None` for a good one.
     pub(super) fn wrong(&self, answer: &str) -> Option<String> {
-        wrong(self.key, answer).or_else(|| {
-            let is_dashboard = self.key == "braze.url" && answer.starts_with("https://dashboard");
-            is_dashboard.then(|| "is the address of Braze's dashboard, whose API has another".to_owned())
-        })
+        wrong(self.key, answer)
     }
 
     /// The address that the answer means, where it is not one by itself.

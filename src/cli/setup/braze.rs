@@ -113,6 +113,7 @@ impl Braze {
             keys: table.key("campaigns"),
             asks_for_state: config.subscription_group.is_some(),
             group: self.group.clone().or(config.subscription_group),
+            shares_campaigns: false,
             categories: self.category.clone(),
             token,
             currents,
@@ -133,18 +134,16 @@ impl Braze {
 
 /// The sheet of a line. A line without a campaign of its own uses that of the account.
 fn of_line(workspace: Workspace, line: &LineKeys) -> Workspace {
-    let keys = match line.agent_reply {
-        None if line.channel != Channel::Whatsapp => workspace.keys,
-        Some(_) | None => format!("lines.{}", line.name),
-    };
-    let of_account =
-        |id: Option<String>| id.filter(|_| line.agent_reply.is_none() && line.channel != Channel::Whatsapp);
+    let shares_campaigns = line.agent_reply.is_none() && line.channel != Channel::Whatsapp;
+    let keys = if shares_campaigns { workspace.keys } else { format!("lines.{}", line.name) };
+    let of_account = |id: Option<String>| id.filter(|_| shares_campaigns);
     Workspace {
         agent_reply: line.agent_reply.clone().or(of_account(workspace.agent_reply)),
         ticket_solved: line.ticket_solved.clone().or(of_account(workspace.ticket_solved)),
         template: line.template.clone(),
         channel: line.channel,
         keys,
+        shares_campaigns: shares_campaigns && line.address.is_some(),
         group: line.address.clone().or(workspace.group),
         ..workspace
     }
@@ -170,7 +169,9 @@ fn print_sheet(output: &mut impl Write, sheet: &Sheet, workspace: &Workspace) ->
     for (index, block) in sheet.blocks.iter().enumerate() {
         print_block(output, index + 1, block)?;
     }
-    print_campaigns(output, &sheet.webhook_campaigns)?;
+    if sheet.webhook_campaigns.len() > 1 {
+        print_campaigns(output, &sheet.webhook_campaigns)?;
+    }
     print_block(output, sheet.blocks.len() + 1, &sheet.currents)?;
     if workspace.group.is_none() {
         writeln!(output, "Put the id of the SMS subscription group for {GROUP_PLACEHOLDER}, or give it with --group.")?;

@@ -1,60 +1,10 @@
 //! Accounts in the file and in variables: those that are read, and every fault.
 
-use std::path::Path;
-
 use secrecy::ExposeSecret;
 
-use crate::config::{Config, Faults, Warning, parse};
+use crate::config::Config;
+use crate::config::testing::{BRAZE, CANADA, EU, GOOD, ZENDESK, faults, read, warnings};
 use crate::domain::account::Ends;
-
-const ZENDESK: &str = r#"
-[zendesk]
-url = "https://acme.zendesk.com"
-client_id = "tandem"
-client_secret = "zendesk-client-secret"
-webhook_secrets = ["zendesk-webhook-secret"]
-"#;
-
-const BRAZE: &str = r#"
-[braze]
-url = "https://rest.iad-01.braze.com"
-api_key = "braze-api-key-secret"
-webhook_tokens = ["braze-webhook-token-secret"]
-[braze.campaigns]
-agent_reply = "00000000-0000-4000-8000-000000000001"
-"#;
-
-const EU: &str = r#"
-[accounts.support-eu]
-vendor = "zendesk"
-url = "https://acme-eu.zendesk.com"
-client_id = "tandem"
-client_secret = "eu-client-secret"
-webhook_secrets = ["eu-webhook-secret"]
-signature_tolerance_seconds = 300
-"#;
-
-const CANADA: &str = r#"
-[accounts.canada]
-vendor = "braze"
-url = "https://rest.iad-02.braze.com"
-api_key = "canada-api-key-secret"
-webhook_tokens = ["canada-webhook-token-secret"]
-signature_tolerance_seconds = 60
-campaigns = { agent_reply = "00000000-0000-4000-8000-000000000009" }
-"#;
-
-fn read(file: &str, env: &[(&str, &str)]) -> Result<(Config, Vec<Warning>), Faults> {
-    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    parse(Some(file), env, Path::new(""))
-}
-
-fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
-    match read(file, env) {
-        Ok((config, _)) => panic!("no fault: {:?}", names(&config)),
-        Err(Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
-    }
-}
 
 fn names(config: &Config) -> Vec<&'static str> {
     config.accounts.iter().map(|known| known.account.name()).collect()
@@ -76,8 +26,7 @@ fn a_configuration_of_one_account_each_is_read_as_ever() {
 
 #[test]
 fn every_account_has_the_keys_of_its_vendor() {
-    let (config, warnings) = read(&all(), &[]).unwrap();
-    assert_eq!(warnings, []);
+    let config = read(&all(), &[]).unwrap().0;
     assert_eq!(names(&config), ["zendesk", "braze", "canada", "support-eu"]);
     let desks: Vec<_> = config
         .zendesk_accounts()
@@ -142,7 +91,7 @@ fn variables_find_an_account_by_name_and_can_make_one() {
     assert_eq!(names(&config), ["braze", "desk-2-b"]);
     // A variable overrides the vendor, like every other key; the table's keys are then those of that vendor.
     let told = faults(&all(), &[("TANDEM_ACCOUNTS__CANADA__VENDOR", "zendesk")]);
-    assert!(told.iter().any(|fault| fault.starts_with("accounts.canada.api_key (line 26) is not a key")), "{told:#?}");
+    assert!(told.iter().any(|fault| fault.starts_with("accounts.canada.api_key (line 25) is not a key")), "{told:#?}");
 }
 
 /// A file, variables, and the whole of its only fault.
@@ -163,94 +112,94 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
         (
             eu("vendor = \"zendesk\"\n", ""),
             &[],
-            "accounts.support-eu.vendor (line 15) is missing. Set it to zendesk or braze.",
+            "accounts.support-eu.vendor (line 14) is missing. Set it to zendesk or braze.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = \"zendsk\""),
             &[],
-            "accounts.support-eu.vendor (line 16) is \"zendsk\", which is not one of its words. Give one of zendesk, \
+            "accounts.support-eu.vendor (line 15) is \"zendsk\", which is not one of its words. Give one of zendesk, \
              braze.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = 1"),
             &[],
-            "accounts.support-eu.vendor (line 16) is an integer, which is the wrong kind of value. Give one of zendesk, \
+            "accounts.support-eu.vendor (line 15) is an integer, which is the wrong kind of value. Give one of zendesk, \
              braze.",
         ),
         (
             eu("support-eu", "Support_EU"),
             &[],
-            "accounts.Support_EU (line 15) is not the name of an account: expected a-z and 0-9, with single `-` between \
+            "accounts.Support_EU (line 14) is not the name of an account: expected a-z and 0-9, with single `-` between \
              them. Choose one such as support-eu; it never changes, because it is part of stored keys.",
         ),
         (
             eu("support-eu", "\"a b\""),
             &[],
-            "accounts.\"a b\" (line 15) is not the name of an account: expected a-z and 0-9, with single `-` between \
+            "accounts.\"a b\" (line 14) is not the name of an account: expected a-z and 0-9, with single `-` between \
              them. Choose one such as support-eu; it never changes, because it is part of stored keys.",
         ),
         (
             eu("support-eu", "zendesk"),
             &[],
-            "accounts.zendesk (line 15) stands beside [zendesk], which is the account of that name. Keep one of the two \
+            "accounts.zendesk (line 14) stands beside [zendesk], which is the account of that name. Keep one of the two \
              tables, or give this account another name.",
         ),
         (
             format!("{ZENDESK}{BRAZE}{}", CANADA.replace("canada]", "zendesk]")),
             &[],
-            "accounts.zendesk.vendor (line 16) is braze, but the name zendesk belongs to Zendesk. Give the account another \
+            "accounts.zendesk.vendor (line 15) is braze, but the name zendesk belongs to Zendesk. Give the account another \
              name.",
         ),
         (
             eu("url = \"https://acme-eu.zendesk.com\"\n", ""),
             &[],
-            "accounts.support-eu.url (line 15) is missing. Set it to the address of the account, such as https://….",
+            "accounts.support-eu.url (line 14) is missing. Set it to the address of the account, such as https://….",
         ),
         (
             eu("client_secret = \"eu-client-secret\"\n", ""),
             &[],
-            "accounts.support-eu.client_secret (line 15) is missing. Set it to the secret of the OAuth client.",
+            "accounts.support-eu.client_secret (line 14) is missing. Set it to the secret of the OAuth client.",
         ),
         (
             eu("webhook_secrets = [\"eu-webhook-secret\"]", "webhook_secrets = [\"zendesk-webhook-secret\"]"),
             &[],
-            "accounts.support-eu.webhook_secrets (line 20) shares an entry with zendesk.webhook_secrets, so that one sender \
+            "accounts.support-eu.webhook_secrets (line 19) shares an entry with zendesk.webhook_secrets, so that one sender \
              could speak for both. Give each account the signing secret of its own webhook.",
         ),
         (
             canada("\"canada-webhook-token-secret\"", "\"a-long-random-token\", \"braze-webhook-token-secret\""),
             &[],
-            "accounts.canada.webhook_tokens (line 19) shares an entry with braze.webhook_tokens, so that one sender could \
+            "accounts.canada.webhook_tokens (line 18) shares an entry with braze.webhook_tokens, so that one sender could \
              speak for both. Draw a long random token for each account: openssl rand -base64 32.",
         ),
         (
             canada("[accounts.canada]", "[accounts.canada]\ncurrents_tokens = [\"braze-webhook-token-secret\"]"),
             &[],
-            "accounts.canada.currents_tokens (line 16) shares an entry with braze.webhook_tokens, so that one sender could \
+            "accounts.canada.currents_tokens (line 15) shares an entry with braze.webhook_tokens, so that one sender could \
              speak for both. Draw a long random token for each account: openssl rand -base64 32.",
         ),
         (
             eu("client_id", "client_idd"),
             &[("TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_ID", "tandem")],
-            "accounts.support-eu.client_idd (line 18) is not a key of the configuration. Did you mean client_id? Mend the \
+            "accounts.support-eu.client_idd (line 17) is not a key of the configuration. Did you mean client_id? Mend the \
              name, or remove it.",
         ),
         (
             canada("campaigns = {", "campaign = {"),
             &[("TANDEM_ACCOUNTS__CANADA__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000009")],
-            "accounts.canada.campaign (line 21) is not a key of the configuration. Did you mean [accounts.canada.campaigns]? \
+            "accounts.canada.campaign (line 20) is not a key of the configuration. Did you mean [accounts.canada.campaigns]? \
              Mend the name, or remove it.",
         ),
         (
             canada("gent_reply =", "gent_reply = \"00000000-0000-4000-8000-000000000009\", agent_repl ="),
             &[],
-            "accounts.canada.campaigns.agent_repl (line 21) is not a key of the configuration. Did you mean agent_reply? \
+            "accounts.canada.campaigns.agent_repl (line 20) is not a key of the configuration. Did you mean agent_reply? \
              Mend the name, or remove it.",
         ),
         (
             canada("campaigns = { agent_reply = \"00000000-0000-4000-8000-000000000009\" }", "campaigns = 1"),
             &[("TANDEM_ACCOUNTS__CANADA__CAMPAIGNS__AGENT_REPLY", "00000000-0000-4000-8000-000000000009")],
-            "accounts.canada.campaigns (line 21) is a table, not a value. Write [accounts.canada.campaigns] on a line of \
+            "accounts.canada.campaigns (line 20) is a table, not a value. Write [accounts.canada.campaigns] on a line of \
              its own and its keys below.",
         ),
         (
@@ -264,6 +213,24 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
             &[],
             "accounts.eu (line 1) is a table, not a value. Write [accounts.NAME] on a line of its own for each account, and \
              its keys below.",
+        ),
+        (
+            format!("{ZENDESK}{BRAZE}[[accounts]]\nname = \"eu\"\nvendor = \"zendesk\"\n"),
+            &[],
+            "accounts (line 13) is a list, but each account has a table of its name. Write [accounts.NAME], with the name of \
+             the account, in place of [[accounts]].",
+        ),
+        (
+            format!("{ZENDESK}{BRAZE}[accounts]\nvendor = \"zendesk\"\nurl = \"https://acme-eu.zendesk.com\"\n"),
+            &[],
+            "accounts (line 15) has keys of an account, which has a name. Write [accounts.NAME], with the name of the \
+             account, in place of [accounts].",
+        ),
+        (
+            all(),
+            &[("TANDEM_ACCOUNTS__SUPPORT-EU__CLIENT_SECRET", "s")],
+            "accounts.support-eu (TANDEM_ACCOUNTS__SUPPORT-EU__CLIENT_SECRET) is spelt with a hyphen, where a variable has \
+             an underscore. Write TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET.",
         ),
         (
             format!("account = 1\n{ZENDESK}{BRAZE}"),
@@ -334,6 +301,19 @@ fn two_desks_at_one_address_are_a_fault() {
     let faults = read(&all().replace("acme-eu", "acme"), &[]).unwrap_err();
     let told: Vec<&str> = faults.0.iter().map(|fault| fault.problem.as_str()).collect();
     assert_eq!(told, ["is that of zendesk as well, so that a reply would be texted once for each account"]);
+}
+
+#[test]
+fn two_carriers_that_are_one_workspace_are_warned_about() {
+    let [url, key] = [("iad-02", "iad-01"), ("canada-api-key-secret", "braze-api-key-secret")];
+    let file = format!("{GOOD}{CANADA}");
+    let same = file.replace(url.0, url.1).replace(key.0, key.1);
+    let expected = "accounts.canada.api_key is that of braze as well, at the same url: one account with several lines serves a \
+                    workspace.";
+    assert_eq!(warnings(&same), [expected]);
+    for other in [file.clone(), file.replace(url.0, url.1), file.replace(key.0, key.1)] {
+        assert_eq!(warnings(&other), [""; 0]);
+    }
 }
 
 #[test]

@@ -1,58 +1,13 @@
 //! Lines in the file: the values that they become, and every fault.
 
-use std::path::Path;
 use std::time::Duration;
 
-use crate::config::{Config, Faults, Warning, parse};
+use crate::config::testing::{CANADA, EU, ONE_OF_EACH, faults, read, warnings};
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::line::{Channel, Forms, Line, TicketSettings};
 
-const ONE_OF_EACH: &str = r#"
-[zendesk]
-url = "https://acme.zendesk.com"
-client_id = "tandem"
-client_secret = "zendesk-client-secret"
-webhook_secrets = ["zendesk-webhook-secret"]
-[braze]
-url = "https://rest.iad-01.braze.com"
-api_key = "braze-api-key-secret"
-webhook_tokens = ["braze-webhook-token-secret"]
-[braze.campaigns]
-agent_reply = "00000000-0000-4000-8000-000000000001"
-ticket_solved = "00000000-0000-4000-8000-000000000002"
-"#;
-
-const EU: &str = r#"
-[accounts.support-eu]
-vendor = "zendesk"
-url = "https://acme-eu.zendesk.com"
-client_id = "tandem"
-client_secret = "eu-client-secret"
-webhook_secrets = ["eu-webhook-secret"]
-"#;
-
-const CANADA: &str = r#"
-[accounts.canada]
-vendor = "braze"
-url = "https://rest.iad-02.braze.com"
-api_key = "canada-api-key-secret"
-webhook_tokens = ["canada-webhook-token-secret"]
-campaigns = { agent_reply = "00000000-0000-4000-8000-000000000009" }
-"#;
-
-fn read(file: &str) -> Result<(Config, Vec<Warning>), Faults> {
-    parse(Some(file), [], Path::new(""))
-}
-
 fn lines(file: &str) -> Vec<Line> {
-    read(file).unwrap().0.lines().iter().cloned().collect()
-}
-
-fn faults(file: &str) -> Vec<String> {
-    match read(file) {
-        Ok((config, _)) => panic!("no fault: {:?}", config.lines()),
-        Err(Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
-    }
+    read(file, &[]).unwrap().0.lines().iter().cloned().collect()
 }
 
 /// Name, desk and carrier of each line.
@@ -82,8 +37,8 @@ fn every_key_of_a_line_arrives() {
         tags = ["whatsapp", "uk"]
         "#
     );
-    let (config, warnings) = read(&file).unwrap();
-    assert_eq!(warnings, []);
+    let (config, told) = read(&file, &[]).unwrap();
+    assert_eq!(told, []);
     let lines = config.lines();
     let braze = AccountId::known("braze").unwrap();
     let found = lines.of(braze, Some("wa-group-1"), Channel::Whatsapp).unwrap();
@@ -173,7 +128,21 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         (line(""), "lines.uk.carrier (line 14) is missing. Set it to a Braze account, such as braze."),
         (
             line("carrier = \"twilio\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
-            "lines.uk.carrier (line 23) is \"twilio\", which is no account. Name a Braze account: braze, canada.",
+            "lines.uk.carrier (line 24) is \"twilio\", which is no account. Name a Braze account: braze, canada.",
+        ),
+        (
+            line("carrier = \"canda\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
+            "lines.uk.carrier (line 24) is \"canda\", which is no account. Did you mean canada? Name a Braze account: braze, \
+             canada.",
+        ),
+        (
+            braze("desk = \"zendsk\"\naddress = \"g1\""),
+            "lines.uk.desk (line 17) is \"zendsk\", which is no account. Did you mean zendesk? Name a Zendesk account: \
+             zendesk.",
+        ),
+        (
+            braze("address = \"GROUP_ID\""),
+            "lines.uk.address (line 17) is or holds a placeholder of an example. Put your own value in its place.",
         ),
         (
             line("carrier = \"zendesk\""),
@@ -191,7 +160,7 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         ),
         (
             braze("address = \"g1\"").replace("[[lines]]", &format!("{EU}[[lines]]")),
-            "lines.uk.desk (line 21) is missing, and there are several. Name one of the Zendesk accounts: zendesk, \
+            "lines.uk.desk (line 22) is missing, and there are several. Name one of the Zendesk accounts: zendesk, \
              support-eu.",
         ),
         (
@@ -277,7 +246,7 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
             "lines[1].name (line 14) is missing. Set it to a name such as uk-whatsapp.",
         ),
     ];
-    let told = cases.map(|(file, expected)| (faults(&file), expected));
+    let told = cases.map(|(file, expected)| (faults(&file, &[]), expected));
     let wrong: Vec<_> = told.iter().filter(|(told, expected)| told != &[*expected]).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
@@ -285,19 +254,70 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
 #[test]
 fn lines_have_no_variables() {
     let file = format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n");
-    let variable = ("TANDEM_LINES__UK__DESK".to_owned(), "zendesk".to_owned());
-    let Err(Faults(faults)) = parse(Some(&file), [variable], Path::new("")) else { panic!("no fault") };
-    let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let told = faults(&file, &[("TANDEM_LINES__UK__DESK", "zendesk")]);
     let expected = "lines.uk.desk (TANDEM_LINES__UK__DESK) is given by a variable, but lines have none. Write it into its \
                     [[lines]] table in the file, and unset the variable.";
     assert_eq!(told, [expected]);
 }
 
 #[test]
-fn a_window_off_whatsapp_is_warned_about() {
-    let file = format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\nwindow_minutes = 60\n");
-    let told: Vec<String> = read(&file).unwrap().1.iter().map(ToString::to_string).collect();
-    assert_eq!(told, ["lines.uk.window_minutes has no effect on sms, where free text may always go."]);
+fn every_doubt_about_a_line_is_a_warning() {
+    let line = |keys: &str| format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\n{keys}\n");
+    let reply = "agent_reply = \"00000000-0000-4000-8000-000000000003\"";
+    let whatsapp = |keys: &str| line(&format!("channel = \"whatsapp\"\naddress = \"g1\"\n{reply}\n{keys}"));
+    let cases = [
+        (
+            line("window_minutes = 60"),
+            Some("lines.uk.window_minutes has no effect on sms, where free text may always go."),
+        ),
+        (
+            whatsapp(""),
+            Some(
+                "lines.uk.template is missing, so that a reply which comes later than window_minutes after the customer's \
+                 last message is given up.",
+            ),
+        ),
+        (
+            whatsapp("template = \"00000000-0000-4000-8000-000000000003\""),
+            Some(
+                "lines.uk.template is the campaign of agent_reply as well, whose free text WhatsApp refuses outside of the \
+                 window.",
+            ),
+        ),
+        (whatsapp("template = \"00000000-0000-4000-8000-000000000005\""), None),
+        (
+            line("address = \"g1\""),
+            Some(
+                "lines.uk.agent_reply is missing, so that replies go through the campaign of the carrier, from the number \
+                 of its group.",
+            ),
+        ),
+        (line(&format!("address = \"g1\"\n{reply}")), None),
+        (line("address = \"g1\"\nchannel = \"rcs\""), None),
+        (line("brand_id = 7"), None),
+        (
+            format!("{ONE_OF_EACH}{EU}"),
+            Some(
+                "accounts.support-eu.url leads to a desk that no line names, so that no customer's text opens a ticket \
+                 there.",
+            ),
+        ),
+        (
+            format!("{}{EU}", line("desk = \"zendesk\"")),
+            Some(
+                "accounts.support-eu.url leads to a desk that no line names, so that no customer's text opens a ticket \
+                 there.",
+            ),
+        ),
+        (format!("{}{EU}", line(&format!("desk = \"support-eu\"\naddress = \"g1\"\n{reply}"))), None),
+        (
+            format!("{}{EU}", line("desk = \"support-eu\"")),
+            Some("zendesk.url leads to a desk that no line names, so that no customer's text opens a ticket there."),
+        ),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(warnings(&file), expected.into_iter().collect::<Vec<_>>(), "{file}");
+    }
 }
 
 #[test]
@@ -307,21 +327,9 @@ fn a_description_of_a_default_line_does_not_move_it_behind_those_of_other_carrie
                   agent_reply = \"00000000-0000-4000-8000-000000000009\"\n";
     let described = "[[lines]]\nname = \"us\"\ncarrier = \"braze\"\nbrand_id = 7\n";
     for file in [format!("{ONE_OF_EACH}{canada}"), format!("{ONE_OF_EACH}{canada}{described}")] {
-        let lines = read(&file).unwrap().0.lines();
+        let lines = read(&file, &[]).unwrap().0.lines();
         assert_eq!(lines.home_of(Ends::FIRST.desk), Some(Ends::FIRST), "{file}");
     }
-}
-
-#[test]
-fn a_whatsapp_line_without_a_template_is_warned_about() {
-    let file = format!(
-        "{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\nchannel = \"whatsapp\"\naddress = \"g1\"\n\
-         agent_reply = \"00000000-0000-4000-8000-000000000003\"\n"
-    );
-    let told: Vec<String> = read(&file).unwrap().1.iter().map(ToString::to_string).collect();
-    let expected = "lines.uk.template is missing, so that a reply which comes later than window_minutes after the customer's \
-                    last message is given up.";
-    assert_eq!(told, [expected]);
 }
 
 #[test]
@@ -329,8 +337,8 @@ fn lines_wait_for_a_restart_and_are_named_with_their_keys() {
     let uk = "[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n";
     let ie = "[[lines]]\nname = \"ie\"\ncarrier = \"braze\"\naddress = \"g2\"\n";
     let fr = "[[lines]]\nname = \"fr\"\ncarrier = \"braze\"\naddress = \"g3\"\n";
-    let (old, _) = read(&format!("{ONE_OF_EACH}{uk}{ie}")).unwrap();
-    let (new, _) = read(&format!("{ONE_OF_EACH}{uk}brand_id = 7\ntags = [\"uk\"]\n{fr}")).unwrap();
+    let (old, _) = read(&format!("{ONE_OF_EACH}{uk}{ie}"), &[]).unwrap();
+    let (new, _) = read(&format!("{ONE_OF_EACH}{uk}brand_id = 7\ntags = [\"uk\"]\n{fr}"), &[]).unwrap();
     let (in_force, waiting) = old.reloaded(&new);
     assert_eq!(waiting, ["lines.uk.brand_id", "lines.uk.tags", "lines.ie", "lines.fr"]);
     assert_eq!(in_force.lines(), old.lines());

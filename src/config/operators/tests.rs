@@ -1,27 +1,11 @@
 //! Operators in the file and in variables: those that are read, and every fault.
 
-use std::path::Path;
-
-use crate::config::{Config, Faults, parse};
+use crate::config::testing::{self, GOOD};
+use crate::config::{Config, Faults};
 use crate::domain::access::{Right, Role};
 
-const GOOD: &str = r#"
-[zendesk]
-url = "https://acme.zendesk.com"
-client_id = "tandem"
-client_secret = "zendesk-client-secret"
-webhook_secrets = ["zendesk-webhook-secret"]
-[braze]
-url = "https://rest.iad-01.braze.com"
-api_key = "braze-api-key-secret"
-webhook_tokens = ["braze-webhook-token-secret"]
-[braze.campaigns]
-agent_reply = "00000000-0000-4000-8000-000000000001"
-"#;
-
 fn read(operators: &str, env: &[(&str, &str)]) -> Result<Config, Faults> {
-    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    parse(Some(&format!("{GOOD}{operators}")), env, Path::new("")).map(|(config, _)| config)
+    testing::read(&format!("{GOOD}{operators}"), env).map(|(config, _)| config)
 }
 
 /// Of each operator: the name, the role and the rights.
@@ -33,7 +17,7 @@ fn who(config: &Config) -> Vec<(String, Role, Vec<Right>)> {
 }
 
 fn faults(operators: &str, env: &[(&str, &str)]) -> Vec<String> {
-    read(operators, env).unwrap_err().0.iter().map(ToString::to_string).collect()
+    testing::faults(&format!("{GOOD}{operators}"), env)
 }
 
 const ADA: &str = "[[operators]]\nname = \"ada\"\nrole = \"act\"\n";
@@ -113,10 +97,7 @@ fn what_is_wrong_with_an_operator_is_said_with_its_name_and_place() {
         let told = if file.starts_with("operators") {
             // At the top of the file it is a value, and below a table it would be that table's.
             let text = format!("{file}\n{GOOD}");
-            parse(Some(&text), [], Path::new(""))
-                .unwrap_err()
-                .to_string()
-                .replace("is no list of tables", "is not a key")
+            testing::read(&text, &[]).unwrap_err().to_string().replace("is no list of tables", "is not a key")
         } else {
             faults(&file, &[]).join("\n")
         };

@@ -43,6 +43,8 @@ struct Quarantine {
 /// One page of a list.
 struct List {
     meant: Meant,
+    /// The name and the title of each account, for the filter by direction.
+    accounts: Vec<(&'static str, &'static str)>,
     rows: Vec<Row>,
     total: String,
     /// The next page; empty on the last.
@@ -115,6 +117,7 @@ async fn listed(state: &OperatorState, path: &str, meant: Meant, after: Option<&
         if can { meant.href("/console/deliveries/move", &[("action", action)]) } else { String::new() }
     };
     Ok(List {
+        accounts: state.accounts.keys().map(|account| (account.name(), view::vendor(*account))).collect(),
         rows: rows(state, &page.items).await?,
         total: grouped(page.total),
         next: last.map(|last| meant.href(path, &[("after", &last)])).unwrap_or_default(),

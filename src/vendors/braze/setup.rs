@@ -53,6 +53,9 @@ const FIELDS_OF_WHATSAPP: [(&str, &str); 6] = [
     ("catalog", "{{whats_app.${inbound_catalog_id} | url_encode}}"),
 ];
 
+/// The names of a template's variables in the mapping `template`.
+const TEMPLATE_VARIABLES: [&str; 3] = ["first_name", "name", "ticket"];
+
 /// The keyword category of a message where the channel has none.
 const NO_CATEGORY: (&str, &str) = ("every message", "other");
 
@@ -75,6 +78,8 @@ pub struct Workspace {
     pub keys: String,
     /// The subscription group's id, if it is known.
     pub group: Option<String>,
+    /// Whether the texts go through campaigns that another subscription group has as well: those of the account.
+    pub shares_campaigns: bool,
     /// Whether the bridge asks Braze for the customer's state before each text.
     pub asks_for_state: bool,
     /// Names of custom keyword categories.
@@ -128,7 +133,6 @@ pub fn sheet(workspace: &Workspace) -> Sheet {
     let solved =
         text_campaign(workspace, "closing text (optional)", "ticket_solved", workspace.ticket_solved.as_deref());
     let template = (workspace.channel == Channel::Whatsapp).then(|| template_campaign(workspace));
-    let blocks = [key(workspace), reply, solved].into_iter().chain(template).chain([common(workspace)]).collect();
     let group = group(workspace);
     let campaign = |shown: &str, category: &str| WebhookCampaign {
         name: format!("tandem: {shown}"),
@@ -142,7 +146,15 @@ pub fn sheet(workspace: &Workspace) -> Sheet {
     };
     let global = global.iter().map(|(shown, category)| campaign(shown, category));
     let custom = workspace.categories.iter().map(|name| campaign(name, name));
-    Sheet { blocks, webhook_campaigns: global.chain(custom).collect(), currents: currents(workspace) }
+    let webhook_campaigns: Vec<WebhookCampaign> = global.chain(custom).collect();
+    // The body of the only campaign is given with its own word.
+    let word = match webhook_campaigns.as_slice() {
+        [only] => only.word.as_str(),
+        _ => CATEGORY,
+    };
+    let texts = [key(workspace), reply, solved].into_iter().chain(template);
+    let blocks = texts.chain([common(workspace, word)]).collect();
+    Sheet { blocks, webhook_campaigns, currents: currents(workspace) }
 }
 
 /// The body of a webhook campaign, in one line: form-encoded. The word for the category is encoded already.
@@ -185,7 +197,7 @@ fn key(workspace: &Workspace) -> Block {
 fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>) -> Block {
     let tag = if workspace.currents.is_some() { TAG_LINE } else { "" };
     let kind = kind(workspace.channel);
-    let mut list = vec![("Campaign", kind.to_owned())];
+    let mut list = vec![("Campaign", kind.to_owned()), ("From", from(workspace))];
     if workspace.channel == Channel::Whatsapp {
         list.push(("Message type", "response message".to_owned()));
     }
@@ -200,12 +212,29 @@ fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>)
 fn template_campaign(workspace: &Workspace) -> Block {
     let mut list = vec![
         ("Campaign", kind(workspace.channel).to_owned()),
+        ("From", from(workspace)),
         ("Message type", "template message: one that Meta has approved, which asks the customer to answer".to_owned()),
+        ("Variables", variables()),
         ("Delivery", "API-triggered".to_owned()),
     ];
     list.extend(settings());
     list.push(("Then", place_of_id(workspace, "template", workspace.template.as_deref())));
     Block { title: "WhatsApp campaign: request to write again".to_owned(), fields: fields(list) }
+}
+
+/// The variables of the template, which the shipped mapping fills with words also where nothing is known.
+fn variables() -> String {
+    let variables = TEMPLATE_VARIABLES.map(|name| format!("{{{{api_trigger_properties.${{{name}}}}}}}"));
+    let variables = variables.join(", ");
+    format!("{variables}, as far as the template has any; by Meta's rule none stands first or last in its text")
+}
+
+/// The sender of a campaign's texts.
+fn from(workspace: &Workspace) -> String {
+    match workspace.shares_campaigns {
+        true => "the subscription group of the account's own texts, which this line shares".to_owned(),
+        false => format!("subscription group {}", group(workspace)),
+    }
 }
 
 /// Braze's name for the kind of a campaign.
@@ -241,7 +270,7 @@ fn currents(workspace: &Workspace) -> Block {
     }
 }
 
-fn common(workspace: &Workspace) -> Block {
+fn common(workspace: &Workspace, word: &str) -> Block {
     let group = group(workspace);
     let trigger = match workspace.channel {
         Channel::Sms | Channel::Rcs => format!(
@@ -257,7 +286,7 @@ fn common(workspace: &Workspace) -> Block {
         ("Method", "POST".to_owned()),
         ("Header", format!("Authorization: Bearer {}", workspace.token)),
         ("Header", "Content-Type: application/x-www-form-urlencoded".to_owned()),
-        ("Raw text", body(workspace.channel, CATEGORY, group)),
+        ("Raw text", body(workspace.channel, word, group)),
         ("Delivery", trigger),
     ];
     list.extend(settings());
@@ -299,6 +328,7 @@ mod tests {
             keys: "braze.campaigns".into(),
             group: Some("group id&1".into()),
             asks_for_state: false,
+            shares_campaigns: false,
             categories: vec!["Support & more".into()],
             currents: None,
             token: "<the first of braze.webhook_tokens>".into(),
@@ -369,6 +399,19 @@ mod tests {
         assert_eq!(titles, expected);
         let all = format!("{sheet:?}");
         assert!(all.contains("put its id into lines.uk.template") && all.contains("response message"), "{all}");
+        let all: Vec<_> = sheet.blocks.iter().flat_map(|block| &block.fields).collect();
+        let fields = |name: &'static str| all.iter().filter(move |(known, _)| known == name);
+        let froms: Vec<_> = fields("From").map(|(_, content)| content.as_str()).collect();
+        assert_eq!(froms, ["subscription group group id&1"; 3]);
+        assert_eq!(fields("Raw text").next().unwrap().1, campaign.body, "no placeholder where there is one campaign");
+        let mapping = include_str!("../../../mappings/template.toml");
+        for name in TEMPLATE_VARIABLES {
+            assert!(mapping.contains(&format!("\n{name} = \"")), "{name}");
+            assert!(
+                fields("Variables").next().unwrap().1.contains(&format!("api_trigger_properties.${{{name}}}")),
+                "{name}"
+            );
+        }
     }
 
     #[test]
