@@ -41,9 +41,11 @@ pub(super) fn is_answered(facts: &Facts<'_>) -> Option<Step> {
 
 /// The ticket's status, and that replies come without the numbers of their comments.
 pub(super) fn tells_of_ticket(facts: &Facts<'_>) -> Option<Step> {
+    if facts.has_learnt {
+        return None;
+    }
     let current = facts.conversation.and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id);
     let changes: Vec<Change> = match facts.message.content {
-        _ if facts.has_learnt => Vec::new(),
         Content::Text(text) => {
             let is_unnumbered = text.comment_id.is_none();
             let status = status_in_recipe(text, current);

@@ -54,12 +54,9 @@ impl Walk {
 
     /// The events that are owed because of it, by kind and code.
     fn besides(&self) -> Vec<&str> {
-        let word = |kind: &EventKind| match kind {
-            EventKind::Note(note) => match &note.says {
-                Says::Coded(saying) => saying.code(),
-                Says::Words { .. } => "words",
-            },
-            kind => kind.name().word(),
+        let word = |kind: &EventKind| {
+            let EventKind::Note(note) = kind else { return kind.name().word() };
+            if let Says::Coded(saying) = &note.says { saying.code() } else { "words" }
         };
         self.end.besides.iter().map(|event| word(&event.kind)).collect()
     }
@@ -453,8 +450,8 @@ fn outside_of_the_window_a_text_asks_waits_or_ends() {
         let with = with.map(CommentId);
         reply().asked(Stand::Sent, Some(0)).with(move |scene| scene.solved_with = with)
     };
-    let cases: [(&str, Scene, (&str, &str), &[&str], &[Change]); 9] = [
-        ("open", text(|_| {}).on_chat(1), ("done", "dispatch d1"), &[], &[]),
+    let cases = [
+        ("open", text(|_| {}).on_chat(1), ("done", "dispatch d1"), &[][..], &[][..]),
         ("a drop-in body's own campaign", drop_in(None).on_chat(25), ("done", "dispatch d1"), &[], &[]),
         ("not asked", reply(), wait, &["template", "reply_waits"], &[Change::Asked]),
         ("not asked, and told before", reply().with(waited), wait, &["template"], &[Change::Asked]),
@@ -479,9 +476,10 @@ fn outside_of_the_window_a_text_asks_waits_or_ends() {
 
 #[test]
 fn the_template_goes_at_once_and_a_wait_is_weighed_again_within_the_hour() {
-    let until = |scene: Scene| match scene.walk().end.outcome {
-        Outcome::Postpone { until, for_budget: false, .. } => until,
-        other => panic!("{other:?}"),
+    let until = |scene: Scene| {
+        let outcome = scene.walk().end.outcome;
+        let Outcome::Postpone { until, for_budget: false, .. } = outcome else { panic!("{outcome:?}") };
+        until
     };
     assert_eq!(until(text(|_| {}).on_chat(25)), at(NOW));
     assert_eq!(until(text(|_| {}).on_chat(25).asked(Stand::Sent, None)), at(NOW + HOUR));
