@@ -250,6 +250,7 @@ async fn compose(
 fn numbers(config: &Config, clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::default());
     options::accounts(config).keys().for_each(|account| metrics.account_may_be_called(*account));
+    config.lines().iter().for_each(|line| metrics.line_may_carry(&line.name));
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);
     zendesk::GIVEN_UP.into_iter().for_each(|status| metrics.webhooks_may_be_given_up(status));

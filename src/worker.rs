@@ -189,6 +189,9 @@ impl Worker {
             failpoint::reach("worker.called");
             let now = self.clock.now();
             self.metrics.attempt(claim.route.account, report.outcome.name());
+            if matches!(report.outcome, Outcome::Deliver { .. }) {
+                self.count_texts(&claim);
+            }
             self.note_health(&claim, &report.outcome, now);
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Deliver { .. } | Outcome::Skip { .. });

@@ -153,8 +153,9 @@ impl Direction {
     /// Both, in the order of a conversation.
     pub const ALL: [Self; 2] = [Self::ToDesk, Self::ToCustomer];
 
-    /// The word in logs.
-    const fn word(self) -> &'static str {
+    /// The word in logs and metrics.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
         match self {
             Self::ToDesk => "to_desk",
             Self::ToCustomer => "to_customer",

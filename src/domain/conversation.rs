@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::event::{CommentId, Customer, Event, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::reading::Reading;
 
 mod change;
@@ -182,6 +182,13 @@ pub struct Conversation {
 }
 
 impl Conversation {
+    /// The name of its line among these, where the configuration has the line.
+    #[must_use]
+    pub fn line_name<'a>(&self, lines: &'a Lines) -> Option<&'a str> {
+        let line = lines.of(self.ends.carrier, self.line.as_deref(), self.channel)?;
+        Some(&line.name)
+    }
+
     /// A conversation with nothing known but its name.
     #[must_use]
     pub fn new(key: ConversationKey, ends: Ends, now: Timestamp) -> Self {

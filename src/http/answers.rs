@@ -10,6 +10,7 @@ use crate::domain::account::AccountId;
 use crate::domain::delivery::{self, State};
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
+use crate::domain::line::Lines;
 use crate::domain::operator::{self, Access, Act};
 use crate::domain::{conversation as known, phone};
 use crate::store;
@@ -200,6 +201,9 @@ pub(super) struct Conversation {
     /// The line that the customer writes to, where Braze named it.
     #[schema(required)]
     line: Option<String>,
+    /// The name of the line that it runs on, where the configuration has it.
+    #[schema(required)]
+    line_name: Option<String>,
     /// The end of the customer's number, as lists may show it, such as `…33`; `null` where no number is known.
     #[schema(required)]
     phone_end: Option<String>,
@@ -211,8 +215,9 @@ pub(super) struct Conversation {
     updated_at: Timestamp,
 }
 
-impl From<&known::Conversation> for Conversation {
-    fn from(conversation: &known::Conversation) -> Self {
+impl Conversation {
+    /// The conversation, on one of these lines.
+    pub(super) fn of(conversation: &known::Conversation, lines: &Lines) -> Self {
         let ticket = conversation.ticket.as_ref();
         Self {
             key: conversation.key.0.clone(),
@@ -220,6 +225,7 @@ impl From<&known::Conversation> for Conversation {
             ticket_state: ticket.map(|ticket| ticket.status.name()),
             ticket_state_since: ticket.map(|ticket| ticket.since),
             line: conversation.line.clone(),
+            line_name: conversation.line_name(lines).map(str::to_owned),
             phone_end: conversation.customer.phone.as_deref().map(phone::redacted),
             subscription: conversation.subscription,
             updated_at: conversation.updated_at,
@@ -259,11 +265,12 @@ struct FoundPerson {
     latest: Vec<Delivery>,
 }
 
-impl From<&store::Finds> for Finds {
-    fn from(found: &store::Finds) -> Self {
+impl Finds {
+    /// The finds, on these lines.
+    pub(super) fn of(found: &store::Finds, lines: &Lines) -> Self {
         let deliveries = |known: &[delivery::Delivery]| known.iter().map(Delivery::from).collect();
         let person = |person: &store::Person| FoundPerson {
-            conversation: (&person.conversation).into(),
+            conversation: Conversation::of(&person.conversation, lines),
             latest: deliveries(&person.latest),
         };
         let group = |group: &store::Group| FoundGroup {
@@ -311,11 +318,12 @@ struct Customer {
     last_name: Option<String>,
 }
 
-impl From<&known::Conversation> for ConversationWithCustomer {
-    fn from(conversation: &known::Conversation) -> Self {
+impl ConversationWithCustomer {
+    /// The conversation, on one of these lines.
+    pub(super) fn of(conversation: &known::Conversation, lines: &Lines) -> Self {
         let customer = conversation.customer.clone();
         Self {
-            conversation: conversation.into(),
+            conversation: Conversation::of(conversation, lines),
             customer: Customer {
                 external_id: customer.external_id,
                 braze_id: customer.carrier_id,

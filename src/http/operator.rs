@@ -222,7 +222,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
         let key = key.ok_or_else(|| Refusal::Bad("the parameter key is missing".to_owned()))?;
         let found = state.store.conversation(&key).await?;
         let conversation = found.ok_or_else(|| StoreError::NotFound(format!("conversation {key}")))?;
-        Ok(to_json(&answers::ConversationWithCustomer::from(&conversation)))
+        Ok(to_json(&answers::ConversationWithCustomer::of(&conversation, &state.lines)))
     };
     answer(shown.await, &state)
 }

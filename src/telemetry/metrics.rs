@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::domain::account::{AccountId, Ends};
+use crate::domain::account::{AccountId, Direction, Ends};
 use jiff::{SignedDuration, Timestamp};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
@@ -47,6 +47,7 @@ pub struct Metrics {
     last_accepted: Family<Endpoint, Gauge<f64, AtomicU64>>,
     unavailable: Family<Reason, Counter>,
     attempts: Family<Attempt, Counter>,
+    line_texts: Family<LineText, Counter>,
     webhooks_given_up: Family<GivenUp, Counter>,
     deliveries: Family<State, Gauge>,
     oldest_unsettled: Gauge<f64, AtomicU64>,
@@ -92,6 +93,12 @@ struct Reason {
 struct Attempt {
     destination: &'static str,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct LineText {
+    line: String,
+    direction: &'static str,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -184,6 +191,7 @@ impl Default for Metrics {
             last_accepted: Family::default(),
             unavailable: Family::default(),
             attempts: Family::default(),
+            line_texts: Family::default(),
             webhooks_given_up: Family::default(),
             deliveries: Family::default(),
             oldest_unsettled: Gauge::default(),
@@ -235,6 +243,7 @@ impl Metrics {
         registry.register_with_unit("last_accepted_timestamp", help, Unit::Seconds, self.last_accepted.clone());
         registry.register("unavailable", "Webhooks answered with 503, by reason", self.unavailable.clone());
         registry.register("attempts", "Attempts to deliver, by outcome", self.attempts.clone());
+        registry.register("line_texts", "Texts that were delivered, by line and direction", self.line_texts.clone());
         registry.register(
             "webhooks_given_up",
             "Webhooks that Zendesk's log says it gave up on, by its word",
@@ -322,6 +331,19 @@ impl Metrics {
             "retry" | "reject" | "unknown" | "pause" => drop(self.troubled.inc()),
             _ => {}
         }
+    }
+
+    /// Shows the numbers of a line of the configuration from the start on, as zero.
+    pub fn line_may_carry(&self, line: &str) {
+        for direction in Direction::ALL.map(Direction::word) {
+            drop(self.line_texts.get_or_create(&LineText { line: line.to_owned(), direction }));
+        }
+    }
+
+    /// Counts texts that were delivered on a line of the configuration.
+    pub fn texts_delivered(&self, line: &str, direction: Direction, many: u64) {
+        let label = LineText { line: line.to_owned(), direction: direction.word() };
+        self.line_texts.get_or_create(&label).inc_by(many);
     }
 
     /// The counts since the start, without labels.

@@ -5,6 +5,7 @@ use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::Customer;
 use crate::domain::find::Search;
+use crate::domain::kind::KindName;
 use crate::domain::line::{Channel, Line, Place};
 use crate::domain::parts::Cut;
 use crate::mapping::Mappings;
@@ -24,6 +25,18 @@ impl Worker {
         let address = conversation.and_then(|known| known.line.as_deref());
         let channel = conversation.map(|known| known.channel).unwrap_or_default();
         self.lines.for_texts(self.ends.carrier, address, channel)
+    }
+
+    /// Counts the delivered texts of a claim under the name of their line.
+    pub(super) fn count_texts(&self, claim: &Claim) {
+        let is_text = |kind: KindName| match kind {
+            KindName::CustomerText | KindName::PhoneText | KindName::Template | KindName::TicketSolved => true,
+            KindName::AgentReply | KindName::TicketReopened | KindName::Note | KindName::Unreadable => false,
+        };
+        let many = claim.work.iter().filter(|work| is_text(work.event.kind.name())).count() as u64;
+        if let Some(line) = self.line_for(claim.conversation.as_ref()).filter(|_| many > 0) {
+            self.metrics.texts_delivered(&line.name, claim.route.direction, many);
+        }
     }
 
     /// The mappings in force, which write notes in the language of the claim's line.

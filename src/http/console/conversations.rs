@@ -29,16 +29,23 @@ pub(super) struct Known {
     pub(super) status: &'static str,
     pub(super) ticket_href: String,
     pub(super) phone: String,
+    /// The name of the line where there are several, or else the carrier's own name for it; empty where none is told.
     pub(super) line: String,
     pub(super) subscription: &'static str,
     pub(super) updated: Moment,
 }
 
 pub(super) fn known(state: &OperatorState, conversation: &Conversation) -> Known {
-    shown(conversation, state.console.options.desk_urls.get(&conversation.ends.desk), state.clock.now())
+    let desk = state.console.options.desk_urls.get(&conversation.ends.desk);
+    let line = match (state.lines.iter().count(), conversation.line_name(&state.lines), &conversation.line) {
+        // With one line there is nothing to tell apart.
+        (2.., Some(name), _) => name,
+        (_, _, told) => told.as_deref().unwrap_or_default(),
+    };
+    shown(conversation, (line, desk), state.clock.now())
 }
 
-fn shown(conversation: &Conversation, desk: Option<&Url>, now: Timestamp) -> Known {
+fn shown(conversation: &Conversation, (line, desk): (&str, Option<&Url>), now: Timestamp) -> Known {
     let ticket = conversation.ticket.as_ref();
     Known {
         key: conversation.key.to_string(),
@@ -47,7 +54,7 @@ fn shown(conversation: &Conversation, desk: Option<&Url>, now: Timestamp) -> Kno
         status: ticket.map(|ticket| ticket.status.name()).unwrap_or_default(),
         ticket_href: ticket.map(|ticket| view::ticket_href(desk, ticket.id)).unwrap_or_default(),
         phone: view::phone(conversation.customer.phone.as_deref()),
-        line: conversation.line.clone().unwrap_or_default(),
+        line: line.to_owned(),
         subscription: match conversation.subscription {
             Subscription::Unknown => "",
             Subscription::In => "opted in",
@@ -151,7 +158,7 @@ mod tests {
         ada.customer.first_name = Some("Ada".into());
         ada.apply(Change::Ticket(TicketId(7), TicketStatus::Open, noon()), noon());
         let zendesk = "https://acme.zendesk.com/".parse().ok();
-        let shown = shown(&ada, zendesk.as_ref(), noon());
+        let shown = shown(&ada, ("uk", zendesk.as_ref()), noon());
         assert_eq!((shown.key.as_str(), shown.phone.as_str()), ("ada-42", "…111"));
         assert_eq!((shown.ticket.as_str(), shown.status), ("#7", "open"));
         assert_eq!(shown.ticket_href, "https://acme.zendesk.com/agent/tickets/7");

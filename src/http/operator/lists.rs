@@ -12,6 +12,7 @@ use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketId;
 use crate::domain::find::{self, Search};
+use crate::domain::line::Lines;
 use crate::domain::receipt::Kept;
 use crate::http::{OperatorState, answers};
 use crate::store::{self, DeliveryFilter};
@@ -86,7 +87,11 @@ pub(super) async fn conversations(State(state): State<OperatorState>, uri: Uri) 
         } else {
             state.store.conversations(after.as_ref(), limit).await?
         };
-        Ok(page_json(&page, conversation_json, |conversation| conversation.key.to_string()))
+        Ok(page_json(
+            &page,
+            |conversation| conversation_json(conversation, &state.lines),
+            |conversation| conversation.key.to_string(),
+        ))
     };
     answer(listed.await, &state)
 }
@@ -104,8 +109,8 @@ pub(super) async fn unbound_reports(State(state): State<OperatorState>, uri: Uri
     answer(listed.await, &state)
 }
 
-fn conversation_json(conversation: &Conversation) -> Value {
-    to_json(&answers::Conversation::from(conversation))
+fn conversation_json(conversation: &Conversation, lines: &Lines) -> Value {
+    to_json(&answers::Conversation::of(conversation, lines))
 }
 
 /// `GET /api/find`.
@@ -119,7 +124,7 @@ pub(super) async fn find(State(state): State<OperatorState>, uri: Uri) -> Respon
             return Err(Refusal::Bad(TOO_SHORT.to_owned()));
         }
         let found = store::find(&*state.store, &meanings, limit).await?;
-        Ok(to_json(&answers::Finds::from(&found)))
+        Ok(to_json(&answers::Finds::of(&found, &state.lines)))
     };
     answer(found.await, &state)
 }

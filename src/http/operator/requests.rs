@@ -103,7 +103,7 @@ pub(super) fn to_json<T: Serialize>(record: &T) -> Value {
     serde_json::to_value(record).unwrap_or_default()
 }
 
-pub(super) fn page_json<T>(page: &Page<T>, item: fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {
+pub(super) fn page_json<T>(page: &Page<T>, item: impl Fn(&T) -> Value, cursor: fn(&T) -> String) -> Value {
     let items: Vec<Value> = page.items.iter().map(item).collect();
     let next = page.items.last().filter(|_| page.more).map(cursor);
     to_json(&answers::Page { items, total: page.total, next })
