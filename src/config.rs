@@ -46,6 +46,7 @@ mod read;
 pub mod secrets_file;
 mod shapes;
 mod sources;
+mod spelling;
 mod table;
 mod value;
 mod zendesk;

@@ -1,12 +1,7 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
 use super::keys::{self, About, VARIABLE_PREFIX};
-
-/// The number of letters that may be wrong in a name: a third, as compilers allow it. Two neighbours in the wrong order
-/// count as one.
-fn letters_wrong(name: &str) -> usize {
-    name.chars().count().max(3) / 3
-}
+use super::spelling::{letters_wrong, nearest};
 
 /// The remedy for a name that is no key of the file's table `title`, which the reference calls `above`.
 pub(super) fn remedy_in_file(above: &str, title: &str, name: &str) -> String {
@@ -100,13 +95,6 @@ fn elsewhere(name: &str) -> Option<&'static About> {
         ([one], _) | ([], [one]) => Some(*one),
         _ => None,
     }
-}
-
-/// The name among these that was meant by this one.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let distances = known.map(|known| (strsim::osa_distance(name, known), known));
-    let (distance, known) = distances.min_by_key(|(distance, _)| *distance)?;
-    (distance <= letters_wrong(name)).then_some(known)
 }
 
 #[cfg(test)]

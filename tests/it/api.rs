@@ -6,6 +6,7 @@ use std::path::Path;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Map, Value, json};
+use tandem::domain::inbound::Door;
 
 use crate::openapi::check_in;
 use crate::support::{TestBridge, answer};
@@ -32,12 +33,15 @@ fn described(document: &Value) -> BTreeSet<(String, String)> {
 /// The files below `src/http` whose routes are not the API's: pages for people, and tests.
 const OTHERS: [&str; 3] = ["console", "testing", "tests"];
 
-/// The routes in the sources: `.route("/path", get(handler))`, and the rows of the operator's table of roles:
-/// `Row::get(Role, "/path", handler)`.
+/// The routes in the sources: `.route("/path", get(handler))`, the rows of the operator's table of roles:
+/// `Row::get(Role, "/path", handler)`, and the table of the endpoints for webhooks.
 fn routed() -> BTreeSet<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
     let mut files = vec![root.clone()];
-    let mut routes = BTreeSet::new();
+    let of_door = |door: Door| {
+        door.paths().iter().map(move |path| (door.method().as_str().to_ascii_lowercase(), (*path).to_owned()))
+    };
+    let mut routes: BTreeSet<(String, String)> = Door::ALL.into_iter().flat_map(of_door).collect();
     while let Some(path) = files.pop() {
         let inside = path.strip_prefix(&root).unwrap().with_extension("");
         if OTHERS.iter().any(|other| inside.components().any(|part| part.as_os_str() == *other)) {
