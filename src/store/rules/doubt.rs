@@ -54,10 +54,9 @@ mod tests {
     use crate::store::rules::testing::{at, delivery, looked_for, sending, set_aside, waiting};
 
     fn since(delivery: Option<Delivery>) -> Option<(Timestamp, Option<Timestamp>)> {
-        match delivery?.state {
-            State::Unconfirmed { since, look_at, .. } => Some((since, look_at)),
-            other => panic!("{other:?}"),
-        }
+        let state = delivery?.state;
+        let State::Unconfirmed { since, look_at, .. } = state else { panic!("{state:?}") };
+        Some((since, look_at))
     }
 
     #[test]

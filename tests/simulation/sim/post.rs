@@ -38,7 +38,10 @@ pub(crate) fn collect(world: &Arc<World>) {
 /// Has Braze report of the texts, a batch now and then: in order or not, and some of them again.
 pub(crate) async fn report(world: Arc<World>) {
     let mut told = vec![0_usize; world.brands.len()];
-    while world.plan.currents {
+    if !world.plan.currents {
+        return;
+    }
+    loop {
         tokio::time::sleep(world.lots.seconds(5..=120)).await;
         for (sandbox, told) in world.brands.iter().zip(&mut told) {
             let all = sandbox.braze.events("");
