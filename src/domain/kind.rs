@@ -30,7 +30,8 @@ pub enum KindName {
     Unreadable,
 }
 
-/// What a lane carries.
+/// The class of a lane. The classes are served in this order ([`crate::domain::lanes::Lanes::next`]); texts in bulk would
+/// be a third one, served last and with a bound of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Track {
     /// Texts, and everything else whose order a customer or an agent would notice.
