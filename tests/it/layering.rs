@@ -152,6 +152,9 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     // Rules are the same for every medium.
     ("store/rules", IMPURE),
     ("store/rules", &["crate::store::embedded", "super::embedded", "super::super::embedded"]),
+    // The engine knows no medium.
+    ("store/embedded/engine", &["sled"]),
+    ("store/embedded/memory", &["sled"]),
     ("vendors", &["axum", "sled"]),
     ("vendors/sources", IMPURE),
     ("vendors/checkup", IMPURE),
@@ -500,6 +503,10 @@ mod tests {
         ] {
             assert_eq!(line(name, code), [format!("{name}:2: store may not name {target}")], "{code}");
         }
+        for name in ["store/embedded/engine/journal.rs", "store/embedded/memory.rs"] {
+            assert_eq!(line(name, "use sled::IVec;"), [format!("{name}:2: store may not name sled")]);
+        }
+        assert_eq!(line("store/embedded/sled/pages.rs", "use sled::IVec;"), [""; 0]);
         assert_eq!(line("worker.rs", "use reqwest::Client;"), ["worker.rs:2: worker may not name reqwest"]);
         // A source is as pure as intake, and as bound as its vendor.
         for (code, target) in [("async fn f() {}", "async"), ("use sled::Db;", "sled"), ("use axum::Router;", "axum")] {

@@ -5,6 +5,7 @@
 //! knows the cost of *durable*: that is the tree's.
 
 pub(super) mod backend;
+pub(super) mod bytes;
 pub(super) mod claims;
 pub(super) mod core;
 mod cut;

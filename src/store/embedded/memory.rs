@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use sled::IVec;
 
 use crate::store::embedded::engine::backend::Backend;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::recovery::{self, Start};
@@ -20,7 +20,7 @@ use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::{Compaction, StoreError, StoreLimits};
 
-type Records = BTreeMap<IVec, IVec>;
+type Records = BTreeMap<Bytes, Bytes>;
 
 /// The durable records. A clone is the same medium.
 #[derive(Clone)]
@@ -119,7 +119,7 @@ struct MemoryTree(Medium);
 struct MemoryLook(Arc<Records>);
 
 impl Look for MemoryTree {
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         Ok(lock(&self.0.records).get(key).cloned())
     }
 
@@ -128,13 +128,13 @@ impl Look for MemoryTree {
         Box::new(found.into_iter().map(Ok))
     }
 
-    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
         Ok(between(&lock(&self.0.records), from, to).next_back())
     }
 }
 
 impl Look for MemoryLook {
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         Ok(self.0.get(key).cloned())
     }
 
@@ -142,7 +142,7 @@ impl Look for MemoryLook {
         Box::new(between(&self.0, from, to).map(Ok))
     }
 
-    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
         Ok(between(&self.0, from, to).next_back())
     }
 }
@@ -169,7 +169,7 @@ impl Tree for MemoryTree {
     }
 }
 
-fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (IVec, IVec)> + 'a {
+fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (Bytes, Bytes)> + 'a {
     let range = records.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
     range.map(|(key, value)| (key.clone(), value.clone()))
 }

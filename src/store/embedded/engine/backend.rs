@@ -24,6 +24,7 @@ use crate::domain::lanes::{LaneName, Position};
 use crate::domain::line::Place;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
 use crate::store::embedded::engine::core::{Arrival, Core};
 use crate::store::embedded::engine::cut::Cut;
@@ -200,7 +201,7 @@ impl<B: Backend> Queue for B {
             last = Some(*end);
             dropped += self.ask(move |core| core.drop_settled(&positions, cut)).await?;
         }
-        let mut last: Option<sled::IVec> = None;
+        let mut last: Option<Bytes> = None;
         while let Some(cut) = keys {
             let after = last.clone();
             let keys = self.read(move |look| lists::keys_before(look, after.as_ref(), cut)).await?;

@@ -1,7 +1,6 @@
 //! Claim and record: handing the head of a lane to a worker, and recording the worker's verdict.
 
 use jiff::{SignedDuration, Timestamp};
-use sled::IVec;
 
 use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::{self, Directory};
@@ -11,6 +10,7 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, LaneName, Lease, Position};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
 use crate::store::rules::claims::{Decision, decided, in_place_of, started};
@@ -30,14 +30,14 @@ pub(in crate::store) struct RawClaim {
     key: ConversationKey,
     ends: Ends,
     conversation: Option<Conversation>,
-    work: Vec<(Delivery, IVec)>,
+    work: Vec<(Delivery, Bytes)>,
     not_before: Timestamp,
     fence: u64,
 }
 
 impl RawClaim {
     pub(in crate::store) fn read(self) -> Result<Claim, StoreError> {
-        let read = |(delivery, record): (Delivery, IVec)| {
+        let read = |(delivery, record): (Delivery, Bytes)| {
             Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
         };
         Ok(Claim {

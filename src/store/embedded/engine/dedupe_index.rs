@@ -12,6 +12,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::domain::lanes::Position;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout::{self, Digest, Remembered};
 
 /// All dedupe keys of a store, owned by the writer.
@@ -65,7 +66,7 @@ impl DedupeIndex {
     }
 
     /// The records for the next commit; later lookups read the keys from there.
-    pub(in crate::store) fn take_records(&mut self) -> Vec<(sled::IVec, sled::IVec)> {
+    pub(in crate::store) fn take_records(&mut self) -> Vec<(Bytes, Bytes)> {
         let mut records = Vec::new();
         let mut rest = self.fresh.as_slice();
         while let Some(first) = rest.first() {

@@ -9,7 +9,6 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use sled::IVec;
 
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::address;
@@ -20,6 +19,7 @@ use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{Act, Identifiers, Order, digest};
 use crate::domain::receipt::{Kept, Report};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
 use crate::store::embedded::engine::directory::key_in;
 use crate::store::embedded::engine::people::Person;
@@ -39,13 +39,13 @@ pub(in crate::store) struct Identified {
     named: ConversationKey,
     /// The keys under which deliveries lie, including those of the customer's tickets.
     keys: BTreeSet<ConversationKey>,
-    conversations: Vec<IVec>,
+    conversations: Vec<Bytes>,
     /// The keys of the aliases and tickets that lead to these conversations.
-    names: Vec<IVec>,
+    names: Vec<Bytes>,
     /// The customer's ids and numbers, each with the carrier whose customer it names.
     ids: BTreeSet<(AccountId, String)>,
     /// The carrier's reports about them whose fate is not known yet.
-    reports: Vec<IVec>,
+    reports: Vec<Bytes>,
     identifiers: Identifiers,
 }
 
@@ -107,7 +107,7 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
     Ok(known)
 }
 
-fn load(look: &dyn Look, at: &IVec) -> Result<Option<Conversation>, StoreError> {
+fn load(look: &dyn Look, at: &Bytes) -> Result<Option<Conversation>, StoreError> {
     let Some(value) = look.get(at)? else { return Ok(None) };
     let record = lists::whole(look, at, value)?;
     record.map(|record| layout::decode("conversation", &record)).transpose()
@@ -130,7 +130,7 @@ fn id_in(key: &ConversationKey) -> (AccountId, String) {
 }
 
 impl Identified {
-    fn take(&mut self, at: IVec, conversation: Conversation) {
+    fn take(&mut self, at: Bytes, conversation: Conversation) {
         let customer = &conversation.customer;
         let identifiers = [&customer.external_id, &customer.carrier_id, &customer.phone, &customer.email];
         self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));

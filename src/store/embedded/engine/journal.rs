@@ -5,8 +5,7 @@
 
 use std::cell::OnceCell;
 
-use sled::IVec;
-
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout::{self, Parts};
 use crate::store::embedded::engine::tree::{Changes, Rewriting, Tree};
 use crate::store::{Compaction, StoreError};
@@ -15,7 +14,7 @@ use crate::store::{Compaction, StoreError};
 pub(in crate::store) struct Journal {
     pub(in crate::store) tree: Box<dyn Tree>,
     /// The writes of the current request.
-    staged: Vec<(IVec, Option<IVec>)>,
+    staged: Vec<(Bytes, Option<Bytes>)>,
     /// The writes of earlier requests since the last commit.
     pending: Changes,
     /// The first unused number, for sequences and for the parts of long values.
@@ -43,8 +42,8 @@ impl Journal {
     }
 
     /// The value as it will be after the commit; a long one still in parts.
-    pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
-        if let Some((_, value)) = self.staged.iter().rev().find(|(staged, _)| staged == key) {
+    pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
+        if let Some((_, value)) = self.staged.iter().rev().find(|(staged, _)| **staged == *key) {
             return Ok(value.clone());
         }
         if let Some(value) = self.pending.get(key) {
@@ -54,7 +53,7 @@ impl Journal {
     }
 
     /// The value as it will be after the commit, whole.
-    pub(in crate::store) fn load(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    pub(in crate::store) fn load(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let Some(value) = self.get(key)? else { return Ok(None) };
         match layout::assemble(value, |part| self.get(part))? {
             Some(value) => Ok(Some(value)),
@@ -63,7 +62,7 @@ impl Journal {
     }
 
     /// The last committed key with this prefix.
-    pub(in crate::store) fn last_key(&self, prefix: &[u8]) -> Result<Option<IVec>, StoreError> {
+    pub(in crate::store) fn last_key(&self, prefix: &[u8]) -> Result<Option<Bytes>, StoreError> {
         let last = self.tree.last_with_prefix(prefix).map_err(|error| self.fail(error))?;
         Ok(last.map(|(key, _)| key))
     }
@@ -75,20 +74,20 @@ impl Journal {
     }
 
     /// The last committed short value from `from` to before `to`.
-    pub(in crate::store) fn last_before(&self, from: &IVec, to: &IVec) -> Result<Option<IVec>, StoreError> {
+    pub(in crate::store) fn last_before(&self, from: &Bytes, to: &Bytes) -> Result<Option<Bytes>, StoreError> {
         let last = self.tree.last(from, to).map_err(|error| self.fail(error))?;
         Ok(last.map(|(_, value)| value))
     }
 
     /// Stages a short value.
-    pub(in crate::store) fn put(&mut self, key: IVec, value: IVec) {
+    pub(in crate::store) fn put(&mut self, key: Bytes, value: Bytes) {
         self.staged.push((key, Some(value)));
     }
 
     /// Stages a record under a key that is not in use.
-    pub(in crate::store) fn create(&mut self, key: IVec, record: Vec<u8>) {
+    pub(in crate::store) fn create(&mut self, key: Bytes, record: Vec<u8>) {
         if record.len() <= layout::VALUE_BYTES_MAX {
-            return self.put(key, IVec::from(record));
+            return self.put(key, Bytes::from(record));
         }
         // A record is at most 4 MiB, so at most 1,024 parts.
         let parts = Parts {
@@ -96,20 +95,20 @@ impl Journal {
             count: u16::try_from(record.len().div_ceil(layout::VALUE_BYTES_MAX)).unwrap_or(u16::MAX),
         };
         for (key, part) in parts.keys().zip(record.chunks(layout::VALUE_BYTES_MAX)) {
-            self.put(key, IVec::from(part));
+            self.put(key, Bytes::from(part));
         }
         self.put(key, parts.value());
     }
 
     /// Stages a record in place of any earlier one.
-    pub(in crate::store) fn replace(&mut self, key: IVec, record: Vec<u8>) -> Result<(), StoreError> {
+    pub(in crate::store) fn replace(&mut self, key: Bytes, record: Vec<u8>) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.create(key, record);
         Ok(())
     }
 
     /// Stages the removal of a record.
-    pub(in crate::store) fn remove(&mut self, key: IVec) -> Result<(), StoreError> {
+    pub(in crate::store) fn remove(&mut self, key: Bytes) -> Result<(), StoreError> {
         self.drop_parts(&key)?;
         self.numbers_go |= key.first().is_some_and(|prefix| layout::POSITIONED.contains(prefix));
         self.staged.push((key, None));
@@ -163,7 +162,7 @@ impl Journal {
 
     fn write(&mut self) -> Result<(), StoreError> {
         if std::mem::take(&mut self.numbers_go) {
-            self.pending.insert(layout::META_NEXT.into(), Some(IVec::from(&self.next.to_be_bytes())));
+            self.pending.insert(layout::META_NEXT.into(), Some(Bytes::from(&self.next.to_be_bytes())));
         }
         self.tree.commit(std::mem::take(&mut self.pending))
     }

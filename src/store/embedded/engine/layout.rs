@@ -21,7 +21,6 @@
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest as _, Sha256};
-use sled::IVec;
 
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::address::{Identity, Scheme};
@@ -30,6 +29,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::{DedupeKey, TicketId, TicketRef};
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
+use crate::store::embedded::engine::bytes::Bytes;
 
 /// The longest value that is kept whole. sled keeps 16 entries on a page and puts pages over 128 KiB into files of
 /// their own that it never syncs; 4 KiB stays clear of that.
@@ -98,10 +98,10 @@ pub(in crate::store) const AUDIT: u8 = b'o';
 pub(in crate::store) const REPORT: u8 = b'r';
 
 /// The key of a record that belongs to a position.
-pub(in crate::store) fn at_position(prefix: u8, position: Position) -> IVec {
+pub(in crate::store) fn at_position(prefix: u8, position: Position) -> Bytes {
     let mut key = [prefix; 9];
     key[1..].copy_from_slice(&position.0.to_be_bytes());
-    IVec::from(&key)
+    Bytes::from(&key)
 }
 
 /// The position in such a key.
@@ -113,11 +113,11 @@ pub(in crate::store) fn position_of(key: &[u8]) -> Option<Position> {
 /// The prefixes whose keys tell the used numbers.
 pub(in crate::store) const POSITIONED: [u8; 4] = [EVENT, PENDING, HISTORY, REPORT];
 
-pub(in crate::store) fn conversation(key: &ConversationKey) -> IVec {
+pub(in crate::store) fn conversation(key: &ConversationKey) -> Bytes {
     prefixed(CONVERSATION, key.0.as_bytes())
 }
 
-pub(in crate::store) fn ticket(ticket: TicketRef) -> IVec {
+pub(in crate::store) fn ticket(ticket: TicketRef) -> Bytes {
     let number = ticket.id.0.to_be_bytes();
     if ticket.account.is_first() {
         return prefixed(TICKET, &number);
@@ -138,7 +138,7 @@ pub(in crate::store) fn ticket_in(key: &[u8]) -> Option<TicketRef> {
 }
 
 /// Names are digested, because a name is any text of any length and is never read back.
-pub(in crate::store) fn identity(identity: &Identity) -> IVec {
+pub(in crate::store) fn identity(identity: &Identity) -> Bytes {
     let kind = match (identity.scheme, identity.account.is_first()) {
         (Scheme::External, true) => b'e',
         (Scheme::Carrier, true) => b'b',
@@ -148,7 +148,7 @@ pub(in crate::store) fn identity(identity: &Identity) -> IVec {
     let mut key = [IDENTITY; 18];
     key[1] = kind;
     key[2..].copy_from_slice(&digest(identity.account.scoped(&identity.value).as_bytes()));
-    IVec::from(&key)
+    Bytes::from(&key)
 }
 
 /// The digests of dedupe keys; JSON keeps the parts of a key apart.
@@ -165,27 +165,27 @@ pub(in crate::store) fn dedupe_digests(keys: &[DedupeKey], ends: Ends) -> Result
 }
 
 /// The key of an order of the operator's.
-pub(in crate::store) fn audit(number: u64) -> IVec {
+pub(in crate::store) fn audit(number: u64) -> Bytes {
     prefixed(AUDIT, &number.to_be_bytes())
 }
 
 /// The key of a destination's pause.
-pub(in crate::store) fn pause(account: AccountId) -> IVec {
-    IVec::from([PAUSE, account.name().as_bytes()].concat())
+pub(in crate::store) fn pause(account: AccountId) -> Bytes {
+    Bytes::from([PAUSE, account.name().as_bytes()].concat())
 }
 
 /// The key of an opening that gave out sequences from this one on.
-pub(in crate::store) fn opened(first: u64) -> IVec {
+pub(in crate::store) fn opened(first: u64) -> Bytes {
     let mut key = OPENED.to_vec();
     key.extend_from_slice(&first.to_be_bytes());
-    IVec::from(key)
+    Bytes::from(key)
 }
 
-pub(in crate::store) fn part(number: u64, index: u16) -> IVec {
+pub(in crate::store) fn part(number: u64, index: u16) -> Bytes {
     let mut key = [PART; 11];
     key[1..9].copy_from_slice(&number.to_be_bytes());
     key[9..].copy_from_slice(&index.to_be_bytes());
-    IVec::from(&key)
+    Bytes::from(&key)
 }
 
 /// Half of a SHA-256. No two texts share 128 bits by accident, and a sender who forged a match would only drop its own
@@ -196,11 +196,11 @@ fn digest(bytes: &[u8]) -> Digest {
     half
 }
 
-fn prefixed(prefix: u8, rest: &[u8]) -> IVec {
+fn prefixed(prefix: u8, rest: &[u8]) -> Bytes {
     let mut key = Vec::with_capacity(1 + rest.len());
     key.push(prefix);
     key.extend_from_slice(rest);
-    IVec::from(key)
+    Bytes::from(key)
 }
 
 /// A dedupe key on disk.
@@ -222,7 +222,7 @@ impl Remembered {
 }
 
 /// One record of dedupe keys.
-pub(in crate::store) fn remembered(known: &[Remembered]) -> IVec {
+pub(in crate::store) fn remembered(known: &[Remembered]) -> Bytes {
     let mut value = Vec::with_capacity(1 + known.len() * REMEMBERED_BYTES);
     value.push(WHOLE);
     for known in known {
@@ -230,7 +230,7 @@ pub(in crate::store) fn remembered(known: &[Remembered]) -> IVec {
         value.extend_from_slice(&known.since.to_be_bytes());
         value.extend_from_slice(&known.digest);
     }
-    IVec::from(value)
+    Bytes::from(value)
 }
 
 /// The dedupe keys in such a record; `None` when it is not one.
@@ -321,14 +321,14 @@ impl Parts {
     }
 
     /// The reference to a long value.
-    pub(in crate::store) fn value(self) -> IVec {
+    pub(in crate::store) fn value(self) -> Bytes {
         let mut value = [PARTS; 11];
         value[1..9].copy_from_slice(&self.number.to_be_bytes());
         value[9..].copy_from_slice(&self.count.to_be_bytes());
-        IVec::from(&value)
+        Bytes::from(&value)
     }
 
-    pub(in crate::store) fn keys(self) -> impl Iterator<Item = IVec> {
+    pub(in crate::store) fn keys(self) -> impl Iterator<Item = Bytes> {
         (0..self.count).map(move |index| part(self.number, index))
     }
 }
@@ -336,14 +336,14 @@ impl Parts {
 /// Puts a value together: itself, or its parts fetched one by one. `None` when a part is missing, because the value was
 /// replaced or dropped during the read.
 pub(in crate::store) fn assemble<E>(
-    value: IVec,
-    mut fetch: impl FnMut(&[u8]) -> Result<Option<IVec>, E>,
-) -> Result<Option<IVec>, E> {
+    value: Bytes,
+    mut fetch: impl FnMut(&[u8]) -> Result<Option<Bytes>, E>,
+) -> Result<Option<Bytes>, E> {
     let Some(parts) = Parts::read(&value) else { return Ok(Some(value)) };
     let mut whole = Vec::with_capacity(usize::from(parts.count) * VALUE_BYTES_MAX);
     for key in parts.keys() {
         let Some(part) = fetch(&key)? else { return Ok(None) };
         whole.extend_from_slice(&part);
     }
-    Ok(Some(IVec::from(whole)))
+    Ok(Some(Bytes::from(whole)))
 }

@@ -3,11 +3,10 @@
 //! The index names the records of a page ([`super::find`]); this module reads them. A list is a look at a moving thing:
 //! a record that goes while it is read is missing from that page. Nothing here writes.
 
-use sled::IVec;
-
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Position;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::find::Matches;
 use crate::store::embedded::engine::index::{Listed, PAGE_MAX};
@@ -51,7 +50,7 @@ fn conversation(look: &dyn Look, key: &ConversationKey) -> Result<Option<Convers
     record.map(|record| layout::decode("conversation", &record)).transpose()
 }
 
-fn record(look: &dyn Look, key: &IVec) -> Result<Option<IVec>, StoreError> {
+fn record(look: &dyn Look, key: &Bytes) -> Result<Option<Bytes>, StoreError> {
     let Some(value) = look.get(key)? else { return Ok(None) };
     whole(look, key, value)
 }
@@ -118,8 +117,12 @@ pub(in crate::store) fn settled_before(
 }
 
 /// Some records of dedupe keys that are all older than the cut, after this one; none when there are no more.
-pub(in crate::store) fn keys_before(look: &dyn Look, after: Option<&IVec>, cut: Cut) -> Result<Vec<IVec>, StoreError> {
-    let start = after.cloned().unwrap_or_else(|| IVec::from(&[layout::DEDUPE]));
+pub(in crate::store) fn keys_before(
+    look: &dyn Look,
+    after: Option<&Bytes>,
+    cut: Cut,
+) -> Result<Vec<Bytes>, StoreError> {
+    let start = after.cloned().unwrap_or_else(|| Bytes::from(&[layout::DEDUPE]));
     let mut found = Vec::new();
     for entry in look.range(&start, &[layout::DEDUPE + 1]) {
         let (key, value) = entry?;
@@ -135,7 +138,7 @@ pub(in crate::store) fn keys_before(look: &dyn Look, after: Option<&IVec>, cut: 
 }
 
 /// A record with its parts; `None` when it is gone by now.
-pub(in crate::store) fn whole(look: &dyn Look, key: &IVec, first: IVec) -> Result<Option<IVec>, StoreError> {
+pub(in crate::store) fn whole(look: &dyn Look, key: &Bytes, first: Bytes) -> Result<Option<Bytes>, StoreError> {
     let mut value = first;
     for _ in 0..READS_MAX {
         if let Some(record) = layout::assemble(value, |part| look.get(part))? {

@@ -3,11 +3,10 @@
 //!
 //! It never changes a delivery and never decides: [`crate::store::rules::merging`] does.
 
-use sled::IVec;
-
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, TicketId};
 use crate::domain::lanes::{LaneName, Position};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::layout;
 use crate::store::rules::merging::{COUNTED_MAX, Comment, NOTES_LOOKED_THROUGH_MAX, Next, Notes, takes_others_along};
@@ -19,7 +18,7 @@ impl Core {
     pub(super) fn merge(
         &self,
         lane: &LaneName,
-        work: &mut Vec<(Delivery, IVec)>,
+        work: &mut Vec<(Delivery, Bytes)>,
         terms: &Terms,
         ticket: Option<TicketId>,
     ) -> Result<(), StoreError> {
@@ -48,7 +47,7 @@ impl Core {
     pub(super) fn merge_notes(
         &self,
         lane: &LaneName,
-        work: &mut Vec<(Delivery, IVec)>,
+        work: &mut Vec<(Delivery, Bytes)>,
         merge_up_to: usize,
     ) -> Result<(), StoreError> {
         let Some(((head, record), together)) = work.split_first().filter(|_| merge_up_to > 1) else { return Ok(()) };
@@ -68,6 +67,6 @@ impl Core {
     }
 }
 
-fn event_in(record: &IVec) -> Result<Event, StoreError> {
+fn event_in(record: &Bytes) -> Result<Event, StoreError> {
     layout::decode("event", record)
 }

@@ -3,13 +3,13 @@
 //! An audit entry goes with the same commit as the change it records. The steps of one order share an entry.
 
 use jiff::Timestamp;
-use sled::IVec;
 use tracing::info;
 
 use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::{Arrived, StateName, Transition};
 use crate::domain::event::EventId;
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect};
 use crate::store::embedded::engine::index::PAGE_MAX;
 use crate::store::embedded::engine::pauses::Change;
@@ -147,7 +147,7 @@ impl Core {
     }
 
     /// Drops audit entries; one step of expiry.
-    pub(in crate::store) fn drop_entries(&mut self, keys: &[IVec]) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_entries(&mut self, keys: &[Bytes]) -> Result<u64, StoreError> {
         for key in keys {
             self.journal.remove(key.clone())?;
         }
@@ -188,7 +188,7 @@ pub(in crate::store) fn audit(
 }
 
 /// Some of the oldest audit entries beyond the bound.
-pub(in crate::store) fn surplus(look: &dyn Look, audit_max: usize) -> Result<Vec<IVec>, StoreError> {
+pub(in crate::store) fn surplus(look: &dyn Look, audit_max: usize) -> Result<Vec<Bytes>, StoreError> {
     let many = look.with_prefix(&[layout::AUDIT]).count();
     let surplus = many.saturating_sub(audit_max).min(lists::STEP_MAX);
     look.with_prefix(&[layout::AUDIT]).take(surplus).map(|entry| entry.map(|(key, _)| key)).collect()

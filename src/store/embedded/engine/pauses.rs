@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use sled::IVec;
-
 use crate::domain::account::AccountId;
 use crate::domain::operator::{AuditEntry, Pause};
+use crate::store::embedded::engine::bytes::Bytes;
 
 /// Pauses and the newest audit entry, in memory.
 #[derive(Default)]
@@ -13,13 +12,13 @@ pub(in crate::store) struct OperatorMemory {
     /// The paused destinations.
     pub(in crate::store) pauses: BTreeMap<AccountId, Pause>,
     /// The newest entry with its key; `None` until this opening wrote one.
-    pub(in crate::store) newest: Option<(IVec, AuditEntry)>,
+    pub(in crate::store) newest: Option<(Bytes, AuditEntry)>,
 }
 
 /// A change in memory that follows a write.
 pub(in crate::store) enum Change {
     Paused(AccountId, Option<Pause>),
-    Noted(IVec, AuditEntry),
+    Noted(Bytes, AuditEntry),
 }
 
 impl OperatorMemory {

@@ -2,13 +2,12 @@
 //!
 //! It reads all three and writes only the answers.
 
-use sled::IVec;
-
 use crate::domain::answer::{Answer, Answers};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::layout::{self, Digest};
 
@@ -70,11 +69,11 @@ impl Core {
     }
 
     /// An event's record.
-    pub(in crate::store) fn event_record(&self, position: Position) -> Result<IVec, StoreError> {
+    pub(in crate::store) fn event_record(&self, position: Position) -> Result<Bytes, StoreError> {
         for prefix in [layout::PENDING, layout::HISTORY] {
             let delivery = self.journal.load(&layout::at_position(prefix, position))?;
             if let Some(event) = delivery.as_deref().and_then(layout::event_in) {
-                return Ok(IVec::from(event));
+                return Ok(Bytes::from(event));
             }
         }
         let record = self.journal.load(&layout::at_position(layout::EVENT, position))?;

@@ -5,12 +5,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
-use sled::IVec;
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Customer;
 use crate::domain::lanes::Position;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::{Epochs, Opening};
@@ -136,12 +136,12 @@ fn write_start(core: &mut Core, before: &[Opening], kept: usize, start: &Start) 
     core.journal.remove(layout::META_EPOCH.into())?;
     core.journal.put(layout::opened(present.first), opening_record(present));
     if let Some(home) = &start.home {
-        core.journal.put(layout::META_HOME.into(), IVec::from(home.identity.as_slice()));
+        core.journal.put(layout::META_HOME.into(), Bytes::from(home.identity.as_slice()));
     }
     match &core.lost_time {
         Some(lost) => {
             let record = layout::encode("lost time", &(lost.since, lost.until))?;
-            core.journal.put(layout::META_LOST.into(), IVec::from(record));
+            core.journal.put(layout::META_LOST.into(), Bytes::from(record));
         }
         None => core.journal.remove(layout::META_LOST.into())?,
     }
@@ -174,10 +174,10 @@ fn number(look: &dyn Look, key: &[u8]) -> Result<Option<u64>, StoreError> {
     Ok(Some(value.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))))
 }
 
-fn opening_record(opening: Opening) -> IVec {
+fn opening_record(opening: Opening) -> Bytes {
     let mut record = opening.epoch.to_be_bytes().to_vec();
     record.extend_from_slice(&opening.at.as_second().to_be_bytes());
-    IVec::from(record)
+    Bytes::from(record)
 }
 
 /// The openings in the store, in order.
@@ -312,12 +312,12 @@ fn doubt_waiting(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<u64
 }
 
 /// The delivery in an entry.
-fn stored(entry: (IVec, IVec), look: &dyn Look) -> Result<Delivery, StoreError> {
+fn stored(entry: (Bytes, Bytes), look: &dyn Look) -> Result<Delivery, StoreError> {
     layout::decode("delivery", &record(entry, look)?)
 }
 
 /// The whole record in an entry.
-fn record((_, value): (IVec, IVec), look: &dyn Look) -> Result<IVec, StoreError> {
+fn record((_, value): (Bytes, Bytes), look: &dyn Look) -> Result<Bytes, StoreError> {
     let record = layout::assemble(value, |part| look.get(part))?;
     record.ok_or_else(|| StoreError::Failed("a part of a long record is missing".into()))
 }

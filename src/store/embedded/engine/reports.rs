@@ -5,7 +5,6 @@
 //! never decided here which delivery a report is about.
 
 use jiff::{SignedDuration, Timestamp};
-use sled::IVec;
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Address, Directory};
@@ -15,6 +14,7 @@ use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
 use crate::domain::line::Place;
 use crate::domain::receipt::{self, Fate, Kept, Report, TakenIn};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::index::PAGE_MAX;
@@ -30,7 +30,7 @@ use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOU
 /// How long the webhook of a text may still come that was taken in from a report: a carrier repeats a webhook for a day.
 const WEBHOOK_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
 
-fn at_number(number: u64) -> IVec {
+fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
 }
 
@@ -278,7 +278,7 @@ impl Core {
     }
 
     /// Drops the report that lies under this key.
-    pub(in crate::store) fn drop_report(&mut self, key: &IVec) -> Result<(), StoreError> {
+    pub(in crate::store) fn drop_report(&mut self, key: &Bytes) -> Result<(), StoreError> {
         let Some(position) = layout::position_of(key) else { return Ok(()) };
         match self.report(position.0 >> 16)? {
             Some(kept) => self.write_report(Some(&kept), None),

@@ -4,28 +4,27 @@
 
 use std::collections::BTreeMap;
 
-use sled::IVec;
-
 use tokio::sync::watch;
 
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::{Compaction, StoreError};
 
 /// The writes of one commit: a value, or `None` for a key that goes.
-pub(in crate::store) type Changes = BTreeMap<IVec, Option<IVec>>;
+pub(in crate::store) type Changes = BTreeMap<Bytes, Option<Bytes>>;
 
 /// Entries in the order of their keys.
-pub(in crate::store) type Entries<'a> = Box<dyn Iterator<Item = Result<(IVec, IVec), StoreError>> + 'a>;
+pub(in crate::store) type Entries<'a> = Box<dyn Iterator<Item = Result<(Bytes, Bytes), StoreError>> + 'a>;
 
 /// A look at the committed records.
 pub(in crate::store) trait Look: Send {
     /// The value of a key.
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError>;
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError>;
 
     /// Every entry whose key is at least `from` and less than `to`.
     fn range(&self, from: &[u8], to: &[u8]) -> Entries<'_>;
 
     /// The last entry of such a range.
-    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError>;
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError>;
 
     /// Every entry whose key begins with this prefix, which is neither empty nor all 255.
     fn with_prefix(&self, prefix: &[u8]) -> Entries<'_> {
@@ -33,7 +32,7 @@ pub(in crate::store) trait Look: Send {
     }
 
     /// The last entry whose key begins with this prefix.
-    fn last_with_prefix(&self, prefix: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+    fn last_with_prefix(&self, prefix: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
         self.last(prefix, &behind(prefix))
     }
 }

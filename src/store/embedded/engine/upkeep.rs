@@ -1,7 +1,6 @@
 //! The operator's moves, and dropping old records.
 
 use jiff::{SignedDuration, Timestamp};
-use sled::IVec;
 
 use crate::domain::address::Directory;
 use crate::domain::arrival;
@@ -11,6 +10,7 @@ use crate::domain::event::{Event, EventId};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::layout;
@@ -32,21 +32,21 @@ impl Core {
         self.alive_at = Some(now);
         let mut record = self.journal.next_number().to_be_bytes().to_vec();
         record.extend_from_slice(&now.as_second().to_be_bytes());
-        self.journal.put(layout::META_ALIVE.into(), IVec::from(record));
+        self.journal.put(layout::META_ALIVE.into(), Bytes::from(record));
         self.keep();
     }
 
     /// Records that the clock was set at this time.
     pub(in crate::store) fn set_time_since(&mut self, since: Timestamp) {
         self.time_since = since;
-        self.journal.put(layout::META_TIME.into(), IVec::from(&since.as_second().to_be_bytes()));
+        self.journal.put(layout::META_TIME.into(), Bytes::from(&since.as_second().to_be_bytes()));
         self.set_ages_since(since);
     }
 
     /// Records that no wait counts from before this time.
     pub(in crate::store) fn set_ages_since(&mut self, since: Timestamp) {
         self.ages_since = since;
-        self.journal.put(layout::META_AGES.into(), IVec::from(&since.as_second().to_be_bytes()));
+        self.journal.put(layout::META_AGES.into(), Bytes::from(&since.as_second().to_be_bytes()));
     }
 
     /// The operator's move; returns the number of moved deliveries.
@@ -171,7 +171,7 @@ impl Core {
     }
 
     /// Drops those of these records of dedupe keys that are older than the cut; one step of expiry.
-    pub(in crate::store) fn drop_keys(&mut self, keys: &[IVec], cut: Cut) -> Result<u64, StoreError> {
+    pub(in crate::store) fn drop_keys(&mut self, keys: &[Bytes], cut: Cut) -> Result<u64, StoreError> {
         let mut dropped = 0;
         for key in keys {
             let Some(known) = self.journal.get(key)?.and_then(|value| layout::read_remembered(&value)) else {

@@ -17,6 +17,7 @@ use crate::domain::find::Search;
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{at, dispatch, doorbell, phone_text, text_from};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::lists::whole;
 use crate::store::{Accepted, Archive, Control, DeliveryFilter, Inbox, PEOPLE_MAX, Page, Queue, Terms, Verdict};
@@ -172,7 +173,7 @@ impl All {
             entries.into_iter().map(|(key, value)| whole(&*look, &key, value).unwrap().unwrap()).collect::<Vec<_>>()
         };
         let waiting_and_over = [records(layout::PENDING), records(layout::HISTORY)].concat();
-        let read = |record: &IVec| layout::decode("delivery", record).unwrap();
+        let read = |record: &Bytes| layout::decode("delivery", record).unwrap();
         let mut deliveries: Vec<Delivery> = waiting_and_over.iter().map(read).collect();
         deliveries.sort_by_key(|delivery| Position::of(delivery.id));
         let known = records(layout::CONVERSATION);
@@ -180,7 +181,7 @@ impl All {
         Self { deliveries, conversations, look }
     }
 
-    fn leads_to(&self, key: &IVec) -> Option<ConversationKey> {
+    fn leads_to(&self, key: &Bytes) -> Option<ConversationKey> {
         let value = self.look.get(key).unwrap()?;
         Some(ConversationKey(String::from_utf8(value.to_vec()).unwrap()))
     }

@@ -12,9 +12,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use sled::IVec;
-
 use crate::failpoint;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::tree::Changes;
 
 /// The two files.
@@ -206,7 +205,7 @@ fn blank(file: &File, from: u64, to: u64) -> io::Result<()> {
     if from < to { file.sync_all() } else { Ok(()) }
 }
 
-fn encode(record: &mut Vec<u8>, key: &[u8], value: Option<&IVec>) -> io::Result<()> {
+fn encode(record: &mut Vec<u8>, key: &[u8], value: Option<&Bytes>) -> io::Result<()> {
     let key_bytes = u32::try_from(key.len()).map_err(|_| too_long())?;
     let value_bytes = value.map_or(Ok(GONE), |value| u32::try_from(value.len())).map_err(|_| too_long())?;
     record.extend_from_slice(&key_bytes.to_be_bytes());
@@ -262,11 +261,11 @@ fn decode(mut held: &[u8], changes: &mut Changes) -> Option<()> {
         let (key, rest) = rest.split_at_checked(usize::try_from(u32::from_be_bytes(*key_bytes)).ok()?)?;
         let value_bytes = u32::from_be_bytes(*value_bytes);
         if value_bytes == GONE {
-            changes.insert(IVec::from(key), None);
+            changes.insert(Bytes::from(key), None);
             held = rest;
         } else {
             let (value, rest) = rest.split_at_checked(usize::try_from(value_bytes).ok()?)?;
-            changes.insert(IVec::from(key), Some(IVec::from(value)));
+            changes.insert(Bytes::from(key), Some(Bytes::from(value)));
             held = rest;
         }
     }
@@ -285,7 +284,8 @@ mod tests {
     use super::*;
 
     fn changes(words: &[(&str, Option<&str>)]) -> Changes {
-        words.iter().map(|(key, value)| (IVec::from(*key), value.map(IVec::from))).collect()
+        let bytes = |word: &str| Bytes::from(word.as_bytes());
+        words.iter().map(|(key, value)| (bytes(key), value.map(bytes))).collect()
     }
 
     fn write(directory: &Path, name: &str, bytes: &[u8]) {

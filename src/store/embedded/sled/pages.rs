@@ -12,6 +12,7 @@ use std::iter::Peekable;
 use sled::{Db, IVec, Tree};
 
 use crate::store::StoreError;
+use crate::store::embedded::engine::bytes::Bytes;
 
 /// The prefix of the pages' keys.
 const PREFIX: u8 = b'/';
@@ -30,20 +31,24 @@ const LOOKS_AGAIN: usize = 4;
 /// An entry begins with the lengths of its key and of its value, 4 bytes each, big-endian.
 const HEADER_BYTES: usize = 8;
 
-type Entry = (IVec, IVec);
+/// An entry in its page.
+type Entry<'a> = (&'a [u8], &'a [u8]);
+
+/// A key and a value of sled's own.
+type Page = (IVec, IVec);
 
 /// Pages to write together, under their keys; `None` for a page that goes.
 pub(super) type Piece = Vec<(IVec, Option<Vec<u8>>)>;
 
-/// The value of a key.
-pub(super) fn get(db: &Db, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+/// The value of a key. A copy, as every entry that leaves here: sled's own would hold the whole page around it.
+pub(super) fn get(db: &Db, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
     let Some((_, page)) = page_of(db, key)? else { return Ok(None) };
     let found = entries(&page)?.into_iter().find(|(found, _)| *found == key);
-    Ok(found.map(|(_, value)| value))
+    Ok(found.map(|(_, value)| value.into()))
 }
 
 /// The entries of a sled iterator, in no more memory than sled's cache is to take.
-pub(super) fn walk(tree: &Tree, found: sled::Iter) -> impl Iterator<Item = Result<Entry, sled::Error>> + use<> {
+pub(super) fn walk(tree: &Tree, found: sled::Iter) -> impl Iterator<Item = Result<Page, sled::Error>> + use<> {
     let tree = tree.clone();
     found.enumerate().map(move |(number, entry)| {
         let (key, page) = entry?;
@@ -60,20 +65,20 @@ pub(super) fn range(
     db: &Db,
     from: &[u8],
     to: &[u8],
-) -> Result<impl Iterator<Item = Result<Entry, StoreError>> + use<>, StoreError> {
+) -> Result<impl Iterator<Item = Result<(Bytes, Bytes), StoreError>> + use<>, StoreError> {
     let mut pages = walk(db, pages_of(db, from, to)?);
-    let (from, to) = (IVec::from(from), IVec::from(to));
+    let (from, to) = (Bytes::from(from), Bytes::from(to));
     let mut rest = Vec::new().into_iter();
-    let mut last: Option<IVec> = None;
+    let mut last: Option<Bytes> = None;
     Ok(std::iter::from_fn(move || {
         loop {
             for (key, value) in rest.by_ref() {
                 if key >= from && key < to && last.as_ref().is_none_or(|last| key > *last) {
-                    last = Some(IVec::clone(&key));
+                    last = Some(Bytes::clone(&key));
                     return Some(Ok((key, value)));
                 }
             }
-            match pages.next()?.map_err(failed).and_then(|(_, page)| entries(&page)) {
+            match pages.next()?.map_err(failed).and_then(|(_, page)| copied(&page)) {
                 Ok(entries) => rest = entries.into_iter(),
                 Err(error) => return Some(Err(error)),
             }
@@ -82,12 +87,12 @@ pub(super) fn range(
 }
 
 /// The last entry of such a range.
-pub(super) fn last(db: &Db, from: &[u8], to: &[u8]) -> Result<Option<Entry>, StoreError> {
+pub(super) fn last(db: &Db, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
     for page in pages_of(db, from, to)?.rev() {
         let (_, page) = page.map_err(failed)?;
-        let found = entries(&page)?.into_iter().rev().find(|(key, _)| **key >= *from && **key < *to);
-        if found.is_some() {
-            return Ok(found);
+        let found = entries(&page)?.into_iter().rev().find(|(key, _)| *key >= from && *key < to);
+        if let Some((key, value)) = found {
+            return Ok(Some((key.into(), value.into())));
         }
     }
     Ok(None)
@@ -103,7 +108,7 @@ fn pages_of(db: &Db, from: &[u8], to: &[u8]) -> Result<sled::Iter, StoreError> {
 /// piece. Each piece must be applied whole; a merge that stopped between two may begin again.
 pub(super) fn merge<'a>(
     db: &Db,
-    changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
+    changes: impl Iterator<Item = (&'a Bytes, &'a Option<Bytes>)>,
     mut write: impl FnMut(Piece) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut changes = changes.peekable();
@@ -111,10 +116,9 @@ pub(super) fn merge<'a>(
         let page = page_of(db, key)?;
         let behind = page.as_ref().map_or_else(|| page_key(key), |(at, _)| at.clone());
         let next = db.get_gt(&behind).map_err(failed)?.filter(|(key, _)| key.first() == Some(&PREFIX));
-        let next = next.map(|(key, _)| IVec::from(&key[1..]));
         let old = page.as_ref().map(|(_, page)| entries(page)).transpose()?.unwrap_or_default();
-        let new = overlay(old, &mut changes, next.as_ref());
-        let mut at = page.map(|(at, _)| at);
+        let new = overlay(old, &mut changes, next.as_ref().map(|(key, _)| &key[1..]));
+        let mut at = page.as_ref().map(|(at, _)| at.clone());
         let mut piece = Piece::new();
         if let Some(at) = at.as_ref().filter(|_| new.is_empty()) {
             piece.push((at.clone(), None));
@@ -128,13 +132,13 @@ pub(super) fn merge<'a>(
 }
 
 /// Entries as full pages, each with the key of its first entry.
-fn pack(entries: &[Entry]) -> impl Iterator<Item = (&IVec, Vec<u8>)> {
+fn pack<'a>(entries: &[Entry<'a>]) -> impl Iterator<Item = (&'a [u8], Vec<u8>)> {
     let total: usize = entries.iter().map(length).sum();
     // All pages about as full as the others: a page full to the brim is cut by the next entry in between.
     let fill = total.div_ceil(total.div_ceil(PAGE_BYTES).max(1));
     let mut rest = entries;
     std::iter::from_fn(move || {
-        let (first, _) = rest.first()?;
+        let (first, _) = *rest.first()?;
         let mut page = Vec::with_capacity(PAGE_BYTES);
         let mut taken = 0;
         for entry in rest {
@@ -158,24 +162,24 @@ fn page_key(first: &[u8]) -> IVec {
 }
 
 /// The page that holds this key, if any does.
-fn page_of(db: &Db, key: &[u8]) -> Result<Option<Entry>, StoreError> {
+fn page_of(db: &Db, key: &[u8]) -> Result<Option<Page>, StoreError> {
     db.range(IVec::from(&[PREFIX])..=page_key(key)).next_back().transpose().map_err(failed)
 }
 
 /// A page's entries with the changes merged that come before the next page.
-fn overlay<'a>(
-    old: Vec<Entry>,
-    changes: &mut Peekable<impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>>,
-    next: Option<&IVec>,
-) -> Vec<Entry> {
+fn overlay<'a, 'c: 'a>(
+    old: Vec<Entry<'a>>,
+    changes: &mut Peekable<impl Iterator<Item = (&'c Bytes, &'c Option<Bytes>)>>,
+    next: Option<&[u8]>,
+) -> Vec<Entry<'a>> {
     let mut new = Vec::with_capacity(old.len());
     let mut old = old.into_iter().peekable();
-    while let Some((key, change)) = changes.next_if(|(key, _)| next.is_none_or(|next| *key < next)) {
-        while let Some(before) = old.next_if(|(before, _)| before < key) {
+    while let Some((key, change)) = changes.next_if(|(key, _)| next.is_none_or(|next| ***key < *next)) {
+        while let Some(before) = old.next_if(|(before, _)| *before < &**key) {
             new.push(before);
         }
-        old.next_if(|(same, _)| same == key);
-        new.extend(change.as_ref().map(|value| (key.clone(), value.clone())));
+        old.next_if(|(same, _)| *same == &**key);
+        new.extend(change.as_ref().map(|value| (&**key, &**value)));
     }
     new.extend(old);
     new
@@ -198,7 +202,8 @@ fn encode(page: &mut Vec<u8>, (key, value): &Entry) {
     page.extend_from_slice(value);
 }
 
-fn entries(page: &IVec) -> Result<Vec<Entry>, StoreError> {
+/// The entries of a page.
+fn entries(page: &[u8]) -> Result<Vec<Entry<'_>>, StoreError> {
     let broken = || StoreError::Failed("a page is not as this version of tandem writes it".into());
     let mut entries = Vec::new();
     let mut at = 0;
@@ -210,11 +215,16 @@ fn entries(page: &IVec) -> Result<Vec<Entry>, StoreError> {
         if key_bytes.saturating_add(value_bytes) > rest.len() {
             return Err(broken());
         }
-        at += HEADER_BYTES;
-        entries.push((page.subslice(at, key_bytes), page.subslice(at + key_bytes, value_bytes)));
-        at += key_bytes + value_bytes;
+        let (key, rest) = rest.split_at(key_bytes);
+        entries.push((key, &rest[..value_bytes]));
+        at += HEADER_BYTES + key_bytes + value_bytes;
     }
     Ok(entries)
+}
+
+/// Copies of a page's entries.
+fn copied(page: &[u8]) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
+    Ok(entries(page)?.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
 }
 
 #[cfg(test)]
@@ -240,8 +250,8 @@ mod tests {
         .unwrap();
     }
 
-    fn pages(db: &Db) -> Vec<(IVec, Vec<Entry>)> {
-        db.scan_prefix([PREFIX]).map(Result::unwrap).map(|(at, page)| (at, entries(&page).unwrap())).collect()
+    fn pages(db: &Db) -> Vec<(IVec, Vec<(Bytes, Bytes)>)> {
+        db.scan_prefix([PREFIX]).map(Result::unwrap).map(|(at, page)| (at, copied(&page).unwrap())).collect()
     }
 
     /// The entries are those of a map after any changes, and no page is empty, too long, or out of its place.
@@ -254,9 +264,9 @@ mod tests {
             for _ in 0..60 {
                 let mut changes = Changes::new();
                 for _ in 0..rng.random_range(1..80) {
-                    let key = IVec::from(&u16::to_be_bytes(rng.random_range(0..400)));
+                    let key = Bytes::from(&u16::to_be_bytes(rng.random_range(0..400)));
                     let length = if rng.random_bool(0.02) { 4096 } else { rng.random_range(0..700) };
-                    let value = rng.random_bool(0.55).then(|| IVec::from(vec![rng.random(); length]));
+                    let value = rng.random_bool(0.55).then(|| Bytes::from(vec![rng.random(); length]));
                     changes.insert(key, value);
                 }
                 for (key, value) in &changes {
@@ -266,12 +276,16 @@ mod tests {
                     };
                 }
                 apply(&db, &changes);
-                let all: Vec<Entry> = range(&db, &[], &[255]).unwrap().map(Result::unwrap).collect();
+                let all: Vec<(Bytes, Bytes)> = range(&db, &[], &[255]).unwrap().map(Result::unwrap).collect();
                 assert_eq!(all, model.clone().into_iter().collect::<Vec<_>>(), "seed {seed}");
                 assert_eq!(last(&db, &[], &[255]), Ok(all.last().cloned()), "seed {seed}");
                 for (at, page) in pages(&db) {
                     assert!(!page.is_empty() && page[0].0[..] >= at[1..], "seed {seed}");
-                    assert!(page.len() == 1 || page.iter().map(length).sum::<usize>() <= PAGE_BYTES, "seed {seed}");
+                    assert!(
+                        page.len() == 1
+                            || page.iter().map(|(key, value)| length(&(key, value))).sum::<usize>() <= PAGE_BYTES,
+                        "seed {seed}"
+                    );
                 }
             }
         }
@@ -288,8 +302,8 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let db = open(directory.path());
             for turn in 0..24_u32 {
-                let keys = (0..1000).map(|n| IVec::from(&(turn * 1000 + n).to_be_bytes()));
-                apply(&db, &keys.map(|key| (key, Some(IVec::from(vec![7; 4000])))).collect());
+                let keys = (0..1000).map(|n| Bytes::from(&(turn * 1000 + n).to_be_bytes()));
+                apply(&db, &keys.map(|key| (key, Some(Bytes::from(vec![7; 4000])))).collect());
             }
             drop(db);
             let name = "store::embedded::sled::pages::tests::what_is_read_once_does_not_stay_in_memory";
@@ -315,8 +329,8 @@ mod tests {
     fn what_comes_in_order_shares_pages() {
         let db = sled::Config::new().temporary(true).open().unwrap();
         for turn in 0..20_u32 {
-            let keys = (0..100).map(|n| IVec::from(&(turn * 100 + n).to_be_bytes()));
-            apply(&db, &keys.map(|key| (key, Some(IVec::from(vec![7; 488])))).collect());
+            let keys = (0..100).map(|n| Bytes::from(&(turn * 100 + n).to_be_bytes()));
+            apply(&db, &keys.map(|key| (key, Some(Bytes::from(vec![7; 488])))).collect());
         }
         let pages = pages(&db);
         assert!(pages.len() < 2000 / 6, "{} pages", pages.len());

@@ -14,6 +14,7 @@ use crate::domain::delivery::{StateName, Transition};
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::sled::directory::STAMP;
 use crate::store::{Accepted, Archive, Compaction, Control, DeliveryFilter, Inbox, Queue, Terms, Verdict};
@@ -143,7 +144,7 @@ async fn a_damaged_store_is_never_opened_as_an_empty_one() {
         drop(
             store
                 .ask(move |core| {
-                    core.journal.create(sled::IVec::from(format!("z{n}").as_bytes()), vec![7; 900]);
+                    core.journal.create(Bytes::from(format!("z{n}").as_bytes()), vec![7; 900]);
                     Ok(())
                 })
                 .await,

@@ -13,10 +13,11 @@ use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 
-use sled::{Batch, IVec};
+use sled::Batch;
 use tokio::sync::watch;
 
 use crate::failpoint;
+use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::embedded::sled::generation::{Generation, STEP_BYTES};
@@ -45,7 +46,7 @@ pub(super) struct LoggedTree {
     layers: Layers,
     /// sled's answers to the latest lookups, while they hold: one ticket, one customer is asked for again and again,
     /// and a lookup in sled costs as much as all the rest of a short request.
-    looks: RefCell<HashMap<IVec, Option<IVec>>>,
+    looks: RefCell<HashMap<Bytes, Option<Bytes>>>,
     settler: Settler,
     rewriting: Option<Step>,
     /// The previous generation, as long as a view still reads it.
@@ -105,7 +106,7 @@ impl Layers {
     }
 
     /// The latest change of a key that is not in sled yet.
-    fn change(&self, key: &[u8]) -> Option<&Option<IVec>> {
+    fn change(&self, key: &[u8]) -> Option<&Option<Bytes>> {
         self.in_memory().find_map(|layer| layer.get(key))
     }
 }
@@ -179,7 +180,7 @@ impl LoggedTree {
 }
 
 impl Look for Layers {
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         match self.change(key) {
             Some(change) => Ok(change.clone()),
             None => pages::get(self.old.db()?, key),
@@ -197,8 +198,8 @@ impl Look for Layers {
         entries
     }
 
-    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
-        let mut to = IVec::from(to);
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
+        let mut to = Bytes::from(to);
         loop {
             let above = self.in_memory().filter_map(|layer| between(layer, from, &to).next_back());
             // Of equal keys the first is the newer one.
@@ -216,7 +217,7 @@ impl Look for Layers {
 }
 
 impl Look for LoggedTree {
-    fn get(&self, key: &[u8]) -> Result<Option<IVec>, StoreError> {
+    fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         if let Some(change) = self.layers.change(key) {
             return Ok(change.clone());
         }
@@ -224,8 +225,7 @@ impl Look for LoggedTree {
         if let Some(found) = looks.get(key) {
             return Ok(found.clone());
         }
-        // A copy: a value from sled holds the whole page around it.
-        let found = pages::get(self.layers.old.db()?, key)?.map(|value| IVec::from(&*value));
+        let found = pages::get(self.layers.old.db()?, key)?;
         if looks.len() >= LOOKS_MAX {
             looks.clear();
         }
@@ -237,7 +237,7 @@ impl Look for LoggedTree {
         self.layers.range(from, to)
     }
 
-    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(IVec, IVec)>, StoreError> {
+    fn last(&self, from: &[u8], to: &[u8]) -> Result<Option<(Bytes, Bytes)>, StoreError> {
         self.layers.last(from, to)
     }
 }
@@ -300,18 +300,18 @@ fn between<'a>(
     changes: &'a Changes,
     from: &[u8],
     to: &[u8],
-) -> std::collections::btree_map::Range<'a, IVec, Option<IVec>> {
+) -> std::collections::btree_map::Range<'a, Bytes, Option<Bytes>> {
     changes.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)))
 }
 
 /// Changes over their base, in the order of keys.
-struct Over<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> {
+struct Over<'a, U: Iterator<Item = (&'a Bytes, &'a Option<Bytes>)>> {
     upper: std::iter::Peekable<U>,
     lower: std::iter::Peekable<Entries<'a>>,
 }
 
-impl<'a, U: Iterator<Item = (&'a IVec, &'a Option<IVec>)>> Iterator for Over<'a, U> {
-    type Item = Result<(IVec, IVec), StoreError>;
+impl<'a, U: Iterator<Item = (&'a Bytes, &'a Option<Bytes>)>> Iterator for Over<'a, U> {
+    type Item = Result<(Bytes, Bytes), StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -432,7 +432,7 @@ fn move_on(current: &mut Arc<Generation>, file: &mut File, compaction: Compactio
 /// beginning.
 fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreError> {
     // The parts of long values go first, so that every reader finds the parts of each value.
-    let is_new_part = |(key, value): &(&IVec, &Option<IVec>)| key.first() == Some(&layout::PART) && value.is_some();
+    let is_new_part = |(key, value): &(&Bytes, &Option<Bytes>)| key.first() == Some(&layout::PART) && value.is_some();
     let mut new_parts = changes.iter().filter(is_new_part).peekable();
     if new_parts.peek().is_some() {
         settle_some(to, new_parts)?;
@@ -447,7 +447,7 @@ fn settle(to: &Generation, file: &File, changes: &Changes) -> Result<(), StoreEr
 /// Brings some of the changes into sled.
 fn settle_some<'a>(
     to: &Generation,
-    changes: impl Iterator<Item = (&'a IVec, &'a Option<IVec>)>,
+    changes: impl Iterator<Item = (&'a Bytes, &'a Option<Bytes>)>,
 ) -> Result<(), StoreError> {
     let (mut batch, mut bytes) = (Batch::default(), 0);
     pages::merge(to.db()?, changes, |piece| {
@@ -500,7 +500,7 @@ mod tests {
         LoggedTree::new(generation, file, log, &found, turn_bytes).unwrap()
     }
 
-    fn entries(look: &dyn Look, from: &[u8], to: &[u8]) -> Vec<(IVec, IVec)> {
+    fn entries(look: &dyn Look, from: &[u8], to: &[u8]) -> Vec<(Bytes, Bytes)> {
         look.range(from, to).map(Result::unwrap).collect()
     }
 
@@ -512,13 +512,13 @@ mod tests {
             let mut rng = StdRng::seed_from_u64(seed);
             let turn_bytes = if seed % 2 == 0 { 9_000 } else { u64::MAX / 8 };
             let mut tree = open(&directory.path().join(seed.to_string()), turn_bytes);
-            let mut model: BTreeMap<IVec, IVec> = BTreeMap::new();
-            let mut views: Vec<(Box<dyn Look>, BTreeMap<IVec, IVec>)> = Vec::new();
+            let mut model: BTreeMap<Bytes, Bytes> = BTreeMap::new();
+            let mut views: Vec<(Box<dyn Look>, BTreeMap<Bytes, Bytes>)> = Vec::new();
             for _ in 0..300 {
                 let mut changes = Changes::new();
                 for _ in 0..rng.random_range(0..4) {
-                    let key = IVec::from(&[rng.random_range(1..40_u8)]);
-                    let value = rng.random_bool(0.6).then(|| IVec::from(vec![rng.random(); rng.random_range(0..900)]));
+                    let key = Bytes::from(&[rng.random_range(1..40_u8)]);
+                    let value = rng.random_bool(0.6).then(|| Bytes::from(vec![rng.random(); rng.random_range(0..900)]));
                     changes.insert(key, value);
                 }
                 for (key, value) in &changes {
@@ -531,7 +531,7 @@ mod tests {
                 let (from, to) = ([rng.random_range(0..42_u8)], [rng.random_range(0..42_u8)]);
                 let (from, to) = (from.min(to), from.max(to));
                 let expected: Vec<_> =
-                    model.range(IVec::from(&from)..IVec::from(&to)).map(|(k, v)| (k.clone(), v.clone())).collect();
+                    model.range(Bytes::from(&from)..Bytes::from(&to)).map(|(k, v)| (k.clone(), v.clone())).collect();
                 assert_eq!(entries(&tree, &from, &to), expected, "seed {seed}");
                 assert_eq!(tree.last(&from, &to), Ok(expected.last().cloned()), "seed {seed}");
                 assert_eq!(tree.get(&from), Ok(model.get(&from[..]).cloned()), "seed {seed}");
@@ -558,7 +558,7 @@ mod tests {
     fn views_neither_copy_a_turn_nor_cut_it_up() {
         let (mut turn, mut views) = (Turn::default(), Vec::new());
         for n in 0..1_000_u32 {
-            turn.add(Changes::from([(IVec::from(&n.to_be_bytes()), None)]));
+            turn.add(Changes::from([(Bytes::from(&n.to_be_bytes()), None)]));
             views.push(turn.clone());
             assert!(turn.0.len() <= 11, "{} pieces after {n}", turn.0.len());
         }
@@ -573,7 +573,7 @@ mod tests {
     fn a_view_keeps_what_was_there() {
         let directory = tempfile::tempdir().unwrap();
         let mut tree = open(directory.path(), TURN_BYTES_MAX);
-        let one = |value: &[u8]| Changes::from([(IVec::from(b"k"), Some(IVec::from(value)))]);
+        let one = |value: &[u8]| Changes::from([(Bytes::from(b"k"), Some(Bytes::from(value)))]);
         tree.commit(one(b"1")).unwrap();
         let view = tree.view();
         tree.commit(one(b"2")).unwrap();
