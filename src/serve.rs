@@ -186,8 +186,7 @@ async fn compose(
     let mappings = mappings::load(&config).map_err(ServeError::Mappings)?;
     let (shown_mappings, mappings_now) = watch::channel(mappings::shown(&config, &mappings));
     let shared = Shared::new(&config, mappings, &outside, &metrics, &readiness);
-    let homes = store.keep_homes(shared.homes()).await.map_err(ServeError::Ended)?;
-    let crew = Arc::new(shared.crew(&config, &outside, &homes));
+    let crew = Arc::new(shared.kept_crew(&config, &outside).await.map_err(ServeError::Ended)?);
     Loop::all(&crew.pairs()).for_each(|each| metrics.loop_may_be_restarted(&each.name()));
     let (intake, intake_now) = watch::channel(Arc::new(senders(&config, &shared.lines)));
     let (roster, roster_now) = watch::channel(Arc::new(config.roster()));

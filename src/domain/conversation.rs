@@ -270,14 +270,7 @@ impl Conversation {
             Change::Read(ticket, shown) => self.reading_of(ticket, |reading, up_to| reading.read(&shown, up_to)),
             Change::RepliedUnnumbered => self.replies_unnumbered = true,
             Change::RepliesRead(ticket, at) => self.reading_of(ticket, |reading, _| reading.at = Some(at)),
-            Change::Subscription(subscription, at) => {
-                let is_newest = self.subscription_at.is_none_or(|heard_at| heard_at <= at);
-                // An end that was told late counts all the same: a text to a customer who wants none is the worse fault.
-                if is_newest || subscription == Subscription::Out {
-                    self.subscription = subscription;
-                    self.subscription_at = self.subscription_at.max(Some(at));
-                }
-            }
+            Change::Subscription(subscription, at) => self.subscribe(subscription, at),
             Change::SubscriptionAsked(subscription, asked_at) => {
                 if self.subscription_at.is_none_or(|heard_at| heard_at <= asked_at) {
                     self.subscription = subscription;
@@ -299,6 +292,16 @@ impl Conversation {
         }
         self.requester_id = taken.requester.or(self.requester_id);
         self.go_to(taken.ticket, taken.status, taken.since, now);
+    }
+
+    /// A keyword came at this time. An end that was told late counts all the same: a text to a customer who wants none is the
+    /// worse fault.
+    fn subscribe(&mut self, subscription: Subscription, at: Timestamp) {
+        let is_newest = self.subscription_at.is_none_or(|heard_at| heard_at <= at);
+        if is_newest || subscription == Subscription::Out {
+            self.subscription = subscription;
+            self.subscription_at = self.subscription_at.max(Some(at));
+        }
     }
 
     fn set_out(&mut self, opening: Opening) {

@@ -15,7 +15,7 @@ use crate::domain::account::{AccountId, Ends};
 use crate::domain::line::Lines;
 use crate::http::Allowance;
 use crate::mapping::Mappings;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::braze::{self, Braze, BrazeOptions};
 use crate::vendors::http::media::MediaClient;
@@ -128,6 +128,12 @@ impl Shared {
     pub(super) fn homes(&self) -> BTreeMap<AccountId, AccountId> {
         let desks = self.lines.iter().map(|line| line.ends.desk);
         desks.filter_map(|desk| Some((desk, self.lines.home_of(desk)?.carrier))).collect()
+    }
+
+    /// The crew, with the first carrier of each desk as the store keeps it.
+    pub(super) async fn kept_crew(&self, config: &Config, outside: &Outside) -> Result<Crew, StoreError> {
+        let homes = outside.store.keep_homes(self.homes()).await?;
+        Ok(self.crew(config, outside, &homes))
     }
 
     /// The crew: a worker between each desk and each carrier, also where no line runs between them any more, because
