@@ -102,7 +102,7 @@ pub(crate) fn words(ticket: &Ticket) -> Vec<&str> {
     ticket.comments.iter().map(|comment| comment.plain_body.as_str()).collect()
 }
 
-pub(crate) async fn keys(bridge: &TestBridge) -> Vec<String> {
+async fn keys(bridge: &TestBridge) -> Vec<String> {
     let known = bridge.conversations().await;
     let mut keys: Vec<String> = known.iter().map(|known| known["key"].as_str().unwrap().to_owned()).collect();
     keys.sort();

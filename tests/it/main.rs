@@ -7,6 +7,7 @@
 mod accounts;
 mod agents_words;
 mod alarm;
+mod apart;
 mod api;
 mod bad_input;
 mod bulk;
