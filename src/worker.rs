@@ -31,7 +31,6 @@ use crate::ports::{Carrier, Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::http::Attempt;
-use crate::vendors::http::media::MediaClient;
 
 mod alarm;
 mod catch_up;
@@ -42,6 +41,7 @@ mod completion;
 mod confirm;
 mod context;
 mod crew;
+mod customers;
 mod facts_kept;
 mod health;
 mod identify;
@@ -54,8 +54,11 @@ mod line;
 mod merged;
 mod notes;
 mod observed;
+mod openings;
 mod outbound;
+mod outcome;
 mod owed;
+mod own_writes;
 mod pauses;
 mod personal;
 mod receipts;
@@ -63,6 +66,7 @@ mod replies;
 mod report;
 mod requester;
 mod retention;
+mod steps;
 mod supervisor;
 mod tell;
 mod theirs;
@@ -77,13 +81,14 @@ pub use crew::Crew;
 pub use facts_kept::KeptFacts;
 pub use in_force::MappingsInForce;
 pub use in_the_making::InTheMaking;
-pub use kept_uploads::KeptUploads;
 pub use observed::ObservedTransport;
+use outcome::outcome;
 pub use owed::StaffSeen;
 pub use pauses::Pauses;
 use report::{Learnt, Report};
 pub use retention::Retention;
 pub use supervisor::{Loop, Supervisor};
+pub use uploads::Pictures;
 
 /// How long all calls of one claim together may take: less than its lease, so that the lane has only one claim at
 /// work.
@@ -126,8 +131,8 @@ pub struct Worker {
     pub desk: Arc<dyn Desk>,
     /// Calls to the carrier.
     pub carrier: Arc<dyn Carrier>,
-    /// Fetches customers' pictures.
-    pub media: MediaClient,
+    /// Customers' pictures, with the copies that postponed texts have at the desk.
+    pub pictures: Pictures,
     /// The lines of every carrier.
     pub lines: Arc<Lines>,
     /// The mappings that make request bodies.
@@ -144,8 +149,6 @@ pub struct Worker {
     pub pauses: Arc<Pauses>,
     /// The facts that postponed texts had found.
     pub facts: KeptFacts,
-    /// The pictures that were copied to the desk for postponed texts.
-    pub uploads: KeptUploads,
     /// The notices for the operator.
     pub alarms: Arc<AlarmQueue>,
     /// The knowledge about the desk's users.
@@ -249,7 +252,7 @@ impl Worker {
         match kind {
             EventKind::CustomerText(text) => self.write_texts(claim, text, learnt).await,
             EventKind::Note(note) => self.write_notes(claim, note, learnt).await,
-            EventKind::AgentReply(reply) => self.read_replies(claim, reply, learnt).await,
+            EventKind::AgentReply(reply) => self.replies().read(claim, reply, learnt).await,
             EventKind::PhoneText(_) | EventKind::Template(_) | EventKind::TicketSolved(_) => {
                 self.send_message(claim, learnt).await
             }
@@ -297,24 +300,9 @@ impl Worker {
         }
     }
 
-    /// The outcome of a failed call for the delivery. [`Worker::weigh`] judges the refusal of an object after the
-    /// attempt.
+    /// The outcome of a failed call to one end.
     fn outcome(&self, failure: Failure, end: End) -> Outcome {
-        let account = self.ends.at(end);
-        match failure {
-            Failure::Retry { cause, after } | Failure::Broke { cause, after } => Outcome::Retry { cause, after },
-            Failure::Changed { cause } => Outcome::Retry { cause, after: None },
-            Failure::TooLong { cause } => Outcome::Retry { cause, after: None },
-            Failure::Lose { cause } => Outcome::Lose { cause },
-            Failure::Postpone { cause, until, for_budget } => Outcome::Postpone { cause, until, for_budget },
-            Failure::Pause { cause, .. } => Outcome::Pause { account, cause },
-            Failure::Forbid { cause, object, .. } => Outcome::Forbid { account, object, cause },
-            // Our key has opened a ticket from another body, so the ticket is looked for.
-            Failure::IdempotencyMismatch { cause } => Outcome::Lose { cause },
-            Failure::GiveUp { cause } | Failure::Closed { cause } | Failure::NotFound { cause } => {
-                Outcome::GiveUp { cause }
-            }
-        }
+        outcome(failure, self.ends.at(end))
     }
 
     fn render(&self, mapping: Name, context: &Context) -> Result<serde_json::Value, Outcome> {

@@ -22,7 +22,7 @@ use crate::vendors::http::media::MediaClient;
 use crate::vendors::http::{Held, Transport};
 use crate::vendors::zendesk::{self, Zendesk, ZendeskOptions};
 use crate::worker::{
-    AlarmQueue, Crew, KeptFacts, KeptUploads, KnownUsers, MappingsInForce, ObservedTransport, Pauses, Retention,
+    AlarmQueue, Crew, KeptFacts, KnownUsers, MappingsInForce, ObservedTransport, Pauses, Pictures, Retention,
     Supervisor, Worker,
 };
 
@@ -155,7 +155,7 @@ impl Shared {
                     ends: Ends { desk, carrier },
                     desk: Arc::<Zendesk>::clone(zendesk),
                     carrier: client.clone(),
-                    media: media.clone(),
+                    pictures: Pictures::new(media.clone()),
                     lines: Arc::clone(&self.lines),
                     mappings: Arc::clone(&self.mappings),
                     options: worker_options(config, zendesk_keys, braze_keys),
@@ -164,7 +164,6 @@ impl Shared {
                     readiness: Arc::clone(&self.readiness),
                     pauses: Arc::clone(&pauses),
                     facts: KeptFacts::default(),
-                    uploads: KeptUploads::default(),
                     alarms: Arc::clone(&self.alarms),
                     users: users.clone(),
                 });

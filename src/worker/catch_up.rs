@@ -19,20 +19,25 @@
 //! late, because hours after the fact it answers nothing, and may reach a customer whose ticket is open again.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::clock::Trouble;
+use crate::clock::{Clock, Trouble};
+use crate::domain::account::Ends;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{AgentReply, Event, EventKind, TicketId, TicketRef};
+use crate::domain::line::Lines;
 use crate::domain::retry::{before, later};
-use crate::ports::Failure;
+use crate::ports::{Desk, Failure};
+use crate::store::Store;
 
-use super::Worker;
+use super::{Worker, WorkerOptions};
 use compare::Listed;
+use lost_webhooks::LogReader;
 use ring::Ring;
 
 mod compare;
@@ -49,6 +54,21 @@ const PACE: Duration = Duration::from_secs(1);
 
 /// The least step of the search, whose times are whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
+
+/// The looks for replies at one desk.
+pub(super) struct CatchUp {
+    store: Arc<dyn Store>,
+    desk: Arc<dyn Desk>,
+    /// The desk, and the carrier over which its events go where no line tells.
+    ends: Ends,
+    lines: Arc<Lines>,
+    clock: Clock,
+    log_reader: LogReader,
+    /// How far back the first look goes. An older reply would not be texted any more.
+    give_up_after: Duration,
+    /// How long after its solution a ticket is looked at.
+    reopen: Duration,
+}
 
 /// The progress of the looks. Kept in memory: after a start, the last day is looked at again, which costs calls and
 /// doubles nothing.
@@ -74,11 +94,31 @@ struct Searched {
     next_from: Timestamp,
 }
 
-impl Worker {
-    /// Catches up at once, and then each time that `every` has passed, until `stop`.
-    pub(super) async fn catch_up(&self, every: Duration, stop: &CancellationToken) {
-        // The length of our outage is unknown; an older reply would not be texted any more.
-        let mut since = before(self.clock.now(), self.options.retry.give_up_after);
+impl CatchUp {
+    /// The looks at the desk of this worker.
+    pub(super) fn of(lead: &Worker) -> Self {
+        let WorkerOptions { retry, reopen, public_url, .. } = &lead.options;
+        Self {
+            store: Arc::clone(&lead.store),
+            desk: Arc::clone(&lead.desk),
+            ends: lead.ends,
+            lines: Arc::clone(&lead.lines),
+            clock: lead.clock.clone(),
+            log_reader: LogReader {
+                account: lead.ends.desk,
+                desk: Arc::clone(&lead.desk),
+                public_url: public_url.clone(),
+                metrics: Arc::clone(&lead.metrics),
+                readiness: Arc::clone(&lead.readiness),
+            },
+            give_up_after: retry.give_up_after,
+            reopen: *reopen,
+        }
+    }
+
+    /// Looks at once, and then each time that `every` has passed, until `stop`.
+    pub(super) async fn run(&self, every: Duration, stop: &CancellationToken) {
+        let mut since = before(self.clock.now(), self.give_up_after);
         if let Some(lost) = self.store.lost_time() {
             since = since.min(lost.since);
         }
@@ -90,7 +130,7 @@ impl Worker {
             let differs = matches!(self.clock.trouble(), Some(Trouble::Differs(_)));
             if !is_dated && (differs || *sets.borrow() > 0) {
                 // A wrong clock dated the start, and the desk has told its time since. The clock may be right by now.
-                let since = before(self.clock.vendors_now(), self.options.retry.give_up_after);
+                let since = before(self.clock.vendors_now(), self.give_up_after);
                 progress.search_from = progress.search_from.min(before(since, OVERLAP));
                 is_dated = true;
             }
@@ -114,7 +154,7 @@ impl Worker {
 
     /// Looks once, in every way.
     async fn look(&self, progress: &mut Progress, now: Timestamp, stop: &CancellationToken) {
-        let given_up = self.read_log(&mut progress.log, now).await;
+        let given_up = self.log_reader.read(&mut progress.log, now).await;
         if let Some(oldest) = given_up.oldest() {
             progress.search_from = progress.search_from.min(before(oldest, OVERLAP));
         }

@@ -4,24 +4,40 @@
 //! A value that the desk refuses stays blank, and so does a value that the bridge had not written when it ended. No
 //! value is ever overwritten.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
 
+use crate::clock::Clock;
 use crate::domain::event::UserId;
-use crate::ports::Failure;
+use crate::ports::{Desk, Failure};
 
 use super::Worker;
-use super::completion::Completion;
+use super::completion::{Completion, Completions};
 
-impl Worker {
+/// The completion of one desk's users.
+pub(super) struct Completer {
+    desk: Arc<dyn Desk>,
+    completions: Arc<Completions>,
+    clock: Clock,
+}
+
+impl Completer {
+    /// The completion of users at the desk of this worker.
+    pub(super) fn of(lead: &Worker) -> Self {
+        let completions = Arc::clone(&lead.users.completions);
+        Self { desk: Arc::clone(&lead.desk), completions, clock: lead.clock.clone() }
+    }
+
     /// Completes users until `stop`.
-    pub(super) async fn complete_users(&self, stop: &CancellationToken) {
+    pub(super) async fn run(&self, stop: &CancellationToken) {
         loop {
-            let Some(mut completion) = self.users.completions.take() else {
+            let Some(mut completion) = self.completions.take() else {
                 tokio::select! {
                     biased;
                     () = stop.cancelled() => return,
-                    () = self.users.completions.added.notified() => continue,
+                    () = self.completions.added.notified() => continue,
                 }
             };
             while let Err(Failure::Postpone { until, .. }) = self.complete(&mut completion).await {

@@ -4,24 +4,21 @@
 //! does not see is sent again; a text to the phone is set aside instead where the operator has chosen so, because its
 //! receipt may show after the last look. [`crate::policy::confirm`] decides; this module never does.
 
-use std::collections::BTreeSet;
-
 use crate::domain::account::End;
 use crate::domain::arrival;
 use crate::domain::conversation::Change;
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{EventId, EventKind, TicketId};
+use crate::domain::event::{EventKind, TicketId};
 use crate::domain::parts;
 use crate::policy::confirm::{self, Sight};
-use crate::ports::desk::Written;
 use crate::ports::{Failure, RECEIPT};
 use crate::store::Claim;
 
-use super::Worker;
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
 use super::context::receipt_attribute;
 use super::report::Learnt;
 use super::tickets::newest_first;
+use super::{Worker, own_writes};
 
 /// How many of the conversation's newest tickets are searched for our own comment. It stands on the newest or the one
 /// before. The third is a safeguard, because a look that misses the comment writes the text a second time.
@@ -38,11 +35,11 @@ impl Worker {
             let found = newest_first(self.desk.find_tickets(&claim.key.0).await.map_err(failed)?);
             candidates.extend(found.iter().map(|ticket| ticket.id).take(TICKETS_SEARCHED));
         }
-        match self.find_write(candidates, head.delivery.id).await.map_err(failed)? {
+        match own_writes::find(self.desk.as_ref(), candidates, head.delivery.id).await.map_err(failed)? {
             Some(written) if matches!(head.event.kind, EventKind::CustomerText(_)) => {
                 let outcome = self.wrote(&written, None, learnt);
                 learnt.changes.push(Change::OpenedInDoubt(head.delivery.id));
-                self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
+                self.owners().keep_or_leave(claim, &written, requester_of(claim), learnt).await;
                 Ok(outcome)
             }
             Some(written) => {
@@ -55,24 +52,6 @@ impl Worker {
                 Ok(confirm::not_seen(&head.delivery.state, missing, retry, self.clock.now()))
             }
         }
-    }
-
-    /// The comment that was written for this event on one of these tickets, searched from the latest ticket on. A
-    /// ticket that is gone counts as empty.
-    pub(super) async fn find_write(
-        &self,
-        candidates: impl IntoIterator<Item = TicketId>,
-        event: EventId,
-    ) -> Result<Option<Written>, Failure> {
-        let candidates: BTreeSet<TicketId> = candidates.into_iter().collect();
-        for ticket in candidates.into_iter().rev() {
-            match self.desk.find_own_write(ticket, event).await {
-                Ok(Some(written)) => return Ok(Some(written)),
-                Ok(None) | Err(Failure::NotFound { .. }) => {}
-                Err(failure) => return Err(failure),
-            }
-        }
-        Ok(None)
     }
 
     /// Reads the receipt that each text leaves at the carrier.

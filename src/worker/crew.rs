@@ -21,6 +21,8 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
 
+use super::catch_up::CatchUp;
+use super::complete::Completer;
 use super::{Loop, Retention, Supervisor, Worker, janitor};
 
 /// How long a claim waits whose account is not configured. An account comes back only with a restart, so the wait
@@ -119,10 +121,12 @@ impl Crew {
     async fn keep_desk(&self, desk: AccountId, lead: &Arc<Worker>, stop: &CancellationToken) {
         let catch_up = async {
             if let Some(every) = lead.options.catch_up {
-                self.supervisor.keep(Loop::CatchUp(desk), stop, || lead.catch_up(every, stop)).await;
+                let catch_up = CatchUp::of(lead);
+                self.supervisor.keep(Loop::CatchUp(desk), stop, || catch_up.run(every, stop)).await;
             }
         };
-        let completions = self.supervisor.keep(Loop::Completions(desk), stop, || lead.complete_users(stop));
+        let completer = Completer::of(lead);
+        let completions = self.supervisor.keep(Loop::Completions(desk), stop, || completer.run(stop));
         tokio::join!(catch_up, completions);
     }
 

@@ -3,22 +3,37 @@
 
 use jiff::Timestamp;
 
-use crate::domain::account::{AccountId, End, Ends};
+use crate::clock::Clock;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
-use crate::domain::line::{Channel, Place};
-use crate::ports::Failure;
+use crate::domain::line::{Channel, Lines, Place};
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
-use crate::store::{Claim, StoreError};
+use crate::ports::{Desk, Failure};
+use crate::store::{Claim, Store, StoreError};
 
-use super::Worker;
+use super::customers::Customers;
+use super::merged::Merges;
+use super::outcome;
 use super::report::Learnt;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
 
-impl Worker {
+/// Looks for the customers behind unknown tickets.
+#[derive(Clone, Copy)]
+pub(super) struct Finder<'a> {
+    pub(super) desk: &'a dyn Desk,
+    pub(super) store: &'a dyn Store,
+    pub(super) lines: &'a Lines,
+    pub(super) customers: Customers<'a>,
+    pub(super) merges: Merges<'a>,
+    pub(super) ends: Ends,
+    pub(super) clock: &'a Clock,
+}
+
+impl Finder<'_> {
     /// Makes sure that the ticket is a text conversation and that the claim is its customer's.
     ///
     /// A ticket that the bridge does not know is read, and must carry the tag `sms`. When it names its customer, all
@@ -41,9 +56,9 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
-            Err(failure) => return Err(self.outcome(failure, End::Desk)),
+            Err(failure) => return Err(outcome(failure, self.ends.desk)),
         };
-        if !view.is_conversation() && !self.follows_merge(&view).await? {
+        if !view.is_conversation() && !self.merges.follows_merge(&view).await? {
             return Err(Outcome::Skip {
                 reason: format!("ticket {ticket} is not a text conversation: it has no tag {CONVERSATION_TAG}"),
             });
@@ -79,7 +94,7 @@ impl Worker {
             None => None,
         };
         known = known.filter(|known| {
-            let is = |user| self.is_customer(user, &known.customer, known.ends.carrier);
+            let is = |user| self.customers.is_customer(user, &known.customer, known.ends.carrier);
             known.ends.desk == self.ends.desk
                 && (known.requester_id == Some(ticket.requester_id)
                     || ticket.requester.as_ref().and_then(is) != Some(false))
@@ -95,7 +110,7 @@ impl Worker {
                 let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
                 let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
-                let carrier = carrier.unwrap_or_else(|| self.home_carrier());
+                let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
                 let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
                 let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
                 let place = self.lines.place(carrier, line, Channel::default());
@@ -124,7 +139,7 @@ impl Worker {
     /// Whether the ticket's requester is this conversation's customer; `None` where nothing tells.
     fn is_requester(&self, known: Option<&Conversation>, ticket: &TicketView) -> Option<bool> {
         let known = known?;
-        self.is_customer(ticket.requester.as_ref()?, &known.customer, known.ends.carrier)
+        self.customers.is_customer(ticket.requester.as_ref()?, &known.customer, known.ends.carrier)
     }
 
     /// The outcome of a claim that goes on in the customer's own lane, at once.

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::domain::account::End;
-use crate::domain::conversation::{Change, Conversation, Keyword, Opening, TicketStatus, fingerprint};
+use crate::domain::conversation::{Change, Conversation, Keyword, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
 use crate::domain::note::{Note, Saying};
@@ -12,15 +12,15 @@ use crate::mapping::{Context, Name};
 use crate::policy::inbound::{Facts, KnownTicket, Step, plan};
 use crate::ports::Failure;
 use crate::ports::desk::{Addition, NewTicket, Saved, TicketView, Written};
-use crate::store::{Claim, StoreError};
+use crate::store::Claim;
 
-use super::Worker;
 use super::claimed::{recent_tickets, requester_of};
 use super::context::{CommentText, Inbound, completion};
 use super::in_force::render;
 use super::merged::Heir;
 use super::report::Learnt;
 use super::tickets::{newest_first, own_comment};
+use super::{Worker, own_writes};
 
 /// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -47,11 +47,11 @@ impl Worker {
             return Ok(outcome);
         }
         let customer = self.customer_of(claim, first, learnt).await?;
-        let user = self.at_desk(&customer, self.ends.carrier);
-        let making = self.keep_id(claim, &user)?;
+        let user = self.customers().at_desk(&customer, self.ends.carrier);
+        let making = self.requesters().keep_id(claim, &user)?;
         let texts: Vec<&Event> = claim.work.iter().map(|work| &work.event).collect();
         let mut written = CommentText::of(&texts);
-        self.announce(claim, &written).await?;
+        self.openings().announce(claim, &written).await?;
         let (matches, reopen) = (&self.options.requester_match, self.options.reopen);
         let known = claim.conversation.as_ref();
         let now = self.clock.now();
@@ -64,13 +64,14 @@ impl Worker {
         if claim.work.first().is_some_and(|head| head.delivery.attempts > 0) {
             facts.tried_before();
         }
-        if let Some(opening) = self.opening_in_doubt(claim) {
+        if let Some(opening) = self.openings().in_doubt(claim) {
             facts.opening_in_doubt(opening);
         }
         for _ in 0..STEPS_MAX {
             let step = plan(&facts);
             if let Some(id) = head.filter(|_| writes(&step) && !written.uploaded) {
-                (written.uploads, written.is_reused) = self.copy_media(id, &written.media).await;
+                let copied = self.pictures.copy(self.desk.as_ref(), id, &written.media, self.clock.now()).await;
+                (written.uploads, written.is_reused) = copied;
                 written.uploaded = true;
             }
             let inbound = Inbound { claim, customer: &customer, user: &user, first, written: &written };
@@ -78,7 +79,7 @@ impl Worker {
             match taken {
                 Ok(None) => {}
                 Ok(Some(outcome)) => {
-                    head.into_iter().for_each(|id| self.uploads.forget(id));
+                    head.into_iter().for_each(|id| self.pictures.forget(id));
                     return Ok(outcome);
                 }
                 Err(outcome) => return Err(self.put_off(outcome, head, &written, facts, known)),
@@ -103,7 +104,7 @@ impl Worker {
             }
             // The desk may have refused the copies of an earlier attempt: they are made anew, once.
             (Outcome::GiveUp { cause }, Some(id)) if written.is_reused => {
-                self.uploads.forget(id);
+                self.pictures.forget(id);
                 Outcome::Retry { cause, after: None }
             }
             (outcome, _) => outcome,
@@ -133,7 +134,7 @@ impl Worker {
             }
             Step::ReadTicket(id) => self.read_ticket(id, facts, learnt).await?,
             Step::ReadMergeHint(id) => {
-                let heirs = self.heirs_of(id).await.map_err(failed)?;
+                let heirs = self.merges().heirs_of(id).await.map_err(failed)?;
                 let theirs = heirs.iter().take_while(|(_, ticket)| facts.is_theirs(ticket.requester_id));
                 let theirs: Vec<&(Heir, TicketView)> = theirs.collect();
                 facts.merge_hint_read(theirs.last().map(|(_, ticket)| known(ticket)));
@@ -141,28 +142,28 @@ impl Worker {
                     inbound.claim.conversation.as_ref().is_none_or(|known| known.forwarded_on(heir).is_none())
                 };
                 for (heir, ticket) in theirs.into_iter().filter(|(heir, _)| is_new(heir.id)) {
-                    if !self.is_kept(inbound.claim, heir.id).await? {
-                        self.take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
+                    if !self.merges().is_kept(inbound.claim, heir.id).await? {
+                        self.merges().take_over(heir, ticket.requester_id, ticket.updated_at, learnt);
                     }
                 }
             }
             Step::FindRequester(by) => {
-                let found = self.find_requester(by, inbound.user, facts).await?;
+                let found = self.requesters().find(by, inbound.user, facts).await?;
                 learnt.completion = found.as_ref().map(|user| completion(user, inbound.user));
                 facts.requester_found(found.map(|user| user.id));
             }
             Step::CreateRequester { id_taken } => {
-                let Saved { user, is_new } = self.create_requester(id_taken, inbound.user).await?;
+                let Saved { user, is_new } = self.requesters().create(id_taken, inbound.user).await?;
                 learnt.completion = Some(completion(&user, inbound.user));
                 facts.requester_saved(user.id, is_new);
             }
             Step::Open { requester, previous } => {
-                self.set_out(inbound.claim, previous, false).await?;
+                self.openings().set_out(inbound.claim, previous, false).await?;
                 let context = inbound.opening(requester, previous);
                 return self.open(Name::OpenTicket, inbound, requester, &context, facts, learnt).await;
             }
             Step::FollowUp { requester, closed } => {
-                self.set_out(inbound.claim, Some(closed), true).await?;
+                self.openings().set_out(inbound.claim, Some(closed), true).await?;
                 let context = inbound.opening(requester, Some(closed));
                 return self.open(Name::FollowUp, inbound, requester, &context, facts, learnt).await;
             }
@@ -219,7 +220,7 @@ impl Worker {
                 let is_sure = !matches!(failure, Failure::Broke { .. } | Failure::Lose { .. })
                     && !matches!(failure, Failure::IdempotencyMismatch { .. });
                 // An earlier attempt stays in doubt.
-                if is_sure && self.opening_in_doubt(inbound.claim).is_none() {
+                if is_sure && self.openings().in_doubt(inbound.claim).is_none() {
                     learnt.changes.push(Change::NotOpened);
                 }
                 Err(self.outcome(failure, End::Desk))
@@ -240,11 +241,11 @@ impl Worker {
         if let Some(outcome) = self.written_before(inbound, Some(ticket), learnt).await? {
             return Ok(Some(outcome));
         }
-        self.learn_opened(inbound.claim, ticket).await?;
+        self.openings().learn_opened(inbound.claim, ticket).await?;
         let body = self.render(Name::AppendComment, &inbound.appending(requester, ticket))?;
         if inbound.current_ticket() != Some(ticket) {
             // Should the answer be lost, this ticket is searched for the text.
-            self.learn_first(inbound.claim, vec![Change::MayStandOn(ticket)]).await?;
+            self.openings().learn_first(inbound.claim, vec![Change::MayStandOn(ticket)]).await?;
             // A ticket that lacks the tag is read again first.
             if tagging.is_none() {
                 learnt.changes.push(Change::Ticket(ticket, TicketStatus::Open, self.clock.now()));
@@ -255,7 +256,7 @@ impl Worker {
             Ok(written) => {
                 learnt.changes.push(Change::Requester(requester));
                 let outcome = self.wrote(&written, Some(inbound.written), learnt);
-                self.keep_or_leave(inbound.claim, &written, Some(requester), learnt).await;
+                self.owners().keep_or_leave(inbound.claim, &written, Some(requester), learnt).await;
                 Ok(Some(outcome))
             }
             Err(Failure::Closed { .. }) => {
@@ -300,12 +301,12 @@ impl Worker {
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let candidates = recent_tickets(inbound.claim).into_iter().chain(ticket);
-        let found = self.find_write(candidates, head.delivery.id).await;
+        let found = own_writes::find(self.desk.as_ref(), candidates, head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
         let Some(written) = found else { return Ok(None) };
         let outcome = self.wrote(&written, Some(inbound.written), learnt);
         learnt.changes.push(Change::OpenedInDoubt(head.delivery.id));
-        self.keep_or_leave(inbound.claim, &written, requester_of(inbound.claim), learnt).await;
+        self.owners().keep_or_leave(inbound.claim, &written, requester_of(inbound.claim), learnt).await;
         Ok(Some(outcome))
     }
 
@@ -322,55 +323,6 @@ impl Worker {
             return Outcome::Deliver { receipt: format!("ticket {ticket}, comment {comment}") };
         }
         Outcome::Deliver { receipt: format!("ticket {ticket}") }
-    }
-
-    /// Makes sure that the store knows our comment before the desk can send it back. Acceptance noted it as an echo;
-    /// it is noted again where that was too long ago, or where the comment has other words than one text.
-    async fn announce(&self, claim: &Claim, written: &CommentText) -> Result<(), Outcome> {
-        let now = self.clock.now();
-        let Some(conversation) = &claim.conversation else { return Ok(()) };
-        if written.is_recent(now) && conversation.is_echo(&written.plain, now) {
-            return Ok(());
-        }
-        self.learn_first(claim, vec![Change::Wrote(fingerprint(&written.plain))]).await
-    }
-
-    /// Makes sure that a later attempt knows which ticket this one set out to open, should its answer be lost.
-    async fn set_out(&self, claim: &Claim, after: Option<TicketId>, follows_up: bool) -> Result<(), Outcome> {
-        let Some(head) = claim.work.first().filter(|_| self.opening_in_doubt(claim).is_none()) else { return Ok(()) };
-        let opening = Opening { event: head.delivery.id, after, follows_up, at: self.clock.now() };
-        self.learn_first(claim, vec![Change::Opening(opening)]).await
-    }
-
-    fn opening_in_doubt<'a>(&self, claim: &'a Claim) -> Option<&'a Opening> {
-        let head = claim.work.first()?;
-        claim.conversation.as_ref()?.opening_in_doubt(head.delivery.id, self.clock.now())
-    }
-
-    /// Makes sure that the conversation knows a ticket that the bridge itself set out to open, for a text that was
-    /// given up without an answer: replies that agents wrote on it before are then owed. True where the ticket is
-    /// such a one. A ticket whose replies are known is not asked about.
-    pub(super) async fn learn_opened(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
-        let Some(known) = claim.conversation.as_ref().filter(|known| known.forwarded_on(ticket).is_none()) else {
-            return Ok(false);
-        };
-        for event in known.openings() {
-            let found = self.find_write([ticket], event).await;
-            let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
-            if let Some(first) = found.and_then(|written| written.comment_id) {
-                self.learn_first(claim, vec![Change::Stands(ticket, first), Change::OpenedInDoubt(event)]).await?;
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Records changes before a call, because a later attempt may need them.
-    async fn learn_first(&self, claim: &Claim, changes: Vec<Change>) -> Result<(), Outcome> {
-        match self.store.learn(&claim.key, changes, self.clock.now()).await {
-            Ok(()) | Err(StoreError::NotFound(_)) => Ok(()),
-            Err(error) => Err(Outcome::Retry { cause: error.to_string(), after: None }),
-        }
     }
 
     /// Notes on the open ticket that the customer opted in or out, or asked for help, with the typed word. An agent
@@ -392,7 +344,7 @@ impl Worker {
         let known = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         let ticket = match known {
             Some(ticket) => Some((ticket.id, ticket.status)),
-            None => self.own_open_ticket(claim).await?,
+            None => self.owners().own_open_ticket(claim).await?,
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note::fact(ticket, Saying::of_keyword(keyword, word));
@@ -401,12 +353,12 @@ impl Worker {
         if let Some(outcome) = self.noted_before(claim, ticket).await? {
             return Ok(Some(outcome));
         }
-        self.learn_opened(claim, ticket).await?;
+        self.openings().learn_opened(claim, ticket).await?;
         let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, &words, status))?;
         match self.desk.add(ticket, &Addition::text(&body)).await {
             Ok(written) => {
                 let outcome = self.wrote(&written, None, learnt);
-                self.keep_or_leave(claim, &written, requester_of(claim), learnt).await;
+                self.owners().keep_or_leave(claim, &written, requester_of(claim), learnt).await;
                 Ok(Some(outcome))
             }
             Err(Failure::Closed { .. } | Failure::NotFound { .. }) => Ok(nowhere()),
@@ -421,7 +373,7 @@ impl Worker {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.desk.ticket(ticket).await {
-                Ok(view) if self.adopt(&view, None, asked_at, learnt).await? => Err(self.found()),
+                Ok(view) if self.finder().adopt(&view, None, asked_at, learnt).await? => Err(self.finder().found()),
                 // The requester is a user without an id at the carrier. The text can still be added to their
                 // ticket.
                 Ok(_) => Ok(Customer::default()),

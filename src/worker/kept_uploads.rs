@@ -16,7 +16,7 @@ const TEXTS_MAX: usize = 4096;
 
 /// The copies that no comment has used yet, by the delivery that they were made for.
 #[derive(Debug, Default)]
-pub struct KeptUploads(Mutex<HashMap<EventId, Vec<Copied>>>);
+pub(super) struct KeptUploads(Mutex<HashMap<EventId, Vec<Copied>>>);
 
 /// A picture that the desk has.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,16 +3,18 @@
 
 use jiff::Timestamp;
 
-use crate::domain::account::End;
+use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::domain::address;
 use crate::domain::conversation::{Change, Conversation, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
-use crate::ports::Failure;
 use crate::ports::desk::TicketView;
-use crate::store::{Claim, StoreError};
+use crate::ports::{Desk, Failure};
+use crate::store::{Claim, Store, StoreError};
 
-use super::Worker;
+use super::customers::Customers;
+use super::outcome;
 use super::report::Learnt;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
@@ -20,15 +22,30 @@ use super::users::{customer_behind, from_desk};
 /// How many merges, one after the other, are followed.
 const HEIRS_MAX: usize = 4;
 
-impl Worker {
+/// The tickets of one desk that were merged into others.
+#[derive(Clone, Copy)]
+pub(super) struct Merges<'a> {
+    pub(super) desk: &'a dyn Desk,
+    pub(super) store: &'a dyn Store,
+    pub(super) customers: Customers<'a>,
+    pub(super) ends: Ends,
+    pub(super) clock: &'a Clock,
+}
+
+impl Merges<'_> {
     /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Such a ticket
     /// gets the tag, without which no trigger of ours would fire on it.
     pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
-        let failed = |failure| self.outcome(failure, End::Desk);
+        let failed = |failure| outcome(failure, self.ends.desk);
         let Some(behind) = customer_behind(view) else { return Ok(false) };
         let (carrier, customer) = from_desk(behind);
-        for key in self.keys_of(&customer, carrier.unwrap_or_else(|| self.home_carrier())).await.map_err(retry)? {
+        for key in self
+            .customers
+            .keys_of(&customer, carrier.unwrap_or_else(|| self.customers.home_carrier()))
+            .await
+            .map_err(retry)?
+        {
             let known = self.store.conversation(&key).await.map_err(retry)?;
             let Some(lost) = known.and_then(|known| known.ticket) else { continue };
             let is_merged = match self.desk.ticket(lost.id).await {
@@ -74,14 +91,14 @@ impl Worker {
             Ok(()) | Err(Failure::Closed { .. } | Failure::NotFound { .. } | Failure::GiveUp { .. }) => Ok(()),
             // Written or not, the ticket is read again.
             Err(Failure::Lose { cause } | Failure::Changed { cause }) => Err(Outcome::Retry { cause, after: None }),
-            Err(failure) => Err(self.outcome(failure, End::Desk)),
+            Err(failure) => Err(outcome(failure, self.ends.desk)),
         }
     }
 
     /// Follows the conversation from its ticket, which a look has seen merged, to the ticket's heirs, and adds a
     /// doorbell for the replies on each.
     pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
-        let failed = |failure| self.outcome(failure, End::Desk);
+        let failed = |failure| outcome(failure, self.ends.desk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
         if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
             return Ok(());
@@ -110,7 +127,7 @@ impl Worker {
             Ok(view) if view.status == TicketStatus::Closed => Ok(()),
             Ok(view) => self.tag(&view).await,
             Err(Failure::NotFound { .. }) => Ok(()),
-            Err(failure) => Err(self.outcome(failure, End::Desk)),
+            Err(failure) => Err(outcome(failure, self.ends.desk)),
         }
     }
 

@@ -60,8 +60,12 @@ impl Worker {
                 learnt.changes.extend(changes);
                 facts.learnt();
             }
-            Step::Identify(ticket) => facts.identified(self.identify(claim, ticket, message.named, learnt).await?),
-            Step::AskWhose { ticket, told } => facts.whose_told(self.is_theirs(claim, ticket, told, learnt).await?),
+            Step::Identify(ticket) => {
+                facts.identified(self.finder().identify(claim, ticket, message.named, learnt).await?)
+            }
+            Step::AskWhose { ticket, told } => {
+                facts.whose_told(self.owners().is_theirs(claim, ticket, told, learnt).await?)
+            }
             Step::AskConsent { line, to } => {
                 let asked_at = self.clock.now();
                 let answer = self.carrier.takes_texts(&line, &to).await;
@@ -74,7 +78,7 @@ impl Worker {
                 }
                 facts.no_reply_owed();
             }
-            Step::AskSolution(ticket) => facts.solution_told(self.solution_of(ticket).await?),
+            Step::AskSolution(ticket) => facts.solution_told(self.replies().solution_of(ticket).await?),
             Step::Send(sending) => {
                 let dispatch = self.send_part(claim, message, &sending).await?;
                 facts.part_sent(dispatch);
@@ -104,7 +108,7 @@ impl Worker {
         let Some(EventKind::TicketSolved(change)) = claim.work.first().map(|head| &head.event.kind) else {
             return Ok(None);
         };
-        self.replies_before_closing(claim, change, told, learnt).await
+        self.replies().before_closing(claim, change, told, learnt).await
     }
 
     /// Sends one part, and gives the carrier's name for it.

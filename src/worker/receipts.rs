@@ -205,7 +205,7 @@ impl Worker {
         if report.customer.external_id.is_none() && report.customer.carrier_id.is_none() {
             return Ok(Vec::new());
         }
-        self.keys_of(&report.customer, self.ends.carrier).await
+        self.customers().keys_of(&report.customer, self.ends.carrier).await
     }
 
     /// Finds the webhook's text that a report tells of, each for one report; a text of which no webhook came is taken in, or

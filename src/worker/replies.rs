@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::account::{Direction, End};
+use crate::clock::Clock;
+use crate::domain::account::{Direction, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Forwarded};
 use crate::domain::delivery::Outcome;
@@ -13,13 +14,17 @@ use crate::domain::event::{AgentReply, CommentId, Event, EventKind, PhoneText, T
 use crate::domain::reading::{Counted, Shown};
 use crate::domain::retry::later;
 use crate::domain::text;
-use crate::ports::Failure;
 use crate::ports::desk::{CommentView, CommentsRead};
-use crate::store::{Claim, StoreError};
+use crate::ports::{Desk, Failure};
+use crate::store::{Claim, Store, StoreError};
 
-use super::owed::{self, LeftOut, MergeWords, Sorted};
+use super::identify::Finder;
+use super::merged::Merges;
+use super::openings::Openings;
+use super::owed::{self, LeftOut, MergeWords, Sorted, StaffSeen};
 use super::report::Learnt;
-use super::{Worker, notes};
+use super::theirs::Owners;
+use super::{notes, outcome};
 
 /// How long a comment may take to become readable after its webhook. Later, the comments that are readable do not
 /// wait for it.
@@ -52,27 +57,41 @@ impl Look<'_> {
     }
 }
 
-impl Worker {
+/// The agents' replies on the tickets of one desk.
+#[derive(Clone, Copy)]
+pub(super) struct Replies<'a> {
+    pub(super) desk: &'a dyn Desk,
+    pub(super) store: &'a dyn Store,
+    pub(super) staff: &'a StaffSeen,
+    pub(super) finder: Finder<'a>,
+    pub(super) merges: Merges<'a>,
+    pub(super) owners: Owners<'a>,
+    pub(super) openings: Openings<'a>,
+    pub(super) ends: Ends,
+    pub(super) clock: &'a Clock,
+}
+
+impl Replies<'_> {
     /// Answers the doorbell: every public comment by an agent that is newer than the last one forwarded becomes a text
     /// of its own, oldest first, in the place of the doorbell.
-    pub(super) async fn read_replies(
+    pub(super) async fn read(
         &self,
         claim: &Claim,
         reply: &AgentReply,
         learnt: &mut Learnt,
     ) -> Result<Outcome, Outcome> {
-        if self.is_left(claim, reply.ticket_id).await? {
+        if self.merges.is_left(claim, reply.ticket_id).await? {
             return self.ring_elsewhere(claim).await;
         }
-        let read = self.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
+        let read = self.finder.identify(claim, reply.ticket_id, reply.external_user_id.as_deref(), learnt).await?;
         let now = self.clock.now();
         let conversation = claim.conversation.as_ref();
         learnt.changes.extend(reply.caught_up.map(|seen| Change::Sighted(reply.ticket_id, seen)));
         if reply.caught_up.is_some_and(|seen| seen.merged) {
-            self.follow(claim, reply.ticket_id, learnt).await?;
+            self.merges.follow(claim, reply.ticket_id, learnt).await?;
         }
         if reply.caught_up.is_some_and(|seen| seen.heir) {
-            self.tag_heir(reply.ticket_id).await?;
+            self.merges.tag_heir(reply.ticket_id).await?;
         }
         // Where replies came with their text, the comments that went out are unknown. Then only the named one can be
         // new.
@@ -98,7 +117,7 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Ok(Outcome::Skip { reason: format!("ticket {} does not exist", reply.ticket_id) });
             }
-            Err(failure) => return Err(self.outcome(failure, End::Desk)),
+            Err(failure) => return Err(outcome(failure, self.ends.desk)),
         };
         let missing = reply.comment_id.filter(|named| comments.iter().all(|comment| comment.id != *named));
         let rang_at = claim.work.first().map_or(now, |head| head.event.received_at);
@@ -149,7 +168,7 @@ impl Worker {
 
     /// Puts the replies that are owed before a closing text in its place, and the closing text behind them. `None`
     /// where there are none, or where they cannot be told.
-    pub(super) async fn replies_before_closing(
+    pub(super) async fn before_closing(
         &self,
         claim: &Claim,
         change: &TicketChange,
@@ -158,7 +177,7 @@ impl Worker {
     ) -> Result<Option<Outcome>, Outcome> {
         let now = self.clock.now();
         let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
-        if known.replies_unnumbered || self.is_left(claim, change.ticket_id).await? {
+        if known.replies_unnumbered || self.merges.is_left(claim, change.ticket_id).await? {
             return Ok(None);
         }
         // A reply that came with the solution was on the ticket before its webhook left the desk.
@@ -179,7 +198,7 @@ impl Worker {
         let CommentsRead { comments, from_the_first } = match self.desk.comments_after(change.ticket_id, after).await {
             Ok(read_now) => read_now,
             Err(Failure::NotFound { .. }) => return Ok(None),
-            Err(failure) => return Err(self.outcome(failure, End::Desk)),
+            Err(failure) => return Err(outcome(failure, self.ends.desk)),
         };
         let look = Look {
             ticket: change.ticket_id,
@@ -221,7 +240,7 @@ impl Worker {
         match self.desk.comment_that_solved(ticket).await {
             Ok(solution) => Ok(solution),
             Err(Failure::NotFound { .. }) => Ok(None),
-            Err(failure) => Err(self.outcome(failure, End::Desk)),
+            Err(failure) => Err(outcome(failure, self.ends.desk)),
         }
     }
 
@@ -234,9 +253,9 @@ impl Worker {
         learnt: &mut Learnt,
     ) -> Result<Vec<(CommentId, LeftOut)>, Outcome> {
         let now = self.clock.now();
-        self.users.staff.learn(comments);
+        self.staff.learn(comments);
         let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
-        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, &self.users.staff);
+        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, self.staff);
         self.leave_merges_out(look.ticket, &mut sorted).await?;
         self.leave_foreign_out(claim, look, &mut sorted, learnt).await?;
         let seen = sorted.due.iter().map(|comment| comment.id).chain(sorted.left_out.iter().map(|(id, _)| *id));
@@ -268,7 +287,7 @@ impl Worker {
                 MergeWords::Perhaps(named) => {
                     let ids: Vec<TicketId> = std::iter::once(ticket).chain(named).collect();
                     let tickets = self.desk.tickets(&ids).await;
-                    let tickets = tickets.map_err(|failure| self.outcome(failure, End::Desk))?;
+                    let tickets = tickets.map_err(|failure| outcome(failure, self.ends.desk))?;
                     if owed::is_of_a_merge(comment.created_at, &tickets.tickets) {
                         merges.push(comment.id);
                     }
@@ -295,14 +314,14 @@ impl Worker {
         let doubtful = sorted.due.iter().filter(|comment| !(is_ours && look.vouches_for(comment)));
         let doubtful: Vec<CommentId> = doubtful.map(|comment| comment.id).collect();
         let told = look.told.filter(|_| !is_ours);
-        if !doubtful.is_empty() && !self.is_theirs(claim, look.ticket, told, learnt).await? {
+        if !doubtful.is_empty() && !self.owners.is_theirs(claim, look.ticket, told, learnt).await? {
             learnt.besides.push(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
             sorted.leave_out(&doubtful);
         }
         // No webhook told the requester at the time of the other comments: the ticket may have been given away and
         // back.
         let unheard = sorted.due.iter().map(|comment| comment.id).filter(|comment| Some(*comment) != look.named);
-        let before = self.before_hand_over(look.ticket, unheard.collect()).await?;
+        let before = self.owners.before_hand_over(look.ticket, unheard.collect()).await?;
         if !before.is_empty() {
             learnt.besides.push(notes::were_anothers(look.ticket, &before, self.clock.now()));
             sorted.leave_out(&before);
@@ -314,7 +333,7 @@ impl Worker {
     /// comment after the opening is known to be new.
     async fn recognise_opened(&self, claim: &Claim, ticket: TicketId) -> Result<(), Outcome> {
         self.wait_for_opening(claim, ticket).await?;
-        if !self.learn_opened(claim, ticket).await? {
+        if !self.openings.learn_opened(claim, ticket).await? {
             return Ok(());
         }
         let cause = "the ticket is one that the bridge has opened".to_owned();

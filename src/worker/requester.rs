@@ -5,44 +5,57 @@
 
 use std::time::Duration;
 
-use crate::domain::account::End;
+use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::domain::delivery::Outcome;
 use crate::domain::event::Customer;
 use crate::domain::retry::later;
 use crate::policy::inbound::{Facts, UserMatch};
-use crate::ports::Failure;
 use crate::ports::desk::{IdHolder, Saved, UserQuery, UserView};
-use crate::store::{Claim, StoreError};
+use crate::ports::{Desk, Failure};
+use crate::store::{Claim, Store, StoreError};
 
-use super::Worker;
 use super::context::{bare_user, new_user};
-use super::in_the_making::Making;
+use super::customers::Customers;
+use super::in_the_making::{InTheMaking, Making};
+use super::outcome;
 use super::users::{from_desk, is_customer, named_by, second_external_id, user_external_id};
 
 /// The wait of a text while another claim looks for its customer's id.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
-impl Worker {
+/// The customers of one carrier among the users of one desk.
+#[derive(Clone, Copy)]
+pub(super) struct Requesters<'a> {
+    pub(super) desk: &'a dyn Desk,
+    pub(super) store: &'a dyn Store,
+    pub(super) customers: Customers<'a>,
+    pub(super) in_the_making: &'a InTheMaking,
+    pub(super) ends: Ends,
+    pub(super) clock: &'a Clock,
+}
+
+impl<'a> Requesters<'a> {
     /// Keeps the id of a customer, as the desk knows them, while their user there is unknown.
     ///
     /// # Errors
     /// A wait, while another claim has the id, or one that differs in case only.
-    pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'_>>, Outcome> {
+    pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'a>>, Outcome> {
         let is_known = claim.conversation.as_ref().is_some_and(|known| known.requester_id.is_some());
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
         let cause = "another customer of this id is being made a user".to_owned();
         let until = later(self.clock.now(), MAKING_WAIT);
-        self.users.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
+        self.in_the_making.enter(&id).map(Some).ok_or(Outcome::Postpone { cause, until, for_budget: false })
     }
 
     /// The customer among the desk's users, by one way of looking.
-    pub(super) async fn find_requester(
+    pub(super) async fn find(
         &self,
         by: UserMatch,
         customer: &Customer,
         facts: &mut Facts,
     ) -> Result<Option<UserView>, Outcome> {
-        let failed = |failure| self.outcome(failure, End::Desk);
+        let failed = |failure| outcome(failure, self.ends.desk);
         let query = match by {
             UserMatch::ExternalId => {
                 let Some(id) = user_external_id(customer) else { return Ok(None) };
@@ -100,7 +113,12 @@ impl Worker {
         }
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let (carrier, named) = from_desk(named);
-        for key in self.keys_of(&named, carrier.unwrap_or_else(|| self.home_carrier())).await.map_err(retry)? {
+        for key in self
+            .customers
+            .keys_of(&named, carrier.unwrap_or_else(|| self.customers.home_carrier()))
+            .await
+            .map_err(retry)?
+        {
             if self.store.conversation(&key).await.map_err(retry)?.is_some() {
                 return Ok(true);
             }
@@ -110,10 +128,10 @@ impl Worker {
 
     /// Makes the customer a user: with all known values, or else with those that the desk cannot refuse, and under
     /// their own external id where it is free. An answer that shows another user is not believed.
-    pub(super) async fn create_requester(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
-        let failed = |failure| self.outcome(failure, End::Desk);
+    pub(super) async fn create(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
+        let failed = |failure| outcome(failure, self.ends.desk);
         let Some(id) = user_external_id(customer) else {
-            return self.save_requester(customer, None).await.map_err(failed);
+            return self.save(customer, None).await.map_err(failed);
         };
         let taken = match id_taken {
             Some(taken) => taken,
@@ -125,7 +143,7 @@ impl Worker {
         let second = second_external_id(&id);
         let names = if taken { vec![second] } else { vec![id, second] };
         for name in names {
-            let saved = self.save_requester(customer, Some(name.clone())).await.map_err(failed)?;
+            let saved = self.save(customer, Some(name.clone())).await.map_err(failed)?;
             if !saved.user.is_agent && saved.user.external_id.as_ref() == Some(&name) {
                 return Ok(saved);
             }
@@ -135,7 +153,7 @@ impl Worker {
         Err(Outcome::GiveUp { cause })
     }
 
-    async fn save_requester(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
+    async fn save(&self, customer: &Customer, id: Option<String>) -> Result<Saved, Failure> {
         match self.desk.save_user(&new_user(customer, id.clone())).await {
             // A number that the desk refuses must not keep the text from its ticket.
             Err(Failure::GiveUp { .. }) => self.desk.save_user(&bare_user(customer, id)).await.map_err(harmless),

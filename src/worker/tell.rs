@@ -18,7 +18,7 @@ use crate::store::{Claim, StoreError, Work};
 use super::claimed::not_arrived;
 use super::report::Learnt;
 use super::tickets::own_comment;
-use super::{Worker, context};
+use super::{Worker, context, own_writes};
 
 /// How long a note waits at most for others of its conversation, so that one comment tells of a whole burst.
 const GATHER_MAX: Duration = Duration::from_secs(10);
@@ -68,7 +68,7 @@ impl Worker {
     /// first attempt need not ask.
     pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
-        let found = self.find_write([ticket], head.delivery.id).await;
+        let found = own_writes::find(self.desk.as_ref(), [ticket], head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;
         Ok(found.map(|written| Outcome::Deliver { receipt: format!("ticket {}, internal comment", written.ticket.id) }))
     }

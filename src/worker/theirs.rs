@@ -1,21 +1,32 @@
 //! Tells whether a ticket that the conversation knows is its customer's: an agent may give it another requester at
 //! any time, and no webhook tells. It never finds the customer behind an unknown ticket; [`super::identify`] does.
 
-use crate::domain::account::End;
+use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
-use crate::ports::Failure;
 use crate::ports::desk::{TicketView, UserView, Written};
+use crate::ports::{Desk, Failure};
 use crate::store::Claim;
 
-use super::Worker;
 use super::claimed::requester_of;
+use super::customers::Customers;
 use super::notes::written_on_anothers;
+use super::outcome;
 use super::report::Learnt;
 use super::tickets::newest_first;
 
-impl Worker {
+/// The owners of tickets: their requesters, and whether these are a conversation's customer.
+#[derive(Clone, Copy)]
+pub(super) struct Owners<'a> {
+    pub(super) desk: &'a dyn Desk,
+    pub(super) customers: Customers<'a>,
+    pub(super) ends: Ends,
+    pub(super) clock: &'a Clock,
+}
+
+impl Owners<'_> {
     /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time
     /// that counts, where known. The ticket is read only where `told` is missing or differs from the conversation's
     /// requester. A customer whose user was merged into another of theirs keeps the ticket.
@@ -46,14 +57,15 @@ impl Worker {
             Err(Failure::NotFound { .. }) => {
                 return Err(Outcome::Skip { reason: format!("ticket {ticket} does not exist") });
             }
-            Err(failure) => return Err(self.outcome(failure, End::Desk)),
+            Err(failure) => return Err(outcome(failure, self.ends.desk)),
         };
         let now = view.requester_id;
         if ours == Some(now) {
             return Ok(told.is_none());
         }
         let customer = conversation.map(|known| known.customer.clone()).unwrap_or_default();
-        let same = view.requester.as_ref().and_then(|user| self.is_customer(user, &customer, self.ends.carrier));
+        let same =
+            view.requester.as_ref().and_then(|user| self.customers.is_customer(user, &customer, self.ends.carrier));
         let is_same = same.unwrap_or(ours.is_none());
         let is_current =
             conversation.and_then(|known| known.ticket.as_ref()).is_none_or(|current| current.id == ticket);
@@ -77,7 +89,7 @@ impl Worker {
             return Ok(comments);
         }
         let before = self.desk.before_hand_over(ticket, &comments).await;
-        before.map_err(|failure| self.outcome(failure, End::Desk))
+        before.map_err(|failure| outcome(failure, self.ends.desk))
     }
 
     /// Looks at the ticket that has taken a text of `requester`, where that is known. The conversation keeps a ticket
@@ -116,7 +128,7 @@ impl Worker {
     /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given
     /// a ticket with the key to another user.
     pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
-        let failed = |failure| self.outcome(failure, End::Desk);
+        let failed = |failure| outcome(failure, self.ends.desk);
         let found = newest_first(self.desk.find_tickets(&claim.key.0).await.map_err(failed)?);
         let requester = requester_of(claim);
         let is_theirs = |ticket: &TicketView| requester.is_none_or(|requester| requester == ticket.requester_id);
@@ -134,6 +146,6 @@ impl Worker {
 
     /// Whether the user is the claim's customer; `None` where the user has no data to tell by.
     fn is_claims(&self, claim: &Claim, user: &UserView) -> Option<bool> {
-        self.is_customer(user, &claim.conversation.as_ref()?.customer, self.ends.carrier)
+        self.customers.is_customer(user, &claim.conversation.as_ref()?.customer, self.ends.carrier)
     }
 }

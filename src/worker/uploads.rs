@@ -3,11 +3,14 @@
 
 use std::time::Duration;
 
-use crate::domain::event::EventId;
-use crate::ports::desk::File;
+use jiff::Timestamp;
 
-use super::Worker;
-use super::kept_uploads::Copied;
+use crate::domain::event::EventId;
+use crate::ports::Desk;
+use crate::ports::desk::File;
+use crate::vendors::http::media::MediaClient;
+
+use super::kept_uploads::{Copied, KeptUploads};
 
 /// How long fetching a message's pictures may take in all; a late picture stays a link. The text must not wait for
 /// long.
@@ -16,13 +19,35 @@ const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 /// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is held in memory.
 const UPLOADS_MAX: usize = 5;
 
-impl Worker {
+/// The pictures of customers' texts.
+pub struct Pictures {
+    media: MediaClient,
+    kept: KeptUploads,
+}
+
+impl Pictures {
+    /// Pictures that this client fetches.
+    #[must_use]
+    pub fn new(media: MediaClient) -> Self {
+        Self { media, kept: KeptUploads::default() }
+    }
+
+    /// Forgets the copies of a delivery, because a comment has used them or the desk refuses them.
+    pub(super) fn forget(&self, id: EventId) {
+        self.kept.forget(id);
+    }
+
     /// Copies pictures to the desk where they can be fetched safely, and returns their tokens; other pictures stay
     /// links. The flag tells whether an earlier attempt of this delivery copied one of them.
-    pub(super) async fn copy_media(&self, id: EventId, links: &[String]) -> (Vec<String>, bool) {
+    pub(super) async fn copy(
+        &self,
+        desk: &dyn Desk,
+        id: EventId,
+        links: &[String],
+        now: Timestamp,
+    ) -> (Vec<String>, bool) {
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
-        let now = self.clock.now();
-        let before = self.uploads.of(id, now);
+        let before = self.kept.of(id, now);
         let mut copied: Vec<Copied> = Vec::new();
         for link in links.iter().take(UPLOADS_MAX) {
             // A token is good for one comment, in which a picture stands once.
@@ -36,13 +61,13 @@ impl Worker {
             let Ok(fetched) = tokio::time::timeout_at(deadline, self.media.fetch(link)).await else { break };
             let Ok(media) = fetched else { continue };
             let file = File { name: media.file_name, content_type: media.content_type, bytes: media.bytes };
-            if let Ok(token) = self.desk.upload(file).await {
+            if let Ok(token) = desk.upload(file).await {
                 copied.push(Copied { link: link.clone(), token, at: now });
             }
         }
         let tokens = copied.iter().map(|copied| copied.token.clone()).collect();
         let is_reused = copied.iter().any(|copied| before.contains(copied));
-        self.uploads.keep(id, copied, now);
+        self.kept.keep(id, copied, now);
         (tokens, is_reused)
     }
 }

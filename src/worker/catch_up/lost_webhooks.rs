@@ -2,17 +2,19 @@
 //! budget is not low, and does without where we may not look.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tracing::{info, warn};
 use url::Url;
 
+use crate::domain::account::AccountId;
 use crate::domain::event::{DedupeKey, Sighting};
 use crate::domain::retry::before;
-use crate::ports::Failure;
 use crate::ports::desk::{Fate, Invocation, LostWebhook};
-use crate::worker::Worker;
+use crate::ports::{Desk, Failure};
+use crate::telemetry::{Metrics, Readiness};
 
 use super::ring::Ring;
 
@@ -101,9 +103,19 @@ impl GivenUp {
     }
 }
 
-impl Worker {
-    /// Reads the log from where the last reading ended.
-    pub(super) async fn read_log(&self, log: &mut Log, now: Timestamp) -> GivenUp {
+/// Reads the log of one desk.
+pub(super) struct LogReader {
+    pub(super) account: AccountId,
+    pub(super) desk: Arc<dyn Desk>,
+    /// The bridge's own address, where it is known.
+    pub(super) public_url: Option<Url>,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) readiness: Arc<Readiness>,
+}
+
+impl LogReader {
+    /// Reads on from where the last reading ended.
+    pub(super) async fn read(&self, log: &mut Log, now: Timestamp) -> GivenUp {
         let mut given_up = GivenUp::default();
         if !log.readable || self.desk.is_budget_low() {
             return given_up;
@@ -132,7 +144,7 @@ impl Worker {
 
     /// Learns our webhooks once. Warns once when there is none.
     async fn find_webhooks(&self, log: &mut Log) -> Result<(), Failure> {
-        let Some(address) = &self.options.public_url else {
+        let Some(address) = &self.public_url else {
             log.readable = false;
             let vendor = self.desk.vendor();
             info!("catch_up.log_unknown: without public_url none of {vendor}'s webhooks can be told for ours");
@@ -210,7 +222,7 @@ impl Worker {
 
     /// Shows the operator an open breaker, by the newest call of all.
     fn note_breaker(&self, newest: Option<&Invocation>, now: Timestamp) {
-        let note = self.ends.desk.scoped(NOTE);
+        let note = self.account.scoped(NOTE);
         match newest.filter(|call| is_broken(call) && now.duration_since(call.at) < BREAKER_HOLDS) {
             Some(call) => self.readiness.set_note(
                 note,

@@ -16,11 +16,10 @@ use crate::domain::reading::Shown;
 use crate::domain::retry::later;
 use crate::ports::Failure;
 use crate::ports::desk::TICKETS_AT_ONCE;
-use crate::worker::Worker;
 
 use super::compare::{self, Finding};
 use super::ring::Ring;
-use super::{Progress, Searched};
+use super::{CatchUp, Progress, Searched};
 
 /// The most conversations passed in one look, to find [`TICKETS_AT_ONCE`] live ones.
 const CONVERSATIONS_MAX: usize = 1000;
@@ -32,7 +31,7 @@ struct Stretch {
     next: Option<ConversationKey>,
 }
 
-impl Worker {
+impl CatchUp {
     /// Settles the tickets that the search left in doubt and the next stretch of the walk, in as few calls as hold
     /// them. False after an early end, and then the search has to name the same tickets again.
     pub(super) async fn walk(
@@ -78,7 +77,7 @@ impl Worker {
             }
             stretch.next = Some(known.key.clone());
             // Two desks have tickets of the same number.
-            let live = live_ticket(&known, now, self.options.reopen).filter(|_| known.ends.desk == self.ends.desk);
+            let live = live_ticket(&known, now, self.reopen).filter(|_| known.ends.desk == self.ends.desk);
             let live = live.map(|ticket| ticket.id);
             if let Some(ticket) = live.filter(|ticket| !rung.contains(ticket)) {
                 stretch.live.insert(ticket, known);

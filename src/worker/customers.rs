@@ -1,0 +1,70 @@
+//! A carrier's customers, as a desk's users and as the store's conversations. Never calls a vendor.
+
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::conversation::ConversationKey;
+use crate::domain::event::Customer;
+use crate::domain::find::Search;
+use crate::domain::line::Lines;
+use crate::ports::desk::UserView;
+use crate::store::{Store, StoreError};
+
+use super::users;
+
+/// As many conversations of one customer are looked at: far more than a brand has lines.
+const LINES_MAX: usize = 100;
+
+/// The customers of the carriers at one desk.
+#[derive(Clone, Copy)]
+pub(super) struct Customers<'a> {
+    pub(super) store: &'a dyn Store,
+    pub(super) lines: &'a Lines,
+    pub(super) ends: Ends,
+    /// The carrier whose customers the desk knows by their ids as they are.
+    pub(super) home: Option<AccountId>,
+}
+
+impl Customers<'_> {
+    /// This customer of a carrier's as the desk knows them.
+    pub(super) fn at_desk(&self, customer: &Customer, carrier: AccountId) -> Customer {
+        let is_first = self.home.is_none_or(|home| home == carrier);
+        users::at_desk(customer, (!is_first).then_some(carrier))
+    }
+
+    /// The carrier of a customer whom the desk knows by an id without an account in front, or else this worker's.
+    pub(super) fn home_carrier(&self) -> AccountId {
+        let home = self.home.filter(|home| self.lines.of_carrier(*home).next().is_some());
+        home.unwrap_or(self.ends.carrier)
+    }
+
+    /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.
+    pub(super) fn is_customer(&self, user: &UserView, customer: &Customer, carrier: AccountId) -> Option<bool> {
+        users::is_customer(user, &self.at_desk(customer, carrier))
+    }
+
+    /// The keys of a customer's conversations over a carrier: the base key, those on the lines that are configured, and
+    /// those on lines that the carrier told of before.
+    pub(super) async fn keys_of(
+        &self,
+        customer: &Customer,
+        carrier: AccountId,
+    ) -> Result<Vec<ConversationKey>, StoreError> {
+        let anywhere = Ends { carrier, ..self.ends }.into();
+        let base = self.store.key_of(customer, &anywhere, None).await?;
+        let mut keys = vec![base.clone()];
+        for line in self.lines.of_carrier(carrier) {
+            if let Some(place) = self.lines.place(carrier, line.address.as_deref(), line.channel) {
+                keys.push(self.store.key_of(customer, &place, line.address.as_deref()).await?);
+            }
+        }
+        let on_lines = Search::Key(base.on_line("").0);
+        for known in self.store.find_conversations(Some(on_lines), None, LINES_MAX).await?.items {
+            // An id with an `@` looks like the key of another customer's line.
+            let is_theirs =
+                known.ends.carrier == carrier && self.store.key_of(&known.customer, &anywhere, None).await? == base;
+            keys.extend(is_theirs.then_some(known.key));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+}
