@@ -12,7 +12,7 @@
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
 //! | 7 | plan the next step | [`policy`] | facts → the next [`policy::inbound::Step`] or [`policy::outbound::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
-//! | 9 | call | [`vendors`]' clients | → answer, or a [`ports::Failure`] named by the next thing to do |
+//! | 9 | call | [`ports`], which [`vendors`]' clients implement | → view, or a [`ports::Failure`] named by the next thing to do |
 //! | 10 | decide | [`domain::retry`], [`domain::refusals`], [`domain::delivery`] | state + outcome + now → next state |
 //! | 11 | record, synced | [`store`] | [`store::Verdict`]: states, changes learnt, follow-up events, in one commit |
 //!
@@ -33,14 +33,14 @@
 //! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
 //!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
 //!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
-//! * [`ports`] — the bridge's side of every account that it calls, in words that name no vendor; the folders of the
-//!   vendors implement it. It never does I/O itself.
+//! * [`ports`] — the bridge's side of every account that it calls, in words that name no vendor: [`ports::Desk`] with its
+//!   four sides and [`ports::Carrier`]. The folders of the vendors implement them. It never does I/O itself.
 //! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, its limits, the words of its
 //!   errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names
 //!   another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
-//! * [`worker`] — claims, acts and records; catches up on missed webhooks; finds the delivery of each of a carrier's
+//! * [`worker`] — claims, acts and records, each step with the collaborators that it uses and no others; catches up on missed webhooks; finds the delivery of each of a carrier's
 //!   reports; drops old records. A loop that ends is started again. It never sees an incoming request.
 //! * [`http`] — the public router, and the operator's router with the API and the console (pages in `templates`, their
 //!   assets in `assets`). Each operator's route names the role that it needs ([`domain::access`]). It never calls a
@@ -69,6 +69,7 @@
 //! * *fence* — the number of a claim; a result with an older number is void.
 //! * *lane* — the queue of one conversation in one direction; only its head is tried ([`domain::lanes`]).
 //! * *lease* — the time for which a claim is its worker's own ([`domain::delivery::LEASE`]).
+//! * *port* — the words in which the worker calls an account of any vendor ([`ports`]).
 //! * *plan* — a pure function from the known facts to the next step ([`policy::inbound`], [`policy::outbound`]).
 //! * *quarantine* — the place of an authentic body that could not be read, until an operator has it read again.
 //! * *receipt* — the proof of an effect: the ticket and comment, the dispatch id, or the bridge's mark on a profile.

@@ -107,8 +107,8 @@ pub struct WorkerOptions {
     pub recipe_message: RecipeMessage,
     /// Whether typographic characters are replaced so that more texts fit the short alphabet.
     pub gsm7: bool,
-    /// The subscription group of the default line, in which Braze is asked for the customer's state before each text.
-    /// With `None`, Braze is asked on no line.
+    /// The subscription group of the default line, in which the carrier is asked for the customer's state before each
+    /// text. With `None`, it is asked on no line.
     pub subscription_group: Option<String>,
     /// The times of retries and of looks.
     pub retry: RetryPolicy,

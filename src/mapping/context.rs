@@ -9,8 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::event::{EventId, TicketId, UserId};
+use crate::domain::event::{Customer, EventId, TicketId, UserId};
 use crate::domain::note::Fields;
+use crate::domain::outgoing::Recipient;
 
 /// All data that a mapping can use.
 #[derive(Clone, PartialEq, Serialize, Deserialize)]
@@ -81,8 +82,26 @@ pub struct CustomerPart {
     pub line: Option<String>,
 }
 
+impl CustomerPart {
+    /// The part for this customer, whose conversation has this key and line.
+    #[must_use]
+    pub fn of(key: String, customer: &Customer, line: Option<String>) -> Self {
+        Self {
+            key,
+            external_id: customer.external_id.clone(),
+            carrier_id: customer.carrier_id.clone(),
+            phone: customer.phone.clone(),
+            email: customer.email.clone(),
+            first_name: customer.first_name.clone(),
+            last_name: customer.last_name.clone(),
+            name: customer.name(),
+            line,
+        }
+    }
+}
+
 /// See [`Context::recipient`].
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecipientPart {
     /// Address by Braze's external user id.
@@ -90,6 +109,17 @@ pub struct RecipientPart {
     /// Address by Braze's own id.
     #[serde(rename = "braze_id")]
     pub carrier_id: Option<String>,
+}
+
+impl RecipientPart {
+    /// The part for this recipient.
+    #[must_use]
+    pub fn of(recipient: &Recipient) -> Self {
+        match recipient {
+            Recipient::External(id) => Self { external_user_id: Some(id.clone()), carrier_id: None },
+            Recipient::OfCarrier(id) => Self { external_user_id: None, carrier_id: Some(id.clone()) },
+        }
+    }
 }
 
 /// See [`Context::ticket`].

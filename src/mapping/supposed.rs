@@ -11,8 +11,9 @@ use super::name::Name;
 use crate::domain::account::Ends;
 use crate::domain::address::identities_of;
 use crate::domain::conversation::Keyword;
-use crate::domain::event::{Customer, CustomerText, Event, EventKind, PhoneText};
+use crate::domain::event::{CustomerText, Event, EventKind, PhoneText};
 use crate::domain::note::{Note, Saying, Says};
+use crate::domain::outgoing::Recipient;
 use crate::domain::text;
 
 /// A context with parts from the sample.
@@ -145,7 +146,7 @@ impl Supposed {
             Some(alias) => {
                 let key = alias.key().0;
                 context.ticket.external_id.clone_from(&key);
-                context.customer = customer_part(key, &written.customer, written.line.clone());
+                context.customer = CustomerPart::of(key, &written.customer, written.line.clone());
             }
             None => self.sampled.push("customer.*"),
         }
@@ -216,7 +217,7 @@ impl Supposed {
     fn texts(&mut self, external_user_id: Option<&str>) {
         let context = &mut self.context;
         let Some(id) = external_user_id else { return self.sampled.push("customer.*") };
-        context.recipient = RecipientPart { external_user_id: Some(id.to_owned()), carrier_id: None };
+        context.recipient = RecipientPart::of(&Recipient::External(id.to_owned()));
         context.customer.external_id = Some(id.to_owned());
         context.customer.key = id.to_owned();
         context.ticket.external_id = id.to_owned();
@@ -226,20 +227,6 @@ impl Supposed {
 
 /// The token that stands for a picture copied to Zendesk.
 const SAMPLE_UPLOAD: &str = "6bk3gql82em5nmf";
-
-fn customer_part(key: String, customer: &Customer, line: Option<String>) -> CustomerPart {
-    CustomerPart {
-        key,
-        external_id: customer.external_id.clone(),
-        carrier_id: customer.carrier_id.clone(),
-        phone: customer.phone.clone(),
-        email: customer.email.clone(),
-        first_name: customer.first_name.clone(),
-        last_name: customer.last_name.clone(),
-        name: customer.name(),
-        line,
-    }
-}
 
 /// Puts the words and the links into the message of the context.
 fn message(context: &mut Context, words: &str, links: &[String]) {

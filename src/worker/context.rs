@@ -7,7 +7,7 @@ use crate::domain::address::LONG;
 use crate::domain::conversation::{ECHO_LIFE, TicketStatus, fingerprint};
 use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId, UserId};
 use crate::domain::note::{Note, Says};
-use crate::domain::outgoing::{Outgoing, Recipient};
+use crate::domain::outgoing::Outgoing;
 use crate::domain::text;
 use crate::mapping::context::{
     CampaignPart, Context, CustomerPart, EventPart, MessagePart, NotePart, RecipientPart, RequesterPart, TicketPart,
@@ -162,10 +162,7 @@ pub(super) fn outbound(claim: &Claim, message: &Outgoing<'_>, sending: &Sending,
     let Sending { to, form, words, part } = sending;
     let mut context = base(claim, &customer(claim));
     context.ticket.id = message.ticket;
-    match to {
-        Recipient::External(id) => context.recipient.external_user_id = Some(id.clone()),
-        Recipient::OfCarrier(id) => context.recipient.carrier_id = Some(id.clone()),
-    }
+    context.recipient = RecipientPart::of(to);
     context.message.text.clone_from(words);
     context.message.html = text::html_from_plain(words);
     context.message.msg_body = msg_body;
@@ -263,6 +260,7 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
     let ids: Vec<EventId> = claim.work.iter().map(|work| work.delivery.id).collect();
     let id = ids.first().copied().unwrap_or(EventId { epoch: 0, sequence: 0, sub: 0 });
     let ticket = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
+    let line = claim.conversation.as_ref().and_then(|conversation| conversation.line.clone());
     Context {
         event: EventPart {
             id,
@@ -272,18 +270,8 @@ fn base(claim: &Claim, customer: &Customer) -> Context {
             channel: None,
             category: None,
         },
-        customer: CustomerPart {
-            key: key.0.clone(),
-            external_id: customer.external_id.clone(),
-            carrier_id: customer.carrier_id.clone(),
-            phone: customer.phone.clone(),
-            email: customer.email.clone(),
-            first_name: customer.first_name.clone(),
-            last_name: customer.last_name.clone(),
-            name: customer.name(),
-            line: claim.conversation.as_ref().and_then(|conversation| conversation.line.clone()),
-        },
-        recipient: RecipientPart { external_user_id: None, carrier_id: None },
+        customer: CustomerPart::of(key.0.clone(), customer, line),
+        recipient: RecipientPart::default(),
         ticket: TicketPart {
             id: None,
             previous_id: None,
