@@ -11,7 +11,7 @@ use tandem::domain::account::End;
 use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
 use tandem::intake::signature::TANDEM_TOKEN;
 use tandem::intake::{Intake, IntakeOptions, RawWebhook, Senders};
-use tandem::vendors::sources::{read, reread};
+use tandem::vendors::sources::{glance, read, reread};
 use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
 pub(super) const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
@@ -71,8 +71,9 @@ pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
 pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
     let webhook = authentic(path, body)?;
     let options = options();
-    let intake = read(&webhook, &options);
-    assert_eq!(read(&webhook, &options), intake, "the same webhook was read in two ways");
+    let credential = glance(webhook.endpoint, &webhook.headers, &options).unwrap();
+    let intake = read(&webhook, &credential, &options);
+    assert_eq!(read(&webhook, &credential, &options), intake, "the same webhook was read in two ways");
     match &intake {
         Intake::Refused { why } => panic!("an authentic body was refused: {why}"),
         Intake::Ignored { reason } => assert!(!reason.is_empty()),

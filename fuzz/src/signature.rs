@@ -9,7 +9,7 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use tandem::intake::signature::TANDEM_TOKEN;
 use tandem::intake::{Intake, RawWebhook, Refusal};
-use tandem::vendors::sources::read;
+use tandem::vendors::sources::{glance, read};
 use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
 use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, webhook};
@@ -28,7 +28,11 @@ pub fn check(data: &[u8]) {
 }
 
 fn refusal(webhook: &RawWebhook) -> Option<Refusal> {
-    match read(webhook, &options()) {
+    let credential = match glance(webhook.endpoint, &webhook.headers, &options()) {
+        Ok(credential) => credential,
+        Err(why) => return Some(why),
+    };
+    match read(webhook, &credential, &options()) {
         Intake::Refused { why } => Some(why),
         Intake::Event { .. } | Intake::Ignored { .. } | Intake::Quarantined { .. } => None,
     }

@@ -19,6 +19,7 @@ use tracing::debug_span;
 use tracing::field::Empty;
 
 use super::PublicState;
+use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
 use crate::clock::Clock;
@@ -28,7 +29,7 @@ use crate::domain::line::Place;
 use crate::failpoint;
 use crate::intake::{Intake, IntakeOptions, RawWebhook, Refusal, Senders};
 use crate::store::{Accepted, StoreError};
-use crate::vendors::sources;
+use crate::vendors::sources::{self, Credential};
 
 mod currents;
 mod handling;
@@ -111,9 +112,9 @@ async fn answer(
     let (storing, _share) = receive(handler, endpoint, request).await?;
     *arrived = Some(storing.arrived);
     match storing.stored.await {
-        Ok(Accepted::New(id)) => Ok((storing.new)(id)),
-        Ok(Accepted::Duplicate(id)) => Ok(Answer::Duplicate(id)),
-        Ok(Accepted::Echo) => Ok(Answer::Ignored("echo")),
+        Ok(Accepted::New(id)) => Ok(Answer::Taken((storing.new)(id))),
+        Ok(Accepted::Duplicate(id)) => Ok(Answer::Taken(Acknowledgement::Duplicate { id })),
+        Ok(Accepted::Echo) => Ok(Answer::ignored("echo")),
         Err(error) => Err(Obstacle::from(error).into()),
     }
 }
@@ -132,23 +133,28 @@ async fn receive<'a>(
     if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
         return Err(Answer::TooLarge(BODY_MAX));
     }
-    sources::glance(endpoint, &parts.headers, options).map_err(|why| Answer::Refused(why.name()))?;
+    let credential = sources::glance(endpoint, &parts.headers, options).map_err(|why| Answer::Refused(why.name()))?;
     let mut share = Share { handler, taken: None };
     let body = read_body(body, (BODY_MAX_BYTES, BODY_MAX), &mut share).await?;
     let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    let (intake, received_at) = read(&handler.state.clock, webhook, (&senders, options));
+    let (intake, received_at) = read(&handler.state.clock, webhook, &credential, (&senders, options));
     Ok((store(handler, endpoint, intake, received_at)?, share))
 }
 
 /// Reads a webhook of this account, and returns the time of its arrival. A signature that is stale by the bridge's time
 /// but fresh by the machine's clock shows that the machine's clock was set right, so the bridge adopts it.
-fn read(clock: &Clock, mut webhook: RawWebhook, (senders, options): (&Senders, &IntakeOptions)) -> (Placed, Timestamp) {
-    let intake = sources::read(&webhook, options);
+fn read(
+    clock: &Clock,
+    mut webhook: RawWebhook,
+    credential: &Credential,
+    (senders, options): (&Senders, &IntakeOptions),
+) -> (Placed, Timestamp) {
+    let intake = sources::read(&webhook, credential, options);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
         webhook.received_at = clock.wall();
-        let again = sources::read(&webhook, options);
+        let again = sources::read(&webhook, credential, options);
         if !matches!(again, Intake::Refused { .. }) {
             clock.adopt_wall();
             return (placed(again, &webhook, senders), webhook.received_at);
@@ -178,8 +184,8 @@ fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders) -> Placed {
 /// An event on its way into the store.
 struct Storing<'a> {
     stored: BoxFuture<'a, Result<Accepted, StoreError>>,
-    /// The outcome if the event is new.
-    new: fn(EventId) -> Answer,
+    /// The acknowledgement if the event is new.
+    new: fn(EventId) -> Acknowledgement,
     arrived: Arrived,
 }
 
@@ -196,16 +202,20 @@ fn store(
     }
     match intake {
         Intake::Refused { why } => Err(Answer::Refused(why.name())),
-        Intake::Ignored { reason } => Err(Answer::Ignored(reason)),
+        Intake::Ignored { reason } => Err(Answer::ignored(reason)),
         Intake::Event { event, dedupe } => {
             let slot = handler.state.inbound.slot(endpoint, &event.kind);
             let arrived = Arrived { at: now, slot };
-            Ok(Storing { stored: store.accept(event, place, dedupe, now), new: Answer::Accepted, arrived })
+            Ok(Storing {
+                stored: store.accept(event, place, dedupe, now),
+                new: |id| Acknowledgement::Accepted { id },
+                arrived,
+            })
         }
         Intake::Quarantined { event, cause, dedupe } => {
             let arrived = Arrived { at: now, slot: None };
             let stored = store.quarantine(event, place, cause, dedupe, now);
-            Ok(Storing { stored, new: Answer::Quarantined, arrived })
+            Ok(Storing { stored, new: |id| Acknowledgement::Quarantined { id }, arrived })
         }
     }
 }

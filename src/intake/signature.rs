@@ -1,7 +1,7 @@
 //! The senders of webhooks, proven by a signature ([`by_hmac`]) or by a token ([`by_token`]). Fails closed.
 //!
-//! Only this module makes a [`Verified`], and the readers take only that, so no body is read before its sender is
-//! proven. Every comparison with a secret is constant-time and tries every secret. This module never knows a vendor's
+//! Only this module makes a [`Verified`] and a [`Token`], and the readers take only those, so no body is read before its
+//! sender is proven. Every comparison with a secret is constant-time and tries every secret. This module never knows a vendor's
 //! headers, never logs, and a refusal names only the failed check.
 
 use base64::Engine as _;
@@ -15,7 +15,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::webhook::{RawWebhook, Refusal};
+use super::webhook::Refusal;
 
 /// Where a sender may put its token when `Authorization` is taken.
 pub const TANDEM_TOKEN: &str = "x-tandem-token";
@@ -25,6 +25,16 @@ pub(crate) const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+/// The proof that the headers of a request present a right token. The body is then the sender's as well.
+pub struct Token(());
+
+impl Token {
+    /// The body that came with these headers.
+    pub(crate) fn vouch_for<'a>(&self, body: &'a [u8]) -> Verified<'a> {
+        Verified { body }
+    }
+}
 
 /// A body whose sender is proven.
 pub struct Verified<'a> {
@@ -69,15 +79,9 @@ pub(crate) fn hmac(secret: &SecretString, before: &[u8], body: &[u8]) -> Option<
     Some(mac.finalize().into_bytes().into())
 }
 
-/// Checks that the request presents one of these tokens ([`check_token`]).
-pub(crate) fn by_token<'a>(webhook: &'a RawWebhook, tokens: &[SecretString]) -> Result<Verified<'a>, Refusal> {
-    check_token(&webhook.headers, tokens)?;
-    Ok(Verified { body: &webhook.body })
-}
-
-/// Whether the headers present one of these tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose decoded
+/// Checks that the headers present one of these tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose decoded
 /// text or password is the token, or as [`TANDEM_TOKEN`]. An empty token matches nothing.
-pub(crate) fn check_token(headers: &HeaderMap, tokens: &[SecretString]) -> Result<(), Refusal> {
+pub(crate) fn by_token(headers: &HeaderMap, tokens: &[SecretString]) -> Result<Token, Refusal> {
     if !headers.contains_key(AUTHORIZATION) && !headers.contains_key(TANDEM_TOKEN) {
         return Err(Refusal::MissingToken);
     }
@@ -90,7 +94,7 @@ pub(crate) fn check_token(headers: &HeaderMap, tokens: &[SecretString]) -> Resul
             matches |= Sha256::digest(candidate).as_slice().ct_eq(token.as_slice());
         }
     }
-    if bool::from(matches) { Ok(()) } else { Err(Refusal::WrongToken) }
+    if bool::from(matches) { Ok(Token(())) } else { Err(Refusal::WrongToken) }
 }
 
 /// All tokens in the headers, without empty ones.

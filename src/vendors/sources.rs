@@ -16,32 +16,41 @@ use serde_json::Value;
 use crate::domain::account::{AccountId, End};
 use crate::domain::event::{Event, EventKind, Unreadable};
 use crate::domain::inbound::{Door, Endpoint, Otherwise};
-use crate::intake::signature::{self, Verified};
+use crate::intake::signature::{self, Token, Verified};
 use crate::intake::{Intake, IntakeOptions, RawWebhook, Reading, Refusal, Senders, fields};
+use crate::vendors::zendesk::signature::Seal;
 use crate::vendors::{braze, zendesk};
 
 pub use crate::vendors::braze::currents::{
     BODY_MAX_BYTES as BATCH_MAX_BYTES, Batch, admit as admit_batch, read as read_batch,
 };
 
+/// The share of the proof that stands in the headers. With it, [`read`] takes the body.
+pub enum Credential {
+    /// A signature of the right form, which the body has to bear out.
+    Seal(Seal),
+    /// A right token.
+    Token(Token),
+}
+
 /// Checks the headers alone, before the body is awaited. For Braze it checks the token, for Zendesk only the presence
-/// and the form of a signature, because the signature itself covers the body ([`read`]).
+/// and the form of a signature, because the signature itself covers the body.
 ///
 /// # Errors
 /// The reason to refuse the webhook without its body.
-pub fn glance(endpoint: Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<(), Refusal> {
+pub fn glance(endpoint: Endpoint, headers: &HeaderMap, options: &IntakeOptions) -> Result<Credential, Refusal> {
     match endpoint.end() {
-        End::Desk => zendesk::signature::seal(headers).map(|_| ()),
-        End::Carrier => signature::check_token(headers, &options.braze_tokens),
+        End::Desk => Seal::of(headers).map(Credential::Seal),
+        End::Carrier => signature::by_token(headers, &options.braze_tokens).map(Credential::Token),
     }
 }
 
 /// Verifies a webhook and reads it.
 #[must_use]
-pub fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
-    let verified = match webhook.endpoint.end() {
-        End::Desk => zendesk::signature::verify(webhook, options),
-        End::Carrier => signature::by_token(webhook, &options.braze_tokens),
+pub fn read(webhook: &RawWebhook, credential: &Credential, options: &IntakeOptions) -> Intake {
+    let verified = match credential {
+        Credential::Seal(seal) => seal.verify(&webhook.body, webhook.received_at, options),
+        Credential::Token(token) => Ok(token.vouch_for(&webhook.body)),
     };
     let verified = match verified {
         Ok(verified) => verified,

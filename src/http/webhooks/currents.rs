@@ -16,7 +16,7 @@ use super::handling::{Answer, HandlerState, Obstacle, Share, named, read_body};
 use crate::domain::account::End;
 use crate::domain::inbound::{Door, Endpoint, Otherwise};
 use crate::domain::receipt::Report;
-use crate::http::answers::Batch as Told;
+use crate::http::answers::{Acknowledgement, Batch as Told};
 use crate::http::connections;
 use crate::http::error::{self, json_answer, panic_caught, unknown_path};
 use crate::intake::{CurrentsOptions, RawWebhook, Refusal};
@@ -69,15 +69,12 @@ async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Reque
             );
             json_answer(StatusCode::OK, &Told::accepted(events))
         }
-        Err(Answer::Quarantined(id)) => {
-            let answer = Answer::Quarantined(id);
-            answer.count(endpoint, None, handler);
-            answer.log(endpoint);
-            json_answer(StatusCode::OK, &Told::accepted(0))
-        }
         Err(answer) => {
             answer.count(endpoint, None, handler);
             answer.log(endpoint);
+            if let Answer::Taken(Acknowledgement::Quarantined { .. }) = answer {
+                return json_answer(StatusCode::OK, &Told::accepted(0));
+            }
             answer.into_response(handler)
         }
     }
@@ -91,14 +88,14 @@ async fn receive(handler: &HandlerState, endpoint: Endpoint, request: &mut Reque
     if body.size_hint().lower() > BATCH_MAX_BYTES as u64 {
         return Err(Answer::TooLarge(BATCH_MAX));
     }
-    sources::admit_batch(&parts.headers, &options.currents).map_err(|why| Answer::Refused(why.name()))?;
+    let token = sources::admit_batch(&parts.headers, &options.currents).map_err(|why| Answer::Refused(why.name()))?;
     connections::prove();
     let mut share = Share { handler, taken: None };
     let body = read_body(body, (BATCH_MAX_BYTES, BATCH_MAX), &mut share).await?;
     let now = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at: now };
-    match sources::read_batch(&webhook, &options.currents).map_err(|why| Answer::Refused(why.name()))? {
+    match sources::read_batch(&webhook, &token) {
         Ok(batch) => keep(handler, batch.of(account), endpoint, &options.currents, now).await,
         Err(cause) => {
             let kept = handler
@@ -107,8 +104,8 @@ async fn receive(handler: &HandlerState, endpoint: Endpoint, request: &mut Reque
                 .quarantine(sources::kept_whole(&webhook), senders.ends(account).into(), cause, Vec::new(), now)
                 .await;
             match kept.map_err(Obstacle::from)? {
-                Accepted::New(id) | Accepted::Duplicate(id) => Err(Answer::Quarantined(id)),
-                Accepted::Echo => Err(Answer::Ignored("echo")),
+                Accepted::New(id) | Accepted::Duplicate(id) => Err(Answer::Taken(Acknowledgement::Quarantined { id })),
+                Accepted::Echo => Err(Answer::ignored("echo")),
             }
         }
     }

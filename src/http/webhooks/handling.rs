@@ -37,10 +37,8 @@ pub(super) fn named(handler: &HandlerState, request: &Request, door: Door) -> Op
 
 /// The outcome of a webhook.
 pub(super) enum Answer {
-    Accepted(EventId),
-    Duplicate(EventId),
-    Ignored(&'static str),
-    Quarantined(EventId),
+    /// The sender is told so, and need not send it again.
+    Taken(Acknowledgement),
     /// The sender is not authentic.
     Refused(&'static str),
     /// The longest body that is taken, in words.
@@ -147,12 +145,32 @@ pub(super) async fn read_body(
 }
 
 impl Answer {
+    pub(super) fn ignored(reason: &'static str) -> Self {
+        Self::Taken(Acknowledgement::Ignored { reason })
+    }
+
+    /// The event under which the webhook is kept, if it is.
+    fn event(&self) -> Option<EventId> {
+        match self {
+            Self::Taken(
+                Acknowledgement::Accepted { id }
+                | Acknowledgement::Duplicate { id }
+                | Acknowledgement::Quarantined { id },
+            ) => Some(*id),
+            Self::Taken(Acknowledgement::Ignored { .. })
+            | Self::Refused(_)
+            | Self::TooLarge(_)
+            | Self::Cut
+            | Self::Unavailable(_) => None,
+        }
+    }
+
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Accepted(_) => "accepted",
-            Self::Duplicate(_) => "duplicate",
-            Self::Ignored(_) => "ignored",
-            Self::Quarantined(_) => "quarantined",
+            Self::Taken(Acknowledgement::Accepted { .. }) => "accepted",
+            Self::Taken(Acknowledgement::Duplicate { .. }) => "duplicate",
+            Self::Taken(Acknowledgement::Ignored { .. }) => "ignored",
+            Self::Taken(Acknowledgement::Quarantined { .. }) => "quarantined",
             Self::Refused(_) => "refused",
             Self::TooLarge(_) => "too_large",
             Self::Cut => "cut",
@@ -166,19 +184,19 @@ impl Answer {
         let at = arrived.map_or_else(|| handler.state.clock.now(), |arrived| arrived.at);
         let metrics = &handler.state.metrics;
         let (outcome, reason) = match self {
-            Self::Accepted(_) => {
+            Self::Taken(Acknowledgement::Accepted { .. }) => {
                 metrics.accepted(endpoint);
                 return handler.state.inbound.accepted(at_endpoint, arrived.and_then(|arrived| arrived.slot), at);
             }
-            Self::Duplicate(_) => {
+            Self::Taken(Acknowledgement::Duplicate { .. }) => {
                 metrics.duplicate(endpoint);
                 (Otherwise::Duplicate, "")
             }
-            Self::Ignored(reason) => {
+            Self::Taken(Acknowledgement::Ignored { reason }) => {
                 metrics.ignored(endpoint);
                 (Otherwise::Ignored, *reason)
             }
-            Self::Quarantined(_) => {
+            Self::Taken(Acknowledgement::Quarantined { .. }) => {
                 metrics.quarantined(endpoint);
                 (Otherwise::Quarantined, "")
             }
@@ -200,12 +218,12 @@ impl Answer {
 
     pub(super) fn log(&self, endpoint: Endpoint) {
         let (outcome, account, endpoint) = (self.name(), endpoint.account.name(), endpoint.name());
+        if let Some(id) = self.event() {
+            return tracing::info!(endpoint, account, outcome, event_id = %id, "webhook {outcome} as {id}");
+        }
         match self {
-            Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) => {
-                tracing::info!(endpoint, account, outcome, event_id = %id, "webhook {outcome} as {id}");
-            }
             // A trigger with a misspelt event name would otherwise lose replies silently.
-            Self::Ignored(reason @ "unknown event") => {
+            Self::Taken(Acknowledgement::Ignored { reason: reason @ "unknown event" }) => {
                 let known = "agent_reply, ticket_solved, ticket_reopened";
                 tracing::warn!(
                     endpoint,
@@ -215,8 +233,12 @@ impl Answer {
                     "webhook ignored: {reason}; the known ones are {known}"
                 );
             }
-            Self::Ignored(reason) => tracing::info!(endpoint, account, outcome, reason, "webhook ignored: {reason}"),
-            Self::TooLarge(_) | Self::Cut => tracing::info!(endpoint, account, outcome, "webhook {outcome}"),
+            Self::Taken(Acknowledgement::Ignored { reason }) => {
+                tracing::info!(endpoint, account, outcome, reason, "webhook ignored: {reason}");
+            }
+            Self::Taken(_) | Self::TooLarge(_) | Self::Cut => {
+                tracing::info!(endpoint, account, outcome, "webhook {outcome}")
+            }
             Self::Refused(cause) => tracing::warn!(endpoint, account, outcome, cause, "webhook refused: {cause}"),
             Self::Unavailable(Obstacle { reason, cause }) => {
                 tracing::error!(endpoint, account, outcome, reason, cause, "webhook turned away: {cause}");
@@ -226,18 +248,14 @@ impl Answer {
 
     /// Records the outcome in the event's trace, if there is an event.
     pub(super) fn trace(&self, span: &Span) {
-        if let Self::Accepted(id) | Self::Duplicate(id) | Self::Quarantined(id) = self {
+        if let Some(id) = self.event() {
             span.record("outcome", self.name()).record("event_id", tracing::field::display(id));
         }
     }
 
     pub(super) fn into_response(self, handler: &HandlerState) -> Response {
-        let accepted = |told: Acknowledgement| json_answer(StatusCode::ACCEPTED, &told);
         match self {
-            Self::Accepted(id) => accepted(Acknowledgement::Accepted { id }),
-            Self::Duplicate(id) => accepted(Acknowledgement::Duplicate { id }),
-            Self::Quarantined(id) => accepted(Acknowledgement::Quarantined { id }),
-            Self::Ignored(reason) => accepted(Acknowledgement::Ignored { reason }),
+            Self::Taken(told) => json_answer(StatusCode::ACCEPTED, &told),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge(max) => {
                 closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {max}")))

@@ -15,7 +15,7 @@ use crate::domain::event::{Customer, CustomerText, TicketFields};
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported, Wrote};
 use crate::intake::fields::{self, one_line};
-use crate::intake::signature::{self, Verified};
+use crate::intake::signature::{self, Token};
 use crate::intake::{CurrentsOptions, RawWebhook, Refusal, lenient_json};
 
 /// The longest batch. An event has at most 900 KB, and longer ones Braze drops itself.
@@ -58,21 +58,16 @@ impl Batch {
 ///
 /// # Errors
 /// Why not.
-pub fn admit(headers: &http::HeaderMap, options: &CurrentsOptions) -> Result<(), Refusal> {
-    signature::check_token(headers, &options.tokens)
+pub fn admit(headers: &http::HeaderMap, options: &CurrentsOptions) -> Result<Token, Refusal> {
+    signature::by_token(headers, &options.tokens)
 }
 
-/// Verifies a batch and reads it.
+/// Reads a batch of a proven sender.
 ///
 /// # Errors
-/// Why the sender is not proven.
-pub fn read(webhook: &RawWebhook, options: &CurrentsOptions) -> Result<Result<Batch, String>, Refusal> {
-    let verified = signature::by_token(webhook, &options.tokens)?;
-    Ok(read_verified(&verified, webhook.received_at))
-}
-
-/// The batch in a body of a proven sender; or the fault of the body, in words that quote nothing of it.
-fn read_verified(verified: &Verified<'_>, received_at: Timestamp) -> Result<Batch, String> {
+/// The fault of the body, in words that quote nothing of it.
+pub fn read(webhook: &RawWebhook, token: &Token) -> Result<Batch, String> {
+    let verified = token.vouch_for(&webhook.body);
     let body = verified.body();
     if body.trim_ascii().is_empty() {
         // How the connector tries its token.
@@ -97,7 +92,7 @@ fn read_verified(verified: &Verified<'_>, received_at: Timestamp) -> Result<Batc
     };
     let mut batch = Batch::default();
     for event in &events {
-        match event.as_object().and_then(|event| report(event, received_at)) {
+        match event.as_object().and_then(|event| report(event, webhook.received_at)) {
             Some(report) => batch.reports.push(report),
             None => batch.passed_over += 1,
         }

@@ -66,6 +66,14 @@ fn from_braze(path: &str, body: &[u8]) -> RawWebhook {
     webhook(path, &[("x-tandem-token", TOKEN), ("content-type", "application/JSON")], body)
 }
 
+/// Reads a webhook as a request is read: the headers first.
+fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
+    match glance(webhook.endpoint, &webhook.headers, options) {
+        Ok(credential) => super::read(webhook, &credential, options),
+        Err(why) => Intake::Refused { why },
+    }
+}
+
 fn refusal(webhook: &RawWebhook, options: &IntakeOptions) -> Option<Refusal> {
     match read(webhook, options) {
         Intake::Refused { why } => Some(why),

@@ -2,12 +2,12 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::intake::signature::{BASE64, Verified, by_hmac, hmac};
-use crate::intake::{IntakeOptions, RawWebhook, Refusal};
+use crate::intake::{IntakeOptions, Refusal};
 
 /// The signature: base64 of HMAC-SHA256.
 pub const ZENDESK_SIGNATURE: &str = "x-zendesk-webhook-signature";
@@ -25,33 +25,47 @@ pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) ->
     hmac(secret, timestamp.as_bytes(), body).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
 }
 
-/// The content of the two headers: the signature's bytes, if they have a signature's length, and the timestamp's text. It
-/// proves nothing.
-pub(crate) fn seal(headers: &HeaderMap) -> Result<([u8; 32], &[u8]), Refusal> {
-    let signature = only(headers, ZENDESK_SIGNATURE)?;
-    let timestamp = only(headers, ZENDESK_TIMESTAMP)?;
-    let signature = BASE64.decode(signature.trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
-    Ok((signature.try_into().map_err(|_| Refusal::WrongSignature)?, timestamp))
+/// The content of the two headers. It proves nothing before [`Seal::verify`].
+pub struct Seal {
+    /// The signature's bytes.
+    signature: [u8; 32],
+    /// The timestamp's text.
+    timestamp: HeaderValue,
 }
 
-/// Checks the signature over the raw body, and that it was made within the tolerance of now, either way.
-pub(crate) fn verify<'a>(webhook: &'a RawWebhook, options: &IntakeOptions) -> Result<Verified<'a>, Refusal> {
-    let (signature, timestamp) = seal(&webhook.headers)?;
-    let secrets = options.zendesk_secrets.iter().filter(|secret| secret.expose_secret() != ZENDESK_TEST_SECRET);
-    let verified = by_hmac(&webhook.body, timestamp, signature, secrets)?;
-    // The signature is checked first, so that a stale timestamp in the metrics is Zendesk's own: a wrong clock or a
-    // replay.
-    let signed_at: Timestamp =
-        std::str::from_utf8(timestamp).ok().and_then(|text| text.trim().parse().ok()).ok_or(Refusal::BadTimestamp)?;
-    let age = webhook.received_at.duration_since(signed_at).unsigned_abs();
-    if age > options.zendesk_tolerance { Err(Refusal::Stale) } else { Ok(verified) }
+impl Seal {
+    /// Reads the two headers: the signature must have a signature's length.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+        let signature = only(headers, ZENDESK_SIGNATURE)?;
+        let timestamp = only(headers, ZENDESK_TIMESTAMP)?.clone();
+        let signature = BASE64.decode(signature.as_bytes().trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
+        Ok(Self { signature: signature.try_into().map_err(|_| Refusal::WrongSignature)?, timestamp })
+    }
+
+    /// Checks the signature over the raw body, and that it was made within the tolerance of now, either way.
+    pub(crate) fn verify<'a>(
+        &self,
+        body: &'a [u8],
+        now: Timestamp,
+        options: &IntakeOptions,
+    ) -> Result<Verified<'a>, Refusal> {
+        let secrets = options.zendesk_secrets.iter().filter(|secret| secret.expose_secret() != ZENDESK_TEST_SECRET);
+        let timestamp = self.timestamp.as_bytes();
+        let verified = by_hmac(body, timestamp, self.signature, secrets)?;
+        // The signature is checked first, so that a stale timestamp in the metrics is Zendesk's own: a wrong clock or a
+        // replay.
+        let signed_at = std::str::from_utf8(timestamp).ok().and_then(|text| text.trim().parse().ok());
+        let signed_at: Timestamp = signed_at.ok_or(Refusal::BadTimestamp)?;
+        let age = now.duration_since(signed_at).unsigned_abs();
+        if age > options.zendesk_tolerance { Err(Refusal::Stale) } else { Ok(verified) }
+    }
 }
 
 /// The only value of a header. Two values are refused, because either may be the signed one.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a [u8], Refusal> {
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a HeaderValue, Refusal> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
-        (Some(value), None) if !value.as_bytes().trim_ascii().is_empty() => Ok(value.as_bytes()),
+        (Some(value), None) if !value.as_bytes().trim_ascii().is_empty() => Ok(value),
         (Some(_), Some(_)) => Err(Refusal::WrongSignature),
         (Some(_) | None, _) => Err(Refusal::MissingSignature),
     }
