@@ -216,6 +216,7 @@ impl Conversation {
     /// Takes in a change learnt at `now`.
     pub fn apply(&mut self, change: Change, now: Timestamp) {
         self.updated_at = now;
+        self.hold_no_later_than(now);
         match change {
             Change::Customer(newer) => self.customer.update(&newer),
             Change::Line(line) => self.line = Some(line),
@@ -292,6 +293,13 @@ impl Conversation {
         }
         self.requester_id = taken.requester.or(self.requester_id);
         self.go_to(taken.ticket, taken.status, taken.since, now);
+    }
+
+    /// A time later than `now` came from a clock that was ahead. Left as it is, it would count for more than every fact until
+    /// then.
+    fn hold_no_later_than(&mut self, now: Timestamp) {
+        self.subscription_at = self.subscription_at.map(|at| at.min(now));
+        self.window.hold_no_later_than(now);
     }
 
     /// A keyword came at this time. An end that was told late counts all the same: a text to a customer who wants none is the
@@ -481,6 +489,21 @@ mod tests {
 
     fn conversation() -> Conversation {
         Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0))
+    }
+
+    #[test]
+    fn a_time_from_a_clock_that_was_ahead_counts_for_no_more_than_now() {
+        let (ahead, now) = (at(200_000), at(100));
+        let mut known = conversation();
+        known.apply(Change::Subscription(Subscription::Out, ahead), ahead);
+        known.apply(Change::Heard(ahead), ahead);
+        known.apply(Change::Asked, ahead);
+        known.apply(Change::Subscription(Subscription::In, now), now);
+        assert_eq!(known.subscription, Subscription::In, "a START after the clock was set right");
+        known.apply(Change::Heard(at(101)), at(101));
+        assert_eq!((known.window.heard_at, &known.window.asked), (Some(at(101)), &None), "an answer");
+        known.apply(Change::Shut(at(102)), at(103));
+        assert_eq!(known.window.heard_at, None);
     }
 
     #[test]

@@ -259,6 +259,14 @@ impl Lines {
         of_desk().find(|line| line.address.is_none()).or_else(|| of_desk().next()).map(|line| line.ends)
     }
 
+    /// The carrier whose customers a desk knows by their ids as they are: the kept one for as long as a line runs between
+    /// the two, and else the one of [`Lines::home_of`].
+    #[must_use]
+    pub fn home_carrier(&self, desk: AccountId, kept: Option<AccountId>) -> Option<AccountId> {
+        let runs = |carrier: &AccountId| self.pairs().contains(&Ends { desk, carrier: *carrier });
+        kept.filter(runs).or_else(|| self.home_of(desk).map(|ends| ends.carrier))
+    }
+
     /// All lines, in the order of the configuration.
     pub fn iter(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter()
@@ -282,6 +290,18 @@ mod tests {
             address: address.map(str::to_owned),
             ..Line::default_of(Ends::FIRST, Forms::default())
         }
+    }
+
+    #[test]
+    fn the_kept_carrier_of_a_desk_stays_its_home_while_a_line_runs_between_the_two() {
+        let further = Ends { carrier: "kept-carrier".parse().unwrap(), ..Ends::FIRST };
+        let of = |ends| Line::default_of(ends, Forms::default());
+        let desk = Ends::FIRST.desk;
+        let both = Lines::new(vec![of(Ends::FIRST), of(further)]);
+        assert_eq!(both.home_carrier(desk, Some(further.carrier)), Some(further.carrier));
+        assert_eq!(both.home_carrier(desk, None), Some(Ends::FIRST.carrier));
+        let renamed = Lines::new(vec![of(Ends::FIRST)]);
+        assert_eq!(renamed.home_carrier(desk, Some(further.carrier)), Some(Ends::FIRST.carrier), "its line is gone");
     }
 
     #[test]

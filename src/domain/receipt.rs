@@ -343,12 +343,14 @@ pub fn note(id: EventId, event: &Event, report: &Report, ticket: Option<TicketId
     Some(Event { received_at: now, kind: EventKind::Note(Note::fact(ticket?, saying)) })
 }
 
-/// The change that a report teaches about the conversation of its text, whose receipts are these.
+/// The change that a report of this part teaches about the conversation of its text, which was tried first at `tried_at`.
+/// Where no report tells when the part went out, that time counts, because the customer may have written since.
 #[must_use]
-pub fn taught(report: &Report, part: u32, receipts: &[Receipt]) -> Option<Change> {
+pub fn taught(report: &Report, part: u32, receipts: &[Receipt], tried_at: Option<Timestamp>) -> Option<Change> {
     let Reported::Failed(Failure { code: Some(code), .. }) = &report.what else { return None };
-    let sent_at = receipts.iter().rfind(|receipt| receipt.part == part).and_then(|receipt| receipt.sent_at);
-    (Meaning::of(code) == Meaning::WindowClosed).then(|| Change::Shut(sent_at.unwrap_or(report.at)))
+    let receipt = receipts.iter().rfind(|receipt| receipt.part == part);
+    let sent_at = receipt.and_then(|receipt| receipt.sent_at).or(tried_at).unwrap_or(report.at);
+    (Meaning::of(code) == Meaning::WindowClosed).then_some(Change::Shut(sent_at))
 }
 
 /// A report as a store keeps it until its fate is known.

@@ -3,8 +3,8 @@
 //! [`Facts`] grow with every look and with every part that goes out, and [`plan`] names the next step. Pure: the worker
 //! takes the step, adds the result to the facts, and asks again until the message has come to its end.
 //!
-//! A policy is a list of rules. The first rule with something to say decides the step, and the next part goes where none
-//! has:
+//! A policy is a list of rules, in the order of `TEXT`, `CLOSING` and `TEMPLATE` below. The first rule with something to
+//! say decides the step, and the next part goes where none has. The rules and their results, by subject:
 //!
 //! | rule | an agent's text | the closing text | a template |
 //! |---|---|---|---|

@@ -143,7 +143,8 @@ impl Shared {
         let pauses = Arc::<Pauses>::default();
         let mut workers = Vec::new();
         for (desk, zendesk_keys) in config.zendesk_accounts() {
-            let users = KnownUsers { home: homes.get(&desk).copied(), ..KnownUsers::default() };
+            let users =
+                KnownUsers { home: self.lines.home_carrier(desk, homes.get(&desk).copied()), ..KnownUsers::default() };
             for (carrier, braze_keys) in config.braze_accounts() {
                 let (Some(zendesk), Some(client)) =
                     (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))

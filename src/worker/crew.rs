@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, warn};
 
 use crate::clock::Clock;
-use crate::domain::account::{AccountId, Ends, Route};
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
@@ -190,8 +190,8 @@ impl Crew {
         let configured = self.configured();
         let waiting = self.store.counts().waiting;
         let unserved = waiting.into_iter().filter(|(account, many)| *many > 0 && !configured.contains(account));
-        let names: BTreeSet<&str> =
-            unserved.map(|(account, _)| account).chain(missing.keys().copied()).map(AccountId::name).collect();
+        let unserved = unserved.map(|(account, _)| account).chain(missing.keys().copied()).map(AccountId::name);
+        let names: BTreeSet<String> = unserved.map(str::to_owned).chain(self.not_carriers()).collect();
         if names.is_empty() {
             self.supervisor.readiness.clear_note(NOTE);
             return String::new();
@@ -200,6 +200,17 @@ impl Crew {
         let note = format!("deliveries wait for {names}, which the configuration does not name");
         self.supervisor.readiness.set_note(NOTE, note.clone());
         note
+    }
+
+    /// The desks for which messages to a phone wait: a desk's webhook named a customer by an id that begins with the name
+    /// of an account which is no carrier.
+    fn not_carriers(&self) -> Vec<String> {
+        let desks: BTreeSet<AccountId> = self.workers.keys().map(|ends| ends.desk).collect();
+        let waits = |desk: &AccountId| {
+            let route = Route { direction: Direction::ToCustomer, account: *desk };
+            self.store.next_due(route).is_some()
+        };
+        desks.into_iter().filter(waits).map(|desk| format!("{desk} as a carrier")).collect()
     }
 
     fn configured(&self) -> BTreeSet<AccountId> {

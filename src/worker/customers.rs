@@ -32,8 +32,7 @@ impl Customers<'_> {
 
     /// The carrier of a customer whom the desk knows by an id without an account in front, or else this worker's.
     pub(super) fn home_carrier(&self) -> AccountId {
-        let home = self.home.filter(|home| self.lines.of_carrier(*home).next().is_some());
-        home.unwrap_or(self.ends.carrier)
+        self.home.unwrap_or(self.ends.carrier)
     }
 
     /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.

@@ -155,7 +155,8 @@ impl Replies<'_> {
         Ok(came_to(learnt.instead.len(), &left_out))
     }
 
-    /// Rings the doorbell once more, now that its ticket leads to another conversation of the customer.
+    /// Rings the doorbell, or tells of the solution, once more, now that the ticket leads to another conversation of the
+    /// customer.
     async fn ring_elsewhere(&self, claim: &Claim) -> Result<Outcome, Outcome> {
         if let Some(head) = claim.work.first() {
             let rung = self.store.accept(head.event.clone(), self.ends.into(), Vec::new(), self.clock.now()).await;
@@ -177,7 +178,10 @@ impl Replies<'_> {
     ) -> Result<Option<Outcome>, Outcome> {
         let now = self.clock.now();
         let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
-        if known.replies_unnumbered || self.merges.is_left(claim, change.ticket_id).await? {
+        if self.merges.is_left(claim, change.ticket_id).await? {
+            return self.ring_elsewhere(claim).await.map(Some);
+        }
+        if known.replies_unnumbered {
             return Ok(None);
         }
         // A reply that came with the solution was on the ticket before its webhook left the desk.

@@ -298,6 +298,18 @@ async fn a_text_whose_carrier_is_gone_waits_at_its_desk_and_is_not_given_up() {
     two.bridge.finish(0).await;
 }
 
+#[tokio::test]
+async fn a_text_to_an_id_that_begins_with_a_desks_name_waits_and_readiness_says_for_whom() {
+    let mut two = Two::start().await;
+    let body = r#"{"event": "agent_reply", "ticket_id": "7", "external_user_id": "support-eu:ada", "text": "Hello"}"#;
+    assert_eq!(two.bridge.zendesk_webhook(body).await.0, 202);
+    two.bridge.restart_with(str::to_owned).await;
+    let ready = || async { answer(two.bridge.http.get(format!("{}/readyz", two.bridge.operator))).await.1 };
+    let told = ready().await.to_string();
+    assert!(told.contains("deliveries wait for support-eu as a carrier"), "{told}");
+    two.bridge.stop().await;
+}
+
 /// A bridge with two brands on one desk and one carrier.
 async fn two_brands() -> TestBridge {
     let options = SandboxOptions { more_campaigns: vec![UK_REPLY.into()], ..SandboxOptions::default() };

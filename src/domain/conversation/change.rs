@@ -1,7 +1,6 @@
 //! Changes of a conversation, one fact each. [`super::Conversation::apply`] carries them out.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
 use super::Forwarded;
 use super::opening::Opening;
@@ -13,8 +12,7 @@ use crate::domain::line::Channel;
 use crate::domain::reading::{Census, Counted, Shown};
 
 /// A fact learnt about a conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
     /// Newer data of the customer; blanks change nothing.
     Customer(Customer),
@@ -89,7 +87,7 @@ pub enum Change {
 
 /// One of the customer's tickets, as it was read. It becomes the current one, unless the bridge has heard of the
 /// current ticket since the read began.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TakenUp {
     /// Its number.
     pub ticket: TicketId,

@@ -63,6 +63,14 @@ impl Window {
         self.asked = self.asked.take().filter(|asked| at < asked.at);
     }
 
+    /// No time is later than `now`, because a clock that was ahead told it.
+    pub(super) fn hold_no_later_than(&mut self, now: Timestamp) {
+        self.heard_at = self.heard_at.map(|at| at.min(now));
+        if let Some(asked) = &mut self.asked {
+            asked.at = asked.at.min(now);
+        }
+    }
+
     /// The window was shut at this time, and is still, unless the customer has written since.
     pub fn shut(&mut self, at: Timestamp) {
         self.heard_at = self.heard_at.filter(|heard_at| *heard_at > at);

@@ -150,3 +150,20 @@ fn a_note_says_what_was_lost_with_the_code_and_its_meaning() {
     assert!(made(Reported::Delivered).is_none());
     assert!(note(id, &event, &report(1, "a", Reported::Failed(refused("1"))), None, at(2)).is_none(), "no ticket");
 }
+
+#[test]
+fn a_refusal_as_too_late_shuts_the_window_from_when_its_part_went_out() {
+    let mut text = pending();
+    text.first_sent_at = Some(at(90));
+    let late = report(100, "d1", Reported::Failed(refused("131047")));
+    assert_eq!(
+        taught(&late, 1, &text.receipts, text.first_sent_at),
+        Some(Change::Shut(at(90))),
+        "no report of the send"
+    );
+    text.add_report(1, &report(95, "d1", Reported::Sent { mark: None }));
+    assert_eq!(taught(&late, 1, &text.receipts, text.first_sent_at), Some(Change::Shut(at(95))));
+    assert_eq!(taught(&late, 2, &[], None), Some(Change::Shut(at(100))));
+    let other = report(100, "d1", Reported::Failed(refused("30003")));
+    assert_eq!(taught(&other, 1, &text.receipts, text.first_sent_at), None);
+}

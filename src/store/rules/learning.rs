@@ -19,6 +19,9 @@ pub(in crate::store) struct Learnt {
     pub(in crate::store) tickets: Vec<TicketRef>,
     /// New names, and the conversations that they lead to.
     pub(in crate::store) names: Vec<(Identity, ConversationKey)>,
+    /// Other conversations of the customer that have taken over a ticket meanwhile, and the replies on it that went out by
+    /// way of this one.
+    pub(in crate::store) passed_on: Vec<(Conversation, Forwarded)>,
     /// Whether the window changed while a text may wait for its customer's answer.
     pub(in crate::store) wakes: bool,
 }
@@ -40,13 +43,18 @@ pub(in crate::store) fn learn<D: Directory>(
         return Ok(None);
     }
     let mut after = before.cloned().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
-    let (mut tickets, mut names) = (Vec::new(), Vec::new());
+    let (mut tickets, mut names, mut passed_on) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         let goes_to = change.ticket_gone_to().filter(|_| !key.is_provisional());
         if let Change::Customer(customer) = &change {
             names.extend(new_names(directory, key, address::identities_of(customer, after.ends.carrier))?);
         }
+        let forwarded_on = if let Change::Forwarded(ticket, ..) = &change { Some(*ticket) } else { None };
         after.apply(change, now);
+        if let Some(forwarded) = forwarded_on.and_then(|ticket| after.forwarded_on(ticket)) {
+            let ticket = TicketRef { account: after.ends.desk, id: forwarded.ticket_id };
+            passed_on.extend(taken_over(directory, ticket, &after)?.map(|holder| (holder, forwarded.clone())));
+        }
         let is_on_it = |id: &TicketId| after.ticket.as_ref().is_some_and(|current| current.id == *id);
         if let Some(id) = goes_to.filter(is_on_it) {
             // Older tickets stay in the index: a late reply on a solved one still finds its customer.
@@ -60,7 +68,18 @@ pub(in crate::store) fn learn<D: Directory>(
         |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
     let wakes = before.is_some_and(|before| before.window.asked.is_some() && before.window != after.window);
     let record = if before.is_some_and(is_unchanged) { None } else { Some(after) };
-    Ok(Some(Learnt { record, tickets, names, wakes }))
+    Ok(Some(Learnt { record, tickets, names, passed_on, wakes }))
+}
+
+/// The other conversation of the customer that a ticket leads to.
+fn taken_over<D: Directory>(
+    directory: &D,
+    ticket: TicketRef,
+    from: &Conversation,
+) -> Result<Option<Conversation>, D::Error> {
+    let Some(key) = directory.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(None) };
+    let holder = directory.conversation(&key)?;
+    Ok(holder.filter(|holder| address::shares_customer(holder, from)))
 }
 
 /// A ticket that leads to another conversation from now on.
@@ -79,14 +98,10 @@ pub(in crate::store) fn lead<D: Directory>(
     ticket: TicketRef,
     to: &Conversation,
 ) -> Result<Option<Led>, D::Error> {
-    let holder = match directory.by_ticket(ticket)?.filter(|key| *key != to.key) {
-        Some(key) => directory.conversation(&key)?,
-        None => None,
-    };
-    if holder.as_ref().is_some_and(|holder| address::keeps(holder, ticket.id, to)) {
+    let of_customer = taken_over(directory, ticket, to)?;
+    if of_customer.as_ref().is_some_and(|holder| address::keeps(holder, ticket.id, to)) {
         return Ok(None);
     }
-    let of_customer = holder.filter(|holder| address::shares_customer(holder, to));
     Ok(Some(Led { went_out: of_customer.and_then(|holder| holder.forwarded_on(ticket.id).cloned()) }))
 }
 
@@ -132,6 +147,7 @@ pub(in crate::store) fn inherited(provisional: Conversation) -> Vec<Change> {
         let told_at = provisional.subscription_at.unwrap_or(provisional.updated_at);
         facts.push(Change::Subscription(provisional.subscription, told_at));
     }
+    facts.extend(provisional.window.heard_at.map(Change::Heard));
     facts.extend(provisional.own_writes.into_iter().map(|write| Change::Wrote(write.fingerprint)));
     facts
 }
@@ -143,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::domain::conversation::TicketStatus;
-    use crate::domain::event::Customer;
+    use crate::domain::event::{CommentId, Customer};
     use crate::store::rules::testing::at;
 
     #[derive(Default)]
@@ -229,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn a_reply_of_a_ticket_that_was_taken_over_meanwhile_is_known_on_the_line_that_has_it() {
+        let forwarded = |comment| Change::Forwarded(TicketId(7), CommentId(comment), vec![CommentId(comment)]);
+        let first = conversation("ada", vec![Change::Customer(named("ada")), on_ticket(8)]);
+        for (external, passed_on) in [("ada", 1), ("bob", 0)] {
+            let held = conversation("ada@line-2", vec![Change::Customer(named(external)), on_ticket(7)]);
+            let mut directory = Known { conversations: vec![held], ..Known::default() };
+            directory.tickets.insert(7, key("ada@line-2"));
+            let learnt = learnt(&directory, "ada", Some(&first), vec![forwarded(5)]).unwrap();
+            assert_eq!(learnt.passed_on.len(), passed_on, "held by {external}");
+            assert!(learnt.passed_on.iter().all(|(holder, theirs)| {
+                holder.key == key("ada@line-2") && theirs.covers(CommentId(5)) && theirs.ticket_id == TicketId(7)
+            }));
+        }
+    }
+
+    #[test]
     fn a_name_leads_to_the_first_conversation_and_stays_there() {
         let to = |directory: &Known, name: &str| -> Vec<ConversationKey> {
             let names = address::identities_of(&named("ada"), Ends::FIRST.carrier);
@@ -264,9 +296,10 @@ mod tests {
     fn a_conversation_takes_over_what_was_learnt_under_its_ticket() {
         let provisional = conversation(
             "ticket:7",
-            vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0))],
+            vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0)), Change::Heard(at(0))],
         );
-        let expected = [Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0))];
+        let expected =
+            [Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0)), Change::Heard(at(0))];
         assert_eq!(inherited(provisional), expected);
         let unknown = inherited(conversation("ticket:7", Vec::new()));
         assert_eq!(unknown, [Change::Customer(Customer::default())], "an unknown subscription is no news");

@@ -339,6 +339,10 @@ impl Core {
             self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
         }
         self.keep_names(learnt.names);
+        for (holder, theirs) in learnt.passed_on {
+            let (key, ends) = (holder.key.clone(), holder.ends);
+            self.change(&key, Some(holder), ends, vec![Change::Inherited(theirs)], now)?;
+        }
         let Some(after) = learnt.record else { return Ok(()) };
         if learnt.wakes {
             self.put_head_forward(key, now)?;

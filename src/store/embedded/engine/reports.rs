@@ -202,10 +202,12 @@ impl Core {
             let home = home(&*self, &after.conversation)?;
             self.owe(Some(id), Some(note), (&home, before.ends), now)?;
         }
-        if let Some(change) = receipt::taught(&kept.report, part, &after.receipts).filter(|_| tells) {
+        let taught = receipt::taught(&kept.report, part, &after.receipts, after.first_sent_at);
+        if let Some(change) = taught.filter(|_| tells) {
             let home = home(&*self, &after.conversation)?;
-            let known = Directory::conversation(self, &home)?;
-            self.change(&home, known, before.ends, vec![change], now)?;
+            if let Some(known) = Directory::conversation(self, &home)? {
+                self.change(&home, Some(known), before.ends, vec![change], now)?;
+            }
         }
         // Others may have waited for the name of this send.
         let dispatch = kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
