@@ -237,6 +237,7 @@ pub(super) fn check(book: &mut Book<'_>) {
     addresses_differ(&lines, book);
     default_lines_have_desks(&lines, &accounts, book);
     desks_have_lines(&lines, &accounts, book);
+    default_lines_answer_beside_others(&lines, &accounts, book);
 }
 
 /// The names of the accounts of a vendor, with commas between.
@@ -341,6 +342,28 @@ fn desks_have_lines(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
     for Standing { account, at, .. } in desks() {
         if !used.iter().flatten().any(|name| name == account.name()) {
             book.warn(at, "url", "leads to a desk that no line names, so that no customer's text opens a ticket there");
+        }
+    }
+}
+
+/// Warns of each further carrier whose default line answers at another desk than all the lines that are described for it.
+fn default_lines_answer_beside_others(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
+    let desks = accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk);
+    let Some(default) = default_desk(&desks.map(|standing| standing.account).collect::<Vec<_>>()) else { return };
+    for carrier in undescribed(lines, accounts, book).into_iter().filter(|carrier| !carrier.is_first()) {
+        let mut of_carrier = Vec::new();
+        for at in lines {
+            if LineKeys::carrier().read(at, book).is_some_and(|name| name == carrier.name()) {
+                of_carrier.extend(LineKeys::desk().read(at, book).flatten().map(|desk| (at, desk)));
+            }
+        }
+        let Some((at, desk)) = of_carrier.first() else { continue };
+        if of_carrier.iter().all(|(_, other)| other == desk) && desk != default.name() {
+            let problem = format!(
+                "is {desk}, and texts to {carrier} on no described line are answered at {default}; describe the default \
+                 line of {carrier} where they too belong to {desk}"
+            );
+            book.warn(at, "desk", problem);
         }
     }
 }

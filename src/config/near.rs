@@ -22,6 +22,9 @@ fn in_account(meant: &str, above: &str, title: &str) -> String {
 /// The remedy for a variable of an account that there is not; `word` is the end of the variable.
 pub(super) fn remedy_of_account<'a>(name: &str, known: impl Iterator<Item = &'a str>, word: &str) -> String {
     match nearest(name, known) {
+        Some(meant) if meant != name && meant.replace('_', "-").eq_ignore_ascii_case(name) => {
+            format!("Name its table [accounts.{name}], with small letters and hyphens")
+        }
         Some(meant) => {
             let account = meant.replace('-', "_").to_ascii_uppercase();
             format!("Did you mean {VARIABLE_PREFIX}ACCOUNTS__{account}__{word}? Mend the name, or unset the variable")
@@ -100,6 +103,15 @@ fn elsewhere(name: &str) -> Option<&'static About> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_variable_of_an_account_whose_table_is_misspelt_names_the_table() {
+        let remedy = |known: &str| remedy_of_account("support-eu", [known].into_iter(), "API_KEY");
+        for known in ["support_eu", "Support-EU"] {
+            assert_eq!(remedy(known), "Name its table [accounts.support-eu], with small letters and hyphens");
+        }
+        assert!(remedy("suport-eu").starts_with("Did you mean TANDEM_ACCOUNTS__SUPORT_EU__API_KEY?"));
+    }
 
     #[test]
     fn a_mistyped_key_or_table_of_the_file_is_recognised() {

@@ -192,7 +192,9 @@ address = \"sms-group-2\"
     let said = site.says(&["setup", "canada", "--group", "GROUP_ID"]).await;
     assert!(said.code == 2 && said.err.contains("give the id itself"), "{said:?}");
     let said = site.says(&["setup", "braze", "--line", "qc"]).await;
-    assert!(said.code == 2 && said.err.contains("no line of braze is called qc; it has none"), "{said:?}");
+    assert!(said.code == 2 && said.err.contains("no line of braze is called qc; it has default"), "{said:?}");
+    let said = site.says(&["setup", "braze", "--line", "default"]).await;
+    assert!(said.code == 0 && said.out.contains("setup braze --line default --wait"), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,7 +19,7 @@ use crate::config::{self, BrazeInstallation, LineKeys};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::inbound::GROUP_PLACEHOLDER;
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Line};
 use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
 /// The arguments of `tandem setup braze`.
@@ -78,7 +78,8 @@ impl Braze {
     /// The line of the text to wait for. The options were checked before ([`Self::workspace`]).
     fn awaited_line(&self, config: &BrazeInstallation) -> On {
         let Some(line) = config.lines.iter().find(|line| Some(&line.name) == self.line.as_ref()) else {
-            return On::Any;
+            let others = config.lines.iter().filter_map(|other| other.address.clone());
+            return self.line.clone().map_or(On::Any, |default| On::Default(default, others.collect()));
         };
         match line.address.clone() {
             Some(address) => On::At(line.name.clone(), address),
@@ -105,6 +106,7 @@ impl Braze {
         let currents = currents.map(|tokens| told("currents_tokens", tokens));
         let workspace = Workspace {
             table,
+            line: self.line.clone(),
             public_url: config.public_url,
             agent_reply: config.agent_reply,
             ticket_solved: config.ticket_solved,
@@ -118,17 +120,18 @@ impl Braze {
             token,
             currents,
         };
-        match &self.line {
-            None => Ok(workspace),
-            Some(name) => match config.lines.iter().find(|line| line.name == *name) {
-                Some(line) => Ok(of_line(workspace, line)),
-                None => {
-                    let known: Vec<&str> = config.lines.iter().map(|line| line.name.as_str()).collect();
-                    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                    Err(Failure::Usage(format!("no line of {account} is called {name}; it has {known}")))
-                }
-            },
+        let Some(name) = &self.line else { return Ok(workspace) };
+        if let Some(line) = config.lines.iter().find(|line| line.name == *name) {
+            return Ok(of_line(workspace, line));
         }
+        // The default line has a name also where the configuration does not describe it.
+        let undescribed = config.lines.iter().all(|line| line.address.is_some()).then(|| Line::default_name(account));
+        if undescribed == Some(name.as_str()) {
+            return Ok(workspace);
+        }
+        let described = config.lines.iter().map(|line| line.name.as_str());
+        let known: Vec<&str> = undescribed.into_iter().chain(described).collect();
+        Err(Failure::Usage(format!("no line of {account} is called {name}; it has {}", known.join(", "))))
     }
 }
 
@@ -179,7 +182,7 @@ fn print_sheet(output: &mut impl Write, sheet: &Sheet, workspace: &Workspace) ->
     writeln!(
         output,
         "Then: {} --wait watches the first text come in; tandem check --live looks at the rest.",
-        workspace.table.setup()
+        workspace.command()
     )
 }
 

@@ -18,7 +18,7 @@ const PASTED: [&str; 6] = ["URL", "Header", "Message", "Raw text", "Bearer token
 #[template(path = "setup/braze.html")]
 struct Page<'a> {
     style: &'static str,
-    /// Keeps the ticks of one bridge apart from those of another.
+    /// Keeps the ticks of one bridge and line apart from those of another.
     store: String,
     /// The command that prints the sheet.
     setup: String,
@@ -47,8 +47,8 @@ pub(super) fn render(sheet: &Sheet, workspace: &Workspace) -> Result<String, Fai
     let last = sheet.blocks.len().saturating_sub(1);
     let page = Page {
         style: STYLE,
-        store: format!("{} {}", workspace.table.setup(), workspace.public_url),
-        setup: workspace.table.setup(),
+        store: format!("{} {}", workspace.command(), workspace.public_url),
+        setup: workspace.command(),
         steps: sheet.blocks.iter().enumerate().map(|(index, block)| step(block, index == last)).collect(),
         campaigns: &sheet.webhook_campaigns,
         currents: step(&sheet.currents, false),

@@ -311,6 +311,16 @@ fn every_doubt_about_a_line_is_a_warning() {
         ),
         (format!("{}{EU}", line(&format!("desk = \"support-eu\"\naddress = \"g1\"\n{reply}"))), None),
         (
+            format!(
+                "{ONE_OF_EACH}{EU}{CANADA}\n[[lines]]\nname = \"north\"\ncarrier = \"canada\"\ndesk = \"support-eu\"\n\
+                 address = \"g1\"\n{reply}"
+            ),
+            Some(
+                "lines.north.desk is support-eu, and texts to canada on no described line are answered at zendesk; describe \
+                 the default line of canada where they too belong to support-eu.",
+            ),
+        ),
+        (
             format!("{}{EU}", line("desk = \"support-eu\"")),
             Some("zendesk.url leads to a desk that no line names, so that no customer's text opens a ticket there."),
         ),

@@ -64,6 +64,8 @@ const NO_CATEGORY: (&str, &str) = ("every message", "other");
 pub struct Workspace {
     /// The account's table.
     pub table: AccountTable,
+    /// The line that the sheet was asked for by its name.
+    pub line: Option<String>,
     /// The address at which Braze reaches the bridge.
     pub public_url: Url,
     /// The id of the campaign that texts replies, if it is made.
@@ -88,6 +90,15 @@ pub struct Workspace {
     pub token: String,
     /// The connector's token in the same form; `None` where none is configured.
     pub currents: Option<String>,
+}
+
+impl Workspace {
+    /// The command that prints this sheet.
+    #[must_use]
+    pub fn command(&self) -> String {
+        let line = self.line.as_ref().map(|line| format!(" --line {line}"));
+        self.table.setup() + &line.unwrap_or_default()
+    }
 }
 
 /// One thing to set up, with everything to type.
@@ -320,6 +331,7 @@ mod tests {
     fn workspace() -> Workspace {
         Workspace {
             table: AccountTable(Ends::FIRST.carrier),
+            line: None,
             public_url: Url::parse("https://bridge.example/in/").unwrap(),
             agent_reply: Some("reply-id".into()),
             ticket_solved: None,
