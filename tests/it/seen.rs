@@ -34,6 +34,17 @@ impl Line {
     }
 }
 
+fn log_of(bridge: &Bridge) -> Vec<Line> {
+    bridge.host.logged().into_iter().map(|line| Line(serde_json::from_str(&line).unwrap())).collect()
+}
+
+/// The claims in the log without a line about their outcome.
+fn unfinished(log: &[Line]) -> usize {
+    let is_outcome = |line: &&Line| line.says("delivery.") && line.0["outcome"].is_string();
+    let claimed = log.iter().filter(|line| line.says("delivery.claimed:")).count();
+    claimed.saturating_sub(log.iter().filter(is_outcome).count())
+}
+
 /// The beginnings of the log's lines about one event, in order.
 fn story(log: &[Line], id: &str) -> Vec<String> {
     let about = log.iter().filter(|line| line.id() == Some(id));
@@ -58,8 +69,9 @@ async fn one_id_leads_through_the_log_from_the_webhook_to_the_outcome_and_back()
     bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", refused));
     bridge.sandbox.zendesk.agent_reply(ticket, "<p>It left the house today.</p>");
     let deliveries = bridge.settled().await;
-    let log = bridge.host.logged().into_iter().map(|line| Line(serde_json::from_str(&line).unwrap()));
-    let log: Vec<Line> = log.collect();
+    // An outcome is logged once it is recorded, so the last one may still be on its way.
+    bridge.until("every claim's outcome in the log", || unfinished(&log_of(&bridge)) == 0).await;
+    let log = log_of(&bridge);
 
     // Forwards: from the customer's text to the ticket.
     let accepted = |endpoint: &str| {
