@@ -7,9 +7,10 @@
 //!
 //! # One key, one place
 //!
-//! A key is one field of a table: of [`Config`] itself, [`Zendesk`], [`Braze`], [`Oidc`] and the smaller ones. Its declaration
+//! A key is one field of a table ([`crate::keys`]): of [`Config`] itself, [`Oidc`] and the smaller ones, and of the tables in the
+//! folders of the vendors. Its declaration
 //! carries the type, the rules, the default, the words of the reference, whether it is a secret, and whether a reload takes it.
-//! From the tables come reading, unknown names, the list of [`keys::KEYS`], the reference and the example, the console's page
+//! From the tables come reading, unknown names, the list of [`reference::KEYS`], the reference and the example, the console's page
 //! and the part that waits for a restart. A table does not know where in the file it stands, so a vendor's keys are declared
 //! once.
 //!
@@ -27,46 +28,38 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 mod accounts;
-mod book;
-mod braze;
 mod bridge;
 mod environment;
-mod fault;
+mod faults;
 mod files;
 mod installation;
-mod key;
-pub mod keys;
-mod kind;
 mod lines;
 mod named;
 mod near;
 mod oidc;
 mod operators;
 mod read;
+pub mod reference;
 pub mod secrets_file;
-mod shapes;
 mod sources;
-mod spelling;
-mod table;
-mod value;
-mod zendesk;
 
+pub use crate::keys::fault::{Fault, Place, Warning};
+pub use crate::keys::key::Shown;
+pub use crate::vendors::braze::keys::{Braze, Campaigns};
+pub use crate::vendors::zendesk::keys::{Credentials, Zendesk};
 pub use accounts::{Vendor, VendorAccount, VendorKeys};
-pub use braze::{Braze, Campaigns};
 pub use bridge::{Alarm, Config, Notes, Operator, Store, StoreUrl};
 #[cfg(debug_assertions)]
 pub use environment::fail_point;
 pub use environment::{OWN_TOKEN, log_filter, own_token, wants_traces};
-pub use fault::{DEFAULT_FILE, Fault, Faults, Place, Warning};
+pub use faults::{DEFAULT_FILE, Faults};
 pub use files::text_of;
 pub use installation::{BrazeInstallation, ZendeskInstallation, accounts, braze_installation, zendesk_installation};
-pub use key::Shown;
 pub use lines::LineKeys;
 pub use oidc::{IdentityProvider, Oidc, Roles};
-pub use zendesk::{Credentials, Zendesk};
 
-use book::{At, Book};
-use key::Field;
+use crate::keys::book::{At, Book};
+use crate::keys::key::Field;
 use sources::Sources;
 
 /// Reads the file, its secrets file, the environment and the mapping files.
@@ -128,14 +121,14 @@ pub struct NoteLanguage {
 fn note_languages(book: &mut Book<'_>) -> Vec<NoteLanguage> {
     let of_all = At::top().below("notes");
     let mut languages = vec![(of_all.shown("language"), Notes::language().read(&of_all, book))];
-    for at in book.list(keys::LINES) {
+    for at in book.list(reference::LINES) {
         languages.push((at.shown("agent_language"), LineKeys::agent_language().read(&at, book).flatten()));
     }
     languages.into_iter().filter_map(|(key, language)| Some(NoteLanguage { key, language: language? })).collect()
 }
 
 /// Reads a configuration from the file's text and from pairs of environment variables, of which only those that start
-/// with [`keys::VARIABLE_PREFIX`] matter. Relative paths are taken from `base`. Touches neither files nor environment.
+/// with [`reference::VARIABLE_PREFIX`] matter. Relative paths are taken from `base`. Touches neither files nor environment.
 ///
 /// # Errors
 /// Every fault.
@@ -147,7 +140,7 @@ pub fn parse(
     let mut book = Book::new(read::gather(file, env), base);
     match Config::of(&mut book) {
         Some(config) => Ok((config, book.warnings)),
-        None => Err(Faults(keys::in_order(book.faults))),
+        None => Err(Faults(reference::in_order(book.faults))),
     }
 }
 
@@ -176,7 +169,7 @@ pub fn glimpse(path: Option<&Path>) -> Result<Glimpse, Faults> {
     let token = Config::operator_token().read(&top, &mut book);
     let mappings = Config::mappings().read(&top, &mut book);
     bridge::operators_have_tokens(&mut book);
-    let mut faults = keys::in_order(book.faults);
+    let mut faults = reference::in_order(book.faults);
     let mapping_files = mappings.flatten().map(|directory| files::read_mappings(&directory)).transpose();
     match (listen, operator_listen, token, mapping_files) {
         (Some(listen), Some(operator), Some(token), Ok(mapping_files))
@@ -228,7 +221,7 @@ pub fn mapping_keys(path: Option<&Path>) -> Result<MappingKeys, Faults> {
             has_closing_text,
         }),
         _ => {
-            let faults = keys::in_order(book.faults);
+            let faults = reference::in_order(book.faults);
             Err(sources.refuse(faults))
         }
     }

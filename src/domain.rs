@@ -34,3 +34,4 @@ pub mod remedy;
 pub mod retry;
 pub mod text;
 pub mod ticket;
+pub mod user_match;

@@ -27,6 +27,8 @@
 //!   [`domain`] only, and never takes the step.
 //! * [`intake`] — the values and readers that all webhooks share: the proof of a sender, forms, hand-typed JSON. A body is
 //!   never parsed before it is verified.
+//! * [`keys`] — the machine of typed configuration keys: reading, showing and reloading follow from one declaration. It
+//!   never names a key.
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
 //!   leaves and never builds JSON. [`mapping::suppose`] makes a context of an event alone, for people who try a
 //!   mapping.
@@ -35,8 +37,8 @@
 //!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
 //! * [`ports`] — the bridge's side of every account that it calls, in words that name no vendor: [`ports::Desk`] with its
 //!   four sides and [`ports::Carrier`]. The folders of the vendors implement them. It never does I/O itself.
-//! * [`vendors`] — one folder a vendor: the source of its webhooks, the client for its API, its limits, the words of its
-//!   errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names
+//! * [`vendors`] — one folder a vendor: its configuration keys, the source of its webhooks, the client for its API, its
+//!   limits, the words of its errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names
 //!   another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
@@ -103,6 +105,7 @@ pub mod drill;
 pub mod failpoint;
 pub mod http;
 pub mod intake;
+pub mod keys;
 pub mod mapping;
 pub mod policy;
 pub mod ports;

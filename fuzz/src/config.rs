@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tandem::config;
-use tandem::config::keys::{self, Item, Kind};
+use tandem::config::reference::{self, Item, Kind};
 
 /// Stands for a credential. Seeds hold it wherever one belongs, and mutations move it about.
 const SECRET: &str = "s3cr3t-S3NT1N3L-0417";
@@ -30,7 +30,7 @@ pub fn check(data: &[u8]) {
                 assert!(!fault.key.is_empty() && !fault.problem.is_empty() && !fault.remedy.is_empty(), "{shown}");
                 assert!(!shown.contains('\n'), "{shown}");
                 // A word that is not one of a key's words is quoted, and so is a key that there is not.
-                let is_word = keys::find(&fault.key).is_some_and(|key| is_word(key.kind));
+                let is_word = reference::find(&fault.key).is_some_and(|key| is_word(key.kind));
                 assert!(is_word || !fault.problem.contains(SECRET) && !fault.remedy.contains(SECRET), "{shown}");
                 assert!(!strict || !shown.contains(SECRET), "{shown}");
             }
@@ -47,8 +47,8 @@ fn is_word(kind: Kind) -> bool {
 
 /// Whether the file is TOML and holds the secret only where secrets belong.
 fn only_in_secrets(text: &str, env: &[(String, String)]) -> bool {
-    let is_secret = |name: &str| keys::find(name).is_some_and(|key| key.kind.is_secret());
-    let variable = |name: &str| keys::find_variable(name).is_some_and(|key| key.kind.is_secret());
+    let is_secret = |name: &str| reference::find(name).is_some_and(|key| key.kind.is_secret());
+    let variable = |name: &str| reference::find_variable(name).is_some_and(|key| key.kind.is_secret());
     let in_env = env.iter().all(|(name, value)| !name.contains(SECRET) && (!value.contains(SECRET) || variable(name)));
     let in_file = toml::from_str::<toml::Table>(text)
         .is_ok_and(|table| table.iter().all(|(name, value)| below(name, value, &is_secret)));

@@ -15,7 +15,7 @@ use clap::{Args, ValueEnum};
 use super::failure::Failure;
 use crate::clock::Clock;
 use crate::config::secrets_file::{Syntax, beside, line};
-use crate::config::{self, DEFAULT_FILE, Faults, keys};
+use crate::config::{self, DEFAULT_FILE, Faults, reference};
 
 mod questions;
 mod terminal;
@@ -260,7 +260,7 @@ fn configuration(answers: &[(&'static str, String)]) -> Result<String, Failure> 
     let is_open = |key: &str| !answers.iter().any(|(answered, _)| *answered == key);
     let stand_ins = STAND_INS.iter().filter(|(key, _)| is_open(key));
     let stand_ins =
-        stand_ins.filter_map(|(key, value)| keys::find(key).map(|key| (key.variable(), (*value).to_owned())));
+        stand_ins.filter_map(|(key, value)| reference::find(key).map(|key| (key.variable(), (*value).to_owned())));
     match config::parse(Some(&text), stand_ins, Path::new("")) {
         Ok(_) => Ok(text),
         Err(Faults(faults)) => {
@@ -302,7 +302,7 @@ fn secrets_text(syntax: Syntax, config: &Path, secrets: &[(&str, Option<String>)
         config.display()
     );
     for (key, secret) in secrets {
-        let Some(variable) = keys::find(key).map(keys::About::variable) else { continue };
+        let Some(variable) = reference::find(key).map(reference::About::variable) else { continue };
         match secret {
             Some(secret) => text.push_str(&line(syntax, &variable, secret)),
             None => text.push_str(&format!("# {}", line(syntax, &variable, ""))),

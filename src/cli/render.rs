@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::mappings::named;
 use super::options::{ConfigFile, Form};
 use super::streams::{print_json, read_input};
-use crate::config::{self, keys};
+use crate::config::{self, reference};
 use crate::domain::event::{Event, Unreadable};
 use crate::intake::{Intake, IntakeOptions};
 use crate::mapping::{self, Context, File, Mappings, Misfit, Name, Supposed};
@@ -139,7 +139,7 @@ fn is_meant_as_context(text: &str) -> bool {
 
 /// The event that the bridge would make of a body posted to this path.
 fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, String> {
-    let user_field = keys::find("zendesk.user_field").and_then(|key| key.default).unwrap_or_default();
+    let user_field = reference::find("zendesk.user_field").and_then(|key| key.default).unwrap_or_default();
     let options = IntakeOptions {
         zendesk_secrets: Vec::new(),
         zendesk_tolerance: Duration::ZERO,

@@ -3,15 +3,15 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::book::{At, Book, joined};
-use super::braze::Braze;
-use super::fault::Flaw;
-use super::key::{About, Field, Shown};
-use super::shapes::{Word, word};
-use super::table::{Table, table};
-use super::zendesk::Zendesk;
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::account_table::AccountTable;
+use crate::keys::book::{At, Book, joined};
+use crate::keys::fault::Flaw;
+use crate::keys::key::{About, Field, Shown};
+use crate::keys::shapes::{Word, word};
+use crate::keys::table::{Table, table};
+use crate::vendors::braze::keys::Braze;
+use crate::vendors::zendesk::keys::Zendesk;
 
 pub use crate::domain::account_table::ACCOUNTS;
 

@@ -10,23 +10,23 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::accounts::{Accounts, VendorAccount, VendorKeys};
-use super::book::{At, Book};
-use super::braze::Braze;
-use super::fault::Flaw;
-use super::key::{Field, Make, Shape, Shown, plainly};
-use super::kind::{Item, Kind};
 use super::lines::{self, Described, LineKeys};
 use super::oidc::{self, IdentityProvider, Oidc};
 use super::operators::{self, OPERATORS, Operators};
-use super::shapes::{
-    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, WEB_ADDRESS, listed, minutes_or_never, safe_address, secret, text, whole,
-};
-use super::table::{Beside, Table, below, table};
-use super::zendesk::Zendesk;
 use crate::domain::access::{Account, Roster};
 use crate::domain::account::AccountId;
 use crate::domain::line::Lines;
 use crate::http::Network;
+use crate::keys::book::{At, Book};
+use crate::keys::fault::Flaw;
+use crate::keys::key::{Field, Make, Shape, Shown, plainly};
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::{
+    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, WEB_ADDRESS, listed, minutes_or_never, safe_address, secret, text, whole,
+};
+use crate::keys::table::{Beside, Table, below, table};
+use crate::vendors::braze::keys::Braze;
+use crate::vendors::zendesk::keys::Zendesk;
 
 table! {
     /// Everything that the operator decides, checked: its parts make sense by themselves and together.

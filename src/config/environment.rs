@@ -2,10 +2,10 @@
 
 use secrecy::SecretString;
 
-use super::fault::Fault;
 #[cfg(debug_assertions)]
-use super::fault::Faults;
-use super::keys::VARIABLE_PREFIX;
+use super::faults::Faults;
+use super::reference::VARIABLE_PREFIX;
+use crate::keys::fault::Fault;
 
 /// The variable for the token of the operator who runs a command. It is no key: the bridge's own
 /// is `TANDEM_OPERATOR_TOKEN`, and the two may stand in one shell.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
-use super::fault::Fault;
 use crate::domain::text;
+use crate::keys::fault::Fault;
 
 /// The largest configuration file: a hundred times a real one.
 pub(super) const FILE_MAX_BYTES: u64 = 256 * 1024;

@@ -8,16 +8,17 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::accounts::{ACCOUNTS, Vendor, standing};
-use super::book::{At, Book};
-use super::braze::{Braze, Campaigns};
 use super::bridge::Config;
-use super::fault::{Faults, Flaw};
-use super::key::Field;
-use super::keys::in_order;
+use super::faults::Faults;
 use super::lines::LineKeys;
+use super::reference::in_order;
 use super::sources::Sources;
-use super::zendesk::{Credentials, Zendesk};
 use crate::domain::account::AccountId;
+use crate::keys::book::{At, Book};
+use crate::keys::fault::Flaw;
+use crate::keys::key::Field;
+use crate::vendors::braze::keys::{Braze, Campaigns};
+use crate::vendors::zendesk::keys::{Credentials, Zendesk};
 
 /// Every account of the configuration with its vendor.
 ///

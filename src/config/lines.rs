@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use super::accounts::{Standing, Vendor, VendorAccount, VendorKeys, standing};
-use super::book::{At, Book, joined};
-use super::braze::{CAMPAIGN, Campaigns, IDENTIFIER};
-use super::fault::Flaw;
-use super::key::{About, Field, Make, Shape, Shown, plainly};
-use super::kind::{Item, Kind};
-use super::shapes::{FLAG, TEXT, Word, listed, text, time, word};
-use super::spelling::nearest;
-use super::table::{Table, table};
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
+use crate::keys::book::{At, Book, joined};
+use crate::keys::fault::Flaw;
+use crate::keys::key::{About, Field, Make, Shape, Shown, plainly};
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::{FLAG, TEXT, Word, listed, text, time, word};
+use crate::keys::spelling::nearest;
+use crate::keys::table::{Table, table};
+use crate::vendors::braze::keys::{CAMPAIGN, Campaigns, IDENTIFIER};
 
 /// The name of the list.
 pub const LINES: &str = "lines";

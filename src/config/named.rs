@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use toml::de::{DeTable, DeValue};
 
 use super::accounts::{ACCOUNTS, Vendor};
-use super::book::{At, Gathered, Given, as_written, joined};
-use super::fault::Place;
-use super::keys::{self, About, LINES, OPERATORS, VARIABLE_PREFIX};
-use super::kind::{Item, Kind};
 use super::near;
 use super::operators::in_variables;
-use super::shapes::Word;
-use super::value::{Value, from_file, from_variable};
+use super::reference::{self, About, LINES, OPERATORS, VARIABLE_PREFIX};
 use crate::domain::operator::handle;
+use crate::keys::book::{At, Gathered, Given, as_written, joined};
+use crate::keys::fault::Place;
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::Word;
+use crate::keys::value::{Value, from_file, from_variable};
 
 /// A list of tables, each with a name.
 pub(super) struct List {
@@ -28,8 +28,8 @@ pub(super) struct List {
 }
 
 const LISTS: [List; 2] = [
-    List { name: OPERATORS, member: "operator", keys: || &keys::OPERATOR_KEYS, called: handle },
-    List { name: LINES, member: "line", keys: || &keys::LINE_KEYS, called: |name| Some(as_written(name)) },
+    List { name: OPERATORS, member: "operator", keys: || &reference::OPERATOR_KEYS, called: handle },
+    List { name: LINES, member: "line", keys: || &reference::LINE_KEYS, called: |name| Some(as_written(name)) },
 ];
 
 /// The list of that name.
@@ -62,7 +62,7 @@ impl List {
 pub(super) fn is_read_by_name(at: &At, above: &str, name: &str) -> bool {
     match above {
         "" => name == ACCOUNTS || list_called(name).is_some(),
-        vendor => name == keys::VENDOR && at.title() != vendor && Vendor::of_word(vendor).is_ok(),
+        vendor => name == reference::VENDOR && at.title() != vendor && Vendor::of_word(vendor).is_ok(),
     }
 }
 
@@ -99,7 +99,7 @@ fn account_and_key(variable: &str) -> Option<(String, &str)> {
 
 /// Whether every account, or every account of one vendor, has a key of this name.
 fn is_key_of_an_account(name: &str) -> bool {
-    name == keys::VENDOR || Vendor::WORDS.iter().any(|vendor| keys::known_in(vendor).contains(&name))
+    name == reference::VENDOR || Vendor::WORDS.iter().any(|vendor| reference::known_in(vendor).contains(&name))
 }
 
 impl Gathered {
@@ -146,10 +146,10 @@ impl Gathered {
             };
             let full = joined(ACCOUNTS, &written);
             let at = At::entry(full.clone(), full, place);
-            let given = table.iter().find(|(key, _)| key.get_ref() == keys::VENDOR);
+            let given = table.iter().find(|(key, _)| key.get_ref() == reference::VENDOR);
             if let Some((key, value)) = given {
                 let place = Place::of(text, &key.span());
-                self.put(at.key(keys::VENDOR), from_file(VENDOR_KIND, value.get_ref()), place);
+                self.put(at.key(reference::VENDOR), from_file(VENDOR_KIND, value.get_ref()), place);
             }
             let of_file = || Vendor::of_word(given?.1.get_ref().as_str()?).ok();
             // The keys of an unknown vendor cannot be judged; its name is the fault to mend first.
@@ -213,7 +213,7 @@ impl Gathered {
         };
         let is_meant = |key: &&About| key.name != "name" && in_variables(&key.name) == word;
         let [list, _] = &LISTS;
-        match keys::OPERATOR_KEYS.iter().find(is_meant) {
+        match reference::OPERATOR_KEYS.iter().find(is_meant) {
             Some(key) => self.put(at.key(&key.name), from_variable(key.kind, text), place),
             None => {
                 let shown = at.shown(&word.to_ascii_lowercase());
@@ -254,10 +254,10 @@ impl Gathered {
             }
         };
         if word == VENDOR_VARIABLE {
-            return self.put(at.key(keys::VENDOR), from_variable(VENDOR_KIND, text), place);
+            return self.put(at.key(reference::VENDOR), from_variable(VENDOR_KIND, text), place);
         }
         let Some(vendor) = vendor else { return };
-        match keys::find_variable(&format!("{VARIABLE_PREFIX}{}__{word}", vendor.word().to_ascii_uppercase())) {
+        match reference::find_variable(&format!("{VARIABLE_PREFIX}{}__{word}", vendor.word().to_ascii_uppercase())) {
             Some(key) => {
                 let own = key.name.strip_prefix(vendor.word()).unwrap_or_default().trim_start_matches('.');
                 self.put(at.key(own), from_variable(key.kind, text), place);

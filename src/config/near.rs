@@ -1,13 +1,13 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
-use super::keys::{self, About, VARIABLE_PREFIX};
-use super::spelling::{letters_wrong, nearest};
+use super::reference::{self, About, VARIABLE_PREFIX};
+use crate::keys::spelling::{letters_wrong, nearest};
 
 /// The remedy for a name that is no key of the file's table `title`, which the reference calls `above`.
 pub(super) fn remedy_in_file(above: &str, title: &str, name: &str) -> String {
     match in_file(above, name).map(|meant| in_account(&meant, above, title)) {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
-        None => format!("Remove it, or use one of: {}", keys::known_in(above).join(", ")),
+        None => format!("Remove it, or use one of: {}", reference::known_in(above).join(", ")),
     }
 }
 
@@ -42,7 +42,7 @@ pub(super) fn remedy_of_account_variable(vendor: &str, account: &str, name: &str
             let own = key.name.split_once('.').map_or("", |(_, own)| own).replace('.', "__").to_ascii_uppercase();
             format!("Did you mean {VARIABLE_PREFIX}ACCOUNTS__{account}__{own}? Mend the name, or unset the variable")
         }
-        None => format!("Unset the variable, or use one of: {}", keys::known_in(vendor).join(", ")),
+        None => format!("Unset the variable, or use one of: {}", reference::known_in(vendor).join(", ")),
     }
 }
 
@@ -58,17 +58,17 @@ pub(super) fn remedy_of_variable(rest: &str) -> String {
 /// table with its whole name.
 fn in_file(above: &str, name: &str) -> Option<String> {
     let full = if above.is_empty() { name.to_owned() } else { format!("{above}.{name}") };
-    let named = [keys::OPERATORS, keys::LINES, keys::ACCOUNTS].into_iter().filter(|_| above.is_empty());
-    let siblings = keys::known_in(above).into_iter().chain(named);
+    let named = [reference::OPERATORS, reference::LINES, reference::ACCOUNTS].into_iter().filter(|_| above.is_empty());
+    let siblings = reference::known_in(above).into_iter().chain(named);
     if let Some(known) = nearest(name, siblings) {
-        if known == keys::ACCOUNTS {
+        if known == reference::ACCOUNTS {
             return Some("[accounts.NAME]".to_owned());
         }
-        if [keys::OPERATORS, keys::LINES].contains(&known) {
+        if [reference::OPERATORS, reference::LINES].contains(&known) {
             return Some(format!("[[{known}]]"));
         }
         let full = if above.is_empty() { known.to_owned() } else { format!("{above}.{known}") };
-        return Some(if keys::is_table(&full) { format!("[{full}]") } else { known.to_owned() });
+        return Some(if reference::is_table(&full) { format!("[{full}]") } else { known.to_owned() });
     }
     elsewhere(name).or_else(|| flattened(&full)).map(|key| key.name.clone())
 }
@@ -86,13 +86,13 @@ fn flattened(full: &str) -> Option<&'static About> {
     // A long name is mostly its table's, which is no evidence for its key.
     let limit = letters_wrong(full.rsplit(['.', '_']).next().unwrap_or(full));
     let distance = |key: &&'static About| strsim::osa_distance(&flat, &key.name.replace('.', "_"));
-    keys::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
+    reference::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
 }
 
 /// The one key of any table that is called so; `None` where several are. A vendor's key counts before one of the identity
 /// provider, because every bridge has the vendors.
 fn elsewhere(name: &str) -> Option<&'static About> {
-    let called_so = keys::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
+    let called_so = reference::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
     let (of_provider, others): (Vec<_>, Vec<_>) = called_so.partition(|key| key.name.starts_with("oidc."));
     match (others.as_slice(), of_provider.as_slice()) {
         ([one], _) | ([], [one]) => Some(*one),

@@ -3,12 +3,12 @@
 use secrecy::SecretString;
 use url::Url;
 
-use super::book::{At, Book};
-use super::fault::Flaw;
-use super::key::Shape;
-use super::shapes::{SECRET, TEXT, TEXTS, extensible_address, is_loopback, text};
-use super::table::{Table, below, table};
 use crate::domain::access::{GroupRoles, Role};
+use crate::keys::book::{At, Book};
+use crate::keys::fault::Flaw;
+use crate::keys::key::Shape;
+use crate::keys::shapes::{SECRET, TEXT, TEXTS, extensible_address, is_loopback, text};
+use crate::keys::table::{Table, below, table};
 
 /// The path to which the provider sends browsers back.
 const CALLBACK: &str = "/console/sign-in/callback";

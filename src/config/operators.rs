@@ -2,14 +2,14 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::book::{At, Book};
-use super::fault::Flaw;
-use super::key::{About, Field, Shape, Shown};
-use super::kind::{Item, Kind};
-use super::shapes::{TOKEN_MIN_CHARS, Word, listed, secret, text, word, words};
-use super::table::{Table, table};
 use crate::domain::access::{Account, Grant, Right, Role, SHARED_NAME, TokenDigest};
 use crate::domain::operator::handle;
+use crate::keys::book::{At, Book};
+use crate::keys::fault::Flaw;
+use crate::keys::key::{About, Field, Shape, Shown};
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::{TOKEN_MIN_CHARS, Word, listed, secret, text, word, words};
+use crate::keys::table::{Table, table};
 
 /// The name of the tables.
 pub const OPERATORS: &str = "operators";

@@ -4,12 +4,12 @@
 use toml::de::{DeTable, DeValue};
 
 use super::accounts::ACCOUNTS;
-use super::book::{At, Gathered, as_written, joined};
-use super::fault::{Fault, Place};
-use super::keys::{self, VARIABLE_PREFIX};
 use super::named::{self, Vendors};
 use super::near;
-use super::value::{from_file, from_variable};
+use super::reference::{self, VARIABLE_PREFIX};
+use crate::keys::book::{At, Gathered, as_written, joined};
+use crate::keys::fault::{Fault, Place};
+use crate::keys::value::{from_file, from_variable};
 
 /// Stands in for the key of a fault that spoils the whole file.
 const WHOLE_FILE: &str = "the file";
@@ -59,13 +59,13 @@ impl Gathered {
             let bare = name.get_ref();
             let written = as_written(bare);
             let full = joined(above, &written);
-            match (keys::find(&full), value.get_ref()) {
+            match (reference::find(&full), value.get_ref()) {
                 (None, _) if named::is_read_by_name(at, above, &written) => {}
                 (Some(key), value) => self.put(at.key(&written), from_file(key.kind, value), place),
-                (None, DeValue::Table(table)) if keys::is_table(&full) => {
+                (None, DeValue::Table(table)) if reference::is_table(&full) => {
                     self.read_table(text, &at.below(&written), &full, table);
                 }
-                (None, _) if keys::is_table(&full) => {
+                (None, _) if reference::is_table(&full) => {
                     let remedy = format!("Write [{}] on a line of its own and its keys below", at.shown(&written));
                     self.unknown(at.shown(&written), "is a table, not a value", remedy, place);
                 }
@@ -80,7 +80,7 @@ impl Gathered {
     fn read_variable(&mut self, name: &str, text: &str, vendors: &mut Vendors) {
         let Some(rest) = name.strip_prefix(VARIABLE_PREFIX) else { return };
         let place = Place::Variable(name.to_owned());
-        match keys::find_variable(name) {
+        match reference::find_variable(name) {
             Some(key) => self.put(key.name.clone(), from_variable(key.kind, text), place),
             None if self.read_variable_of_a_name(rest, text, vendors, &place) => {}
             None if is_from_the_cluster(rest, text) => {}

@@ -10,7 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Place};
+use crate::keys::fault::{Fault, Place};
 
 /// Whose syntax the values are written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,14 +8,15 @@ use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::book::Book;
 use super::environment::environment;
-use super::fault::{DEFAULT_FILE, Fault, Faults, Warning};
+use super::faults::{DEFAULT_FILE, Faults};
 use super::files::{FILE_MAX_BYTES, read_text};
-use super::keys::{self, VARIABLE_PREFIX};
 use super::named;
 use super::read;
+use super::reference::{self, VARIABLE_PREFIX};
 use super::secrets_file::{self, beside};
+use crate::keys::book::Book;
+use crate::keys::fault::{Fault, Warning};
 
 /// The right of users who are neither the file's owner nor of its group to read it.
 const OTHERS_READ: u32 = 0o004;
@@ -63,7 +64,7 @@ impl Sources {
     pub(super) fn required(path: Option<&Path>) -> Result<Self, Faults> {
         let sources = Self::read(path)?;
         let is_setting = |(name, _): &(String, String)| {
-            named::makes_an_account(name) || keys::find_variable(name).is_some_and(|key| !key.kind.is_secret())
+            named::makes_an_account(name) || reference::find_variable(name).is_some_and(|key| !key.kind.is_secret())
         };
         // A shell in the wrong directory holds the secrets alone.
         match sources.text.is_none() && !sources.variables.iter().any(is_setting) {

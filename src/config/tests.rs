@@ -5,13 +5,13 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::files::FILE_MAX_BYTES;
-use super::kind::{Item, Kind};
-use super::table::Table;
 use super::testing::{GOOD, faults, read};
 use super::*;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
-use crate::policy::inbound::UserMatch;
+use crate::domain::user_match::UserMatch;
+use crate::keys::kind::{Item, Kind};
+use crate::keys::table::Table;
 
 /// The first account of each vendor.
 fn first(config: &Config) -> (Zendesk, Braze) {
@@ -50,7 +50,7 @@ fn what_is_not_given_has_the_documented_default() {
 #[test]
 fn every_default_is_of_its_kind() {
     let told = parse(None, [], Path::new("")).unwrap_err().0;
-    for key in keys::KEYS.iter().filter(|key| key.default.is_some()) {
+    for key in reference::KEYS.iter().filter(|key| key.default.is_some()) {
         assert!(told.iter().all(|fault| fault.key != key.name), "{}: {told:#?}", key.name);
     }
     assert!(told.iter().all(|fault| fault.problem.contains("missing")), "{told:#?}");
@@ -59,13 +59,14 @@ fn every_default_is_of_its_kind() {
 #[test]
 fn a_table_is_read_under_any_name_and_its_faults_bear_it() {
     let at = At::top().below("accounts").below("support-eu");
-    let mut gathered = book::Gathered::default();
+    let mut gathered = crate::keys::book::Gathered::default();
     for (name, kind, text) in [
         ("url", Kind::One(Item::Text), "https://acme.zendesk.com/api/v2"),
         ("email", Kind::One(Item::Text), "agent@acme.example"),
         ("api_token", Kind::One(Item::Secret), "a-token"),
     ] {
-        let given = book::Given { value: value::from_variable(kind, text), place: Place::Line(3) };
+        let given =
+            crate::keys::book::Given { value: crate::keys::value::from_variable(kind, text), place: Place::Line(3) };
         gathered.values.insert(at.key(name), given);
     }
     let mut book = Book::new(gathered, Path::new(""));
@@ -758,7 +759,7 @@ fn the_example_is_good_once_the_secrets_are_given() {
         ("TANDEM_BRAZE__WEBHOOK_TOKENS", "braze-webhook-token-secret"),
     ];
     assert_eq!(read(example, &secrets).unwrap().1, []);
-    for key in keys::KEYS.iter() {
+    for key in reference::KEYS.iter() {
         let last = key.name.rsplit('.').next().unwrap();
         assert!(example.contains(&format!("{last} = ")), "{} is not in the example", key.name);
     }

@@ -25,24 +25,12 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Conversation, Opening, TicketStatus};
 use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::ticket::Tagging;
+use crate::domain::user_match::UserMatch;
 
 /// How long a ticket's status is trusted. Webhooks tell of solving and reopening, so this only bounds how long a lost
 /// webhook misleads. A later write is conditional on no change of the ticket since its last known one. Where that time
 /// is unknown, the ticket is read first.
 const STATUS_LIFE: Duration = Duration::from_secs(600);
-
-/// A way to find a customer among the desk's users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UserMatch {
-    /// The user's `external_id`.
-    ExternalId,
-    /// The custom user field of the published recipe.
-    UserField,
-    /// The e-mail address.
-    Email,
-    /// The phone number, when exactly one end user has it.
-    Phone,
-}
 
 /// A ticket, as this run knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

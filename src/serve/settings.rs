@@ -41,7 +41,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{self, keys};
+    use crate::config::{self, reference};
 
     const CONFIG: &str = r#"
         operator_token = "hidden-operator-token"
@@ -75,12 +75,16 @@ mod tests {
         let (config, _) = config::parse(Some(CONFIG), [], Path::new("")).unwrap();
         let settings: Vec<Setting> = shown(&config).into_iter().flat_map(|group| group.settings).collect();
         let value = |key: &str| settings.iter().find(|setting| setting.key == key).map(|found| found.value.as_str());
-        for key in keys::KEYS.iter() {
+        for key in reference::KEYS.iter() {
             let value = value(&key.name).unwrap_or_else(|| panic!("{} is not shown", key.name));
             assert!(!value.contains("hidden"), "{}: {value}", key.name);
         }
         assert!(settings.iter().all(|setting| !setting.value.contains("hidden")), "{settings:?}");
-        assert_eq!(settings.len(), keys::KEYS.len() + 1, "nothing is shown that is neither a key nor the operators");
+        assert_eq!(
+            settings.len(),
+            reference::KEYS.len() + 1,
+            "nothing is shown that is neither a key nor the operators"
+        );
         for (key, shown) in [
             ("zendesk.url", "https://acme.zendesk.com/"),
             ("zendesk.client_id", "the-client"),

@@ -3,6 +3,7 @@
 pub mod checkup;
 mod client;
 mod error_phrases;
+pub mod keys;
 mod limits;
 mod oauth;
 pub mod remedies;

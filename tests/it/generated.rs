@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::config::keys::{ACCOUNT_KEYS, About, Example, Item, KEYS, Kind, LINE_KEYS, OPERATOR_KEYS, OnReload};
+use tandem::config::reference::{ACCOUNT_KEYS, About, Example, Item, KEYS, Kind, LINE_KEYS, OPERATOR_KEYS, OnReload};
 
 use crate::api::document;
 use crate::process::shipped;

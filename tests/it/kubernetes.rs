@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use tandem::config::keys::KEYS;
+use tandem::config::reference::KEYS;
 
 use crate::process::{run, shipped, tandem};
 

@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("failpoint", &[]),
     ("policy", &["domain"]),
     ("intake", &["domain"]),
+    ("keys", &["domain"]),
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
     // Callers and the vendors' folders meet there.
@@ -30,8 +31,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vendors/http", &["domain", "clock", "ports"]),
     ("vendors/checkup", &["domain", "ports", "vendors/http"]),
     // No vendor names another.
-    ("vendors/zendesk", &["domain", "clock", "intake", "ports", "vendors/http", "vendors/checkup"]),
-    ("vendors/braze", &["domain", "clock", "intake", "ports", "vendors/http", "vendors/checkup"]),
+    ("vendors/zendesk", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
+    ("vendors/braze", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
     // The only way from a webhook to its vendor.
     ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
     ("telemetry", &["domain", "clock"]),
@@ -43,7 +44,20 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It hands every module its own options, so it knows them all; no module below `serve` knows it.
     (
         "config",
-        &["domain", "policy", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "http", "worker"],
+        &[
+            "domain",
+            "clock",
+            "failpoint",
+            "intake",
+            "keys",
+            "mapping",
+            "store",
+            "telemetry",
+            "vendors/zendesk",
+            "vendors/braze",
+            "http",
+            "worker",
+        ],
     ),
     ("serve", ALL_BUT_COMMANDS),
     (

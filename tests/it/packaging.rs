@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
-use tandem::config::keys::KEYS;
+use tandem::config::reference::KEYS;
 use tandem::config::secrets_file::{Syntax, line};
 use tandem::sandbox::SandboxOptions;
 use tandem::vendors::zendesk::signature::zendesk_signature;

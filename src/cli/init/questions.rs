@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::terminal;
 use crate::cli::failure::Failure;
-use crate::config::{self, Faults, keys};
+use crate::config::{self, Faults, reference};
 
 /// The longest answer, in bytes; several times the longest that makes sense.
 const ANSWER_MAX_BYTES: u64 = 4096;
@@ -121,7 +121,7 @@ impl Question {
 
 /// The fault that the configuration finds in this value of this key.
 fn wrong(key: &'static str, value: &str) -> Option<String> {
-    let variable = keys::find(key)?.variable();
+    let variable = reference::find(key)?.variable();
     let Err(Faults(faults)) = config::parse(None, [(variable, value.to_owned())], Path::new("")) else { return None };
     let fault = faults.into_iter().find(|fault| fault.key == key)?;
     Some(format!("{}. {}", fault.problem, fault.remedy))

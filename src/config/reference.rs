@@ -5,17 +5,17 @@ use std::sync::LazyLock;
 
 use super::accounts::VendorKey;
 use super::bridge::Config;
-use super::fault::Fault;
 use super::lines::LineKeys;
 use super::operators::OperatorKeys;
-use super::table::Table;
+use crate::keys::fault::Fault;
+use crate::keys::table::Table;
 
 pub use super::accounts::ACCOUNTS;
-pub use super::key::{About, Example, OnReload, VARIABLE_PREFIX};
-pub use super::kind::{Item, Kind};
 pub use super::lines::LINES;
 pub use super::operators::OPERATORS;
-pub use super::shapes::SIGNATURE_TOLERANCE_MAX_SECONDS;
+pub use crate::keys::key::{About, Example, OnReload, VARIABLE_PREFIX};
+pub use crate::keys::kind::{Item, Kind};
+pub use crate::keys::shapes::SIGNATURE_TOLERANCE_MAX_SECONDS;
 
 /// Every key, in the order of the reference.
 pub static KEYS: LazyLock<Vec<About>> = LazyLock::new(of::<Config>);

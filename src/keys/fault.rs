@@ -1,4 +1,4 @@
-//! The faults and warnings of a configuration, each with its place and its remedy.
+//! A fault and a warning of a configuration, each with its place and its remedy.
 //!
 //! Never holds the value of a secret, nor any value that might be a secret in the wrong place.
 
@@ -6,9 +6,6 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Serialize;
-
-/// The file that is read when none is named, in the working directory, if it exists.
-pub const DEFAULT_FILE: &str = "tandem.toml";
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,27 +22,27 @@ pub enum Place {
 
 impl Place {
     /// The line of the file's text at which a span of bytes begins.
-    pub(super) fn of(text: &str, span: &Range<usize>) -> Self {
+    pub(crate) fn of(text: &str, span: &Range<usize>) -> Self {
         let before = text.as_bytes().get(..span.start).unwrap_or(text.as_bytes());
         Self::Line(before.iter().filter(|byte| **byte == b'\n').count() + 1)
     }
 
-    pub(super) fn is_variable(&self) -> bool {
+    pub(crate) fn is_variable(&self) -> bool {
         matches!(self, Self::Variable(_))
     }
 }
 
 /// A fault whose key and place are not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Flaw {
+pub(crate) struct Flaw {
     /// As [`Fault::problem`].
-    pub(super) problem: String,
+    pub(crate) problem: String,
     /// As [`Fault::remedy`].
-    pub(super) remedy: String,
+    pub(crate) remedy: String,
 }
 
 impl Flaw {
-    pub(super) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
+    pub(crate) fn new(problem: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { problem: problem.into(), remedy: remedy.into() }
     }
 }
@@ -87,34 +84,6 @@ impl fmt::Display for Fault {
         }
         write!(f, " {}. {}.", self.problem, self.remedy)
     }
-}
-
-/// Everything that is wrong; never empty.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}", told(.0))]
-pub struct Faults(pub Vec<Fault>);
-
-impl Faults {
-    /// No configuration at all: neither [`DEFAULT_FILE`] in the working directory nor variables in its place.
-    pub(super) fn no_file() -> Self {
-        let remedy = "Run `tandem init`, or name one with --config FILE";
-        Self(vec![Fault::new(DEFAULT_FILE, "is not here", remedy)])
-    }
-
-    /// Whether there is no configuration, which says it all.
-    #[must_use]
-    pub fn is_no_file(&self) -> bool {
-        *self == Self::no_file()
-    }
-}
-
-fn told(faults: &[Fault]) -> String {
-    if faults == Faults::no_file().0 {
-        return format!("there is no {DEFAULT_FILE} here: run `tandem init`, or name one with --config FILE");
-    }
-    let lines: Vec<String> = faults.iter().map(|fault| format!("  - {fault}")).collect();
-    let plural = if faults.len() == 1 { "" } else { "s" };
-    format!("the configuration has {} fault{plural}:\n{}", faults.len(), lines.join("\n"))
 }
 
 /// A setting that works, but that the operator should reconsider.

@@ -13,7 +13,7 @@ const TEXT_MAX_BYTES: usize = 4096;
 const LIST_MAX: usize = 16;
 
 /// A value of the right kind. It may be a secret, so it has no `Debug`.
-pub(super) enum Value {
+pub(crate) enum Value {
     Flag(bool),
     Integer(i64),
     Text(String),
@@ -22,14 +22,14 @@ pub(super) enum Value {
 }
 
 /// The value that the file gives.
-pub(super) fn from_file(kind: Kind, value: &DeValue<'_>) -> Result<Value, Flaw> {
+pub(crate) fn from_file(kind: Kind, value: &DeValue<'_>) -> Result<Value, Flaw> {
     let value = from_toml(kind, value).and_then(|value| within_limits(kind, value));
     value.and_then(filled_in).map_err(|unfit| unfit.in_file(kind))
 }
 
 /// The value that a variable gives: a text as it stands, a list as a TOML or JSON array or as words with commas between
 /// them.
-pub(super) fn from_variable(kind: Kind, text: &str) -> Result<Value, Flaw> {
+pub(crate) fn from_variable(kind: Kind, text: &str) -> Result<Value, Flaw> {
     let value = without_marks(text).and_then(|()| from_text(kind, text));
     value.and_then(|value| within_limits(kind, value)).and_then(filled_in).map_err(|unfit| unfit.in_variable(kind))
 }

@@ -14,7 +14,7 @@ use super::key::{Make, Shape, plainly};
 use super::kind::{Item, Kind};
 
 /// Tokens that are shorter than this are warned about: 16 random characters are beyond guessing over a network.
-pub(super) const TOKEN_MIN_CHARS: usize = 16;
+pub(crate) const TOKEN_MIN_CHARS: usize = 16;
 
 /// The greatest `signature_tolerance_seconds`. Dedupe keys are kept for days, so that a request which is repeated while its
 /// signature is still good is always recognised; an hour keeps far away from that.
@@ -23,26 +23,26 @@ pub const SIGNATURE_TOLERANCE_MAX_SECONDS: u32 = 3600;
 const ONE_TEXT: Kind = Kind::One(Item::Text);
 
 /// Any text.
-pub(super) const TEXT: Shape<String> = text(|text| Ok(text.to_owned()));
+pub(crate) const TEXT: Shape<String> = text(|text| Ok(text.to_owned()));
 
 /// Texts.
-pub(super) const TEXTS: Shape<Vec<String>> =
+pub(crate) const TEXTS: Shape<Vec<String>> =
     Shape::new(Kind::list(Item::Text), Make::Texts(|texts| Ok(texts.to_vec())), |texts| texts.join(", "), Vec::eq);
 
 /// `true` or `false`.
-pub(super) const FLAG: Shape<bool> = Shape::new(Kind::Flag, Make::Flag(|flag| flag), plainly, bool::eq);
+pub(crate) const FLAG: Shape<bool> = Shape::new(Kind::Flag, Make::Flag(|flag| flag), plainly, bool::eq);
 
 /// An address and a port to listen on.
-pub(super) const ADDRESS: Shape<SocketAddr> = text(|text| {
+pub(crate) const ADDRESS: Shape<SocketAddr> = text(|text| {
     let remedy = "Write it like 127.0.0.1:8080 or [::1]:8080";
     text.parse().map_err(|_| Flaw::new("is not an address and a port", remedy))
 });
 
 /// A web address to which paths and parameters are added.
-pub(super) const WEB_ADDRESS: Shape<Url> = text(extensible_address);
+pub(crate) const WEB_ADDRESS: Shape<Url> = text(extensible_address);
 
 /// The web address of a vendor's account: scheme, host and port only.
-pub(super) fn account_address(text: &str) -> Result<Url, Flaw> {
+pub(crate) fn account_address(text: &str) -> Result<Url, Flaw> {
     match extensible_address(text)? {
         url if url.path() == "/" => Ok(url),
         _ => Err(Flaw::new("has a path", "End it after the host: the paths are added for each call")),
@@ -50,7 +50,7 @@ pub(super) fn account_address(text: &str) -> Result<Url, Flaw> {
 }
 
 /// A directory. A relative one is relative to the directory of the configuration.
-pub(super) const DIRECTORY: Shape<PathBuf> = Shape::new(
+pub(crate) const DIRECTORY: Shape<PathBuf> = Shape::new(
     ONE_TEXT,
     Make::Located(|text, base| Ok(base.join(text))),
     |directory| directory.display().to_string(),
@@ -58,31 +58,31 @@ pub(super) const DIRECTORY: Shape<PathBuf> = Shape::new(
 );
 
 /// One secret.
-pub(super) const SECRET: Shape<SecretString> = secret(|text| Ok(text.into()));
+pub(crate) const SECRET: Shape<SecretString> = secret(|text| Ok(text.into()));
 
 /// A secret that we gave out ourselves.
-pub(super) const TOKEN: Shape<SecretString> = SECRET.noting(|token| is_short(token).then(too_short));
+pub(crate) const TOKEN: Shape<SecretString> = SECRET.noting(|token| is_short(token).then(too_short));
 
 /// Several secrets.
-pub(super) const SECRETS: Shape<Vec<SecretString>> =
+pub(crate) const SECRETS: Shape<Vec<SecretString>> =
     secrets(|texts| Ok(texts.iter().map(|text| text.as_str().into()).collect()));
 
 /// Several secrets that we gave out ourselves.
-pub(super) const TOKENS: Shape<Vec<SecretString>> =
+pub(crate) const TOKENS: Shape<Vec<SecretString>> =
     SECRETS.noting(|tokens| tokens.iter().any(is_short).then(too_short));
 
 /// Values that are written as one text.
-pub(super) const fn text<T: fmt::Display + PartialEq>(make: fn(&str) -> Result<T, Flaw>) -> Shape<T> {
+pub(crate) const fn text<T: fmt::Display + PartialEq>(make: fn(&str) -> Result<T, Flaw>) -> Shape<T> {
     Shape::new(ONE_TEXT, Make::Text(make), plainly, T::eq)
 }
 
 /// A secret with a rule. Of its value nothing is shown but that there is one.
-pub(super) const fn secret(make: fn(&str) -> Result<SecretString, Flaw>) -> Shape<SecretString> {
+pub(crate) const fn secret(make: fn(&str) -> Result<SecretString, Flaw>) -> Shape<SecretString> {
     Shape::new(Kind::One(Item::Secret), Make::Text(make), |_| "set".to_owned(), is_same)
 }
 
 /// Several secrets with a rule. Of their values nothing is shown but how many there are.
-pub(super) const fn secrets(make: fn(&[String]) -> Result<Vec<SecretString>, Flaw>) -> Shape<Vec<SecretString>> {
+pub(crate) const fn secrets(make: fn(&[String]) -> Result<Vec<SecretString>, Flaw>) -> Shape<Vec<SecretString>> {
     Shape::new(
         Kind::list(Item::Secret),
         Make::Texts(make),
@@ -95,27 +95,27 @@ pub(super) const fn secrets(make: fn(&[String]) -> Result<Vec<SecretString>, Fla
 }
 
 /// A whole number within bounds, both included.
-pub(super) const fn whole(min: u32, max: u32) -> Shape<u32> {
+pub(crate) const fn whole(min: u32, max: u32) -> Shape<u32> {
     let make = Make::Integer(|number| u32::try_from(number).map_err(|_| Flaw::new("is out of bounds", "Give less")));
     Shape::new(integer(min, max), make, plainly, u32::eq)
 }
 
 /// A time in seconds within bounds, both included.
-pub(super) const fn seconds(min: u32, max: u32) -> Shape<Duration> {
+pub(crate) const fn seconds(min: u32, max: u32) -> Shape<Duration> {
     time::<1>(min, max)
 }
 
 /// How far a signature's timestamp may be from our clock.
-pub(super) const SIGNATURE_TOLERANCE: Shape<Duration> = seconds(30, SIGNATURE_TOLERANCE_MAX_SECONDS);
+pub(crate) const SIGNATURE_TOLERANCE: Shape<Duration> = seconds(30, SIGNATURE_TOLERANCE_MAX_SECONDS);
 
 /// A time in units of so many seconds, within bounds, both included.
-pub(super) const fn time<const SECONDS: u64>(min: u32, max: u32) -> Shape<Duration> {
+pub(crate) const fn time<const SECONDS: u64>(min: u32, max: u32) -> Shape<Duration> {
     let make = Make::Integer(|number| Ok(Duration::from_secs(number.unsigned_abs() * SECONDS)));
     Shape::new(integer(min, max), make, |time| (time.as_secs() / SECONDS).to_string(), Duration::eq)
 }
 
 /// A time in minutes up to a bound; `None` for 0, which means never.
-pub(super) const fn minutes_or_never(max: u32) -> Shape<Option<Duration>> {
+pub(crate) const fn minutes_or_never(max: u32) -> Shape<Option<Duration>> {
     let make = Make::Integer(|number| {
         Ok(Some(number.unsigned_abs()).filter(|minutes| *minutes > 0).map(|minutes| Duration::from_secs(minutes * 60)))
     });
@@ -128,7 +128,7 @@ const fn integer(min: u32, max: u32) -> Kind {
 }
 
 /// A setting that is one of a few words.
-pub(super) trait Word: Copy + PartialEq + 'static {
+pub(crate) trait Word: Copy + PartialEq + 'static {
     /// Every value.
     const ALL: &'static [Self];
 
@@ -149,22 +149,22 @@ pub(super) trait Word: Copy + PartialEq + 'static {
 }
 
 /// One of the words of `T`.
-pub(super) const fn word<T: Word>() -> Shape<T> {
+pub(crate) const fn word<T: Word>() -> Shape<T> {
     Shape::new(Kind::One(Item::Word(T::WORDS)), Make::Text(T::of_word), |value| value.word().to_owned(), T::eq)
 }
 
 /// Words of `T`, with a rule for the list.
-pub(super) const fn words<T: Word>(kind: Kind, make: fn(&[String]) -> Result<Vec<T>, Flaw>) -> Shape<Vec<T>> {
+pub(crate) const fn words<T: Word>(kind: Kind, make: fn(&[String]) -> Result<Vec<T>, Flaw>) -> Shape<Vec<T>> {
     Shape::new(kind, Make::Texts(make), |values| listed(values, |value| value.word()), Vec::eq)
 }
 
 /// A list as it is shown.
-pub(super) fn listed<T, S: ToString>(values: &[T], word: impl Fn(&T) -> S) -> String {
+pub(crate) fn listed<T, S: ToString>(values: &[T], word: impl Fn(&T) -> S) -> String {
     values.iter().map(|value| word(value).to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// A web address that is safe to send credentials and texts to.
-pub(super) fn safe_address(text: &str) -> Result<Url, Flaw> {
+pub(crate) fn safe_address(text: &str) -> Result<Url, Flaw> {
     let Ok(url) = Url::parse(text) else {
         return Err(Flaw::new("is not a web address", "Write it like https://host"));
     };
@@ -180,7 +180,7 @@ pub(super) fn safe_address(text: &str) -> Result<Url, Flaw> {
 }
 
 /// A [`safe_address`] to which paths and parameters can be added.
-pub(super) fn extensible_address(text: &str) -> Result<Url, Flaw> {
+pub(crate) fn extensible_address(text: &str) -> Result<Url, Flaw> {
     match safe_address(text)? {
         url if url.query().is_none() && url.fragment().is_none() => Ok(url),
         _ => Err(Flaw::new("has a question mark or a hash sign in it", "End it before that")),
@@ -188,7 +188,7 @@ pub(super) fn extensible_address(text: &str) -> Result<Url, Flaw> {
 }
 
 /// Whether the host is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),
         Some(Host::Ipv6(ip)) => ip.is_loopback(),

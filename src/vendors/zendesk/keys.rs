@@ -5,13 +5,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::book::{At, Book};
-use super::fault::Flaw;
-use super::key::{About, Field, Shape, Shown};
-use super::kind::{Item, Kind};
-use super::shapes::{SECRET, SIGNATURE_TOLERANCE, TEXT, Word, account_address, safe_address, secrets, text, words};
-use super::table::{Table, table};
-use crate::policy::inbound::UserMatch;
+use crate::domain::user_match::UserMatch;
+use crate::keys::book::{At, Book};
+use crate::keys::fault::Flaw;
+use crate::keys::key::{About, Field, Shape, Shown};
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::{
+    SECRET, SIGNATURE_TOLERANCE, TEXT, Word, account_address, safe_address, secrets, text, words,
+};
+use crate::keys::table::{Table, table};
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so a bridge that
 /// accepts it accepts every sender (<https://developer.zendesk.com/documentation/webhooks/verifying/>).
@@ -148,7 +150,7 @@ const LEGACY: [(&str, &str); 2] = [
 ];
 
 /// The field that makes [`Credentials`] of [`CredentialKeys`].
-pub(super) struct OneOfTwo;
+pub(crate) struct OneOfTwo;
 
 impl Field<Credentials> for OneOfTwo {
     fn named(self, _name: &'static str, _doc: &'static str) -> Self {

@@ -8,7 +8,7 @@ use super::key::{About, Field, Shown};
 
 /// A table of the configuration. It does not know its place in the file: an account of a vendor is the same table under
 /// another name. Each method calls that of [`Field`] for all fields, in order.
-pub(super) trait Table: Clone {
+pub(crate) trait Table: Clone {
     fn keys(above: &str, keys: &mut Vec<About>);
     fn read(at: &At, book: &mut Book<'_>) -> Option<Self>;
     fn show(&self, above: &str, shown: &mut Vec<Shown>);
@@ -43,12 +43,12 @@ macro_rules! table {
         }
 
         const _: () = {
-            use $crate::config::book::{At, Book};
-            use $crate::config::key::{About, Field, Shown};
-            use $crate::config::table::Table;
+            use $crate::keys::book::{At, Book};
+            use $crate::keys::key::{About, Field, Shown};
+            use $crate::keys::table::Table;
 
             impl $table {
-                $(pub(in crate::config) fn $field() -> impl Field<$type> {
+                $(pub(crate) fn $field() -> impl Field<$type> {
                     Field::<$type>::named($key, stringify!($field), concat!($($doc),+))
                 })+
             }
@@ -75,16 +75,16 @@ macro_rules! table {
         };
     };
 }
-pub(super) use table;
+pub(crate) use table;
 
 /// A table below a table, as a field of it.
-pub(super) struct Below<T> {
+pub(crate) struct Below<T> {
     name: &'static str,
     table: PhantomData<T>,
 }
 
 /// The table `T` under the name of the field.
-pub(super) const fn below<T: Table>() -> Below<T> {
+pub(crate) const fn below<T: Table>() -> Below<T> {
     Below { name: "", table: PhantomData }
 }
 
@@ -111,7 +111,7 @@ impl<T: Table> Field<T> for Below<T> {
 }
 
 /// A field that is no key: it is empty after reading, and a reload takes the new one.
-pub(super) struct Beside;
+pub(crate) struct Beside;
 
 impl<F: Clone + Default> Field<F> for Beside {
     fn named(self, _name: &'static str, _doc: &'static str) -> Self {

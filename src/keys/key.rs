@@ -67,7 +67,7 @@ pub struct Shown {
 }
 
 /// One field of a table: a key, a table below it, or several keys that give one value.
-pub(super) trait Field<F> {
+pub(crate) trait Field<F> {
     /// The same, with the name of the field and its doc comment.
     fn named(self, name: &'static str, doc: &'static str) -> Self;
 
@@ -85,7 +85,7 @@ pub(super) trait Field<F> {
 }
 
 /// The values that a key can have: their kind, and the rules beyond the kind.
-pub(super) struct Shape<T> {
+pub(crate) struct Shape<T> {
     kind: Kind,
     make: Make<T>,
     show: fn(&T) -> String,
@@ -95,7 +95,7 @@ pub(super) struct Shape<T> {
 }
 
 /// The rule that makes the typed value of the plain one.
-pub(super) enum Make<T> {
+pub(crate) enum Make<T> {
     Flag(fn(bool) -> T),
     Integer(fn(i64) -> Result<T, Flaw>),
     Integers(fn(&[i64]) -> Result<T, Flaw>),
@@ -129,27 +129,27 @@ impl<T> Make<T> {
 
 impl<T> Shape<T> {
     /// Values of a kind, with the rule that makes them.
-    pub(super) const fn new(kind: Kind, make: Make<T>, show: fn(&T) -> String, is_same: fn(&T, &T) -> bool) -> Self {
+    pub(crate) const fn new(kind: Kind, make: Make<T>, show: fn(&T) -> String, is_same: fn(&T, &T) -> bool) -> Self {
         Self { kind, make, show, is_same, note: |_| None }
     }
 
     /// The same, with a warning about some values.
-    pub(super) const fn noting(self, note: fn(&T) -> Option<String>) -> Self {
+    pub(crate) const fn noting(self, note: fn(&T) -> Option<String>) -> Self {
         Self { note, ..self }
     }
 
     /// A key that must be given; `remedy` is for the fault when it is not.
-    pub(super) const fn needed(self, remedy: &'static str) -> Key<T, T> {
+    pub(crate) const fn needed(self, remedy: &'static str) -> Key<T, T> {
         Key::new(self, identity, |value| Some(value), Absent::Fault(remedy))
     }
 
     /// A key with this default, written as in a variable.
-    pub(super) const fn or(self, default: &'static str) -> Key<T, T> {
+    pub(crate) const fn or(self, default: &'static str) -> Key<T, T> {
         Key::new(self, identity, |value| Some(value), Absent::Default(default))
     }
 
     /// A key that may be left out.
-    pub(super) const fn optional(self) -> Key<T, Option<T>> {
+    pub(crate) const fn optional(self) -> Key<T, Option<T>> {
         Key::new(self, Some, Option::as_ref, Absent::Left(|| None))
     }
 
@@ -173,18 +173,18 @@ impl<T> Shape<T> {
 
 impl<T> Shape<Vec<T>> {
     /// A list that has no items when it is left out.
-    pub(super) const fn or_empty(self) -> Key<Vec<T>, Vec<T>> {
+    pub(crate) const fn or_empty(self) -> Key<Vec<T>, Vec<T>> {
         Key::new(self, identity, |value| Some(value), Absent::Left(Vec::new))
     }
 }
 
 /// Shows a value as it is written in the file.
-pub(super) fn plainly<T: fmt::Display>(value: &T) -> String {
+pub(crate) fn plainly<T: fmt::Display>(value: &T) -> String {
     value.to_string()
 }
 
 /// One key, whose shape makes a `T` and whose field holds an `F`.
-pub(super) struct Key<T, F> {
+pub(crate) struct Key<T, F> {
     shape: Shape<T>,
     wrap: fn(T) -> F,
     peel: fn(&F) -> Option<&T>,
@@ -213,17 +213,17 @@ impl<T, F> Key<T, F> {
     }
 
     /// A key whose new value a reload takes. The part of the bridge that uses it follows `serve::live`.
-    pub(super) const fn reloads(self) -> Self {
+    pub(crate) const fn reloads(self) -> Self {
         Self { on_reload: OnReload::Taken, ..self }
     }
 
     /// A key that the example shows commented out, with this value as TOML.
-    pub(super) const fn such_as(self, value: &'static str) -> Self {
+    pub(crate) const fn such_as(self, value: &'static str) -> Self {
         Self { example: Example::SuchAs(value), ..self }
     }
 
     /// A key that the example sets to this value as TOML.
-    pub(super) const fn set_to(self, value: &'static str) -> Self {
+    pub(crate) const fn set_to(self, value: &'static str) -> Self {
         Self { example: Example::Set(value), ..self }
     }
 

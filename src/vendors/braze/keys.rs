@@ -5,13 +5,13 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
-use super::fault::Flaw;
-use super::key::{Make, Shape};
-use super::kind::{Item, Kind};
-use super::shapes::{FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, account_address, listed, text, word};
-use super::table::{below, table};
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
+use crate::keys::fault::Flaw;
+use crate::keys::key::{Make, Shape};
+use crate::keys::kind::{Item, Kind};
+use crate::keys::shapes::{FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, account_address, listed, text, word};
+use crate::keys::table::{below, table};
 
 /// The fewest characters of a campaign's id. Braze calls it a random key and promises no form
 /// (<https://www.braze.com/docs/api/identifier_types/>); its shortest ids have 24, so a shorter one is no id.
@@ -131,7 +131,7 @@ fn rest_host(dashboard: &str) -> Option<String> {
 }
 
 /// An identifier of Braze's: one word of letters, digits, hyphens and underscores.
-pub(super) const IDENTIFIER: Shape<String> = text(identifier);
+pub(crate) const IDENTIFIER: Shape<String> = text(identifier);
 
 fn identifier(text: &str) -> Result<String, Flaw> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
@@ -144,7 +144,7 @@ fn identifier(text: &str) -> Result<String, Flaw> {
 
 /// The identifier of a campaign. Braze shows five groups of hexadecimal digits, but promises no form: a word that is too
 /// short for a random key is a fault, and any other that does not look like one is warned about and taken.
-pub(super) const CAMPAIGN: Shape<String> = text(|text| {
+pub(crate) const CAMPAIGN: Shape<String> = text(|text| {
     let id = identifier(text)?;
     if id.chars().count() < CAMPAIGN_ID_MIN_CHARS {
         let remedy = "Copy the API identifier that Braze shows at the campaign's step Schedule Delivery: five groups of \

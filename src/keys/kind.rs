@@ -40,7 +40,7 @@ pub enum Item {
 
 impl Kind {
     /// A list that needs an item.
-    pub(super) const fn list(of: Item) -> Self {
+    pub(crate) const fn list(of: Item) -> Self {
         Self::List { of, may_be_empty: false }
     }
 
