@@ -145,4 +145,27 @@ mod tests {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
         }
     }
+
+    fn those(have: impl Fn(KindName) -> bool) -> Vec<KindName> {
+        KindName::ALL.into_iter().filter(|kind| have(*kind)).collect()
+    }
+
+    #[test]
+    fn the_kinds_that_have_a_trait_in_common() {
+        use KindName::{AgentReply, CustomerText, Note, PhoneText, Template, TicketReopened, TicketSolved, Unreadable};
+        assert_eq!(those(|kind| kind.traits().direction == Direction::ToDesk), [CustomerText, Note, Unreadable]);
+        assert_eq!(those(|kind| kind.traits().calls == End::Carrier), [PhoneText, Template, TicketSolved]);
+        assert_eq!(those(|kind| !kind.traits().asks), [TicketReopened, Unreadable], "no call is made for them");
+        assert_eq!(those(|kind| kind.traits().track == Track::Notes), [Note]);
+        assert_eq!(those(KindName::goes_first), [Template]);
+        assert_eq!(those(KindName::only_reads), [AgentReply, TicketReopened]);
+        let confirmed = |by| those(|kind| kind.traits().confirmed == by);
+        assert_eq!(confirmed(Confirmed::OnTheTicket), [CustomerText, Note]);
+        assert_eq!(confirmed(Confirmed::AtTheCarrier), [PhoneText, Template, TicketSolved]);
+        assert_eq!(confirmed(Confirmed::Never), [Unreadable]);
+        for kind in KindName::ALL {
+            let account = if kind.traits().calls == End::Carrier { Ends::FIRST.carrier } else { Ends::FIRST.desk };
+            assert_eq!(kind.route(Ends::FIRST), Route { direction: kind.traits().direction, account }, "{kind}");
+        }
+    }
 }

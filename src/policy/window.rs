@@ -90,7 +90,7 @@ pub fn owed_since(delivery: &Delivery) -> Timestamp {
 #[must_use]
 pub fn has_waited(delivery: &Delivery) -> bool {
     let since = delivery.history.iter().rev().take_while(|entry| entry.what != Fate::Redriven);
-    since.into_iter().any(|entry| entry.what == Fate::Postponed && entry.cause == cause::WAITS_FOR_ANSWER)
+    since.into_iter().any(|entry| entry.cause == cause::WAITS_FOR_ANSWER)
 }
 
 /// Since when a text is tried: its acceptance, or the answer that it waited for. A text behind one that waited is tried
@@ -130,6 +130,7 @@ mod tests {
     use super::*;
     use crate::domain::account::Ends;
     use crate::domain::conversation::Asked;
+    use crate::domain::delivery::HistoryEntry;
     use crate::domain::delivery::tests::pending;
     use crate::domain::kind::KindName;
     use crate::domain::line::{Channel, Forms, TicketSettings};
@@ -231,6 +232,7 @@ mod tests {
     fn a_solution_ends_the_texts_that_were_written_before_it_on_that_ticket() {
         for (solved, expected) in [
             ((7, DAY + 2 * HOUR), Course::Solved(at(2 * DAY + HOUR))),
+            ((7, DAY + HOUR), Course::Solved(at(2 * DAY + HOUR))),
             ((7, DAY), Course::Wait(at(2 * DAY + HOUR))),
             ((8, DAY + 2 * HOUR), Course::Wait(at(2 * DAY + HOUR))),
         ] {
@@ -245,6 +247,67 @@ mod tests {
         window.solved(TicketId(7), at(0));
         window.asked(Stand::Sent, at(0));
         assert!(window.is_unknown(), "nothing waits");
+    }
+
+    fn entry(what: Fate, second: i64, cause: &str) -> HistoryEntry {
+        HistoryEntry { at: at(second), what, cause: cause.to_owned() }
+    }
+
+    #[test]
+    fn a_text_is_owed_since_it_was_last_put_back_and_never_from_before_its_acceptance() {
+        let redriven = |second| entry(Fate::Redriven, second, "");
+        for (history, since) in [
+            (vec![], DAY),
+            (vec![entry(Fate::GivenUp, 2 * DAY, "422")], DAY),
+            (vec![redriven(2 * DAY), entry(Fate::GivenUp, 3 * DAY, "422"), redriven(4 * DAY)], 4 * DAY),
+            (vec![redriven(HOUR)], DAY),
+        ] {
+            let text = Delivery { accepted_at: at(DAY), history, ..pending() };
+            assert_eq!(owed_since(&text), at(since), "{:?}", text.history);
+        }
+    }
+
+    #[test]
+    fn a_text_has_waited_where_it_was_put_off_for_the_answer_since_it_is_owed() {
+        let waited = || entry(Fate::Postponed, DAY, cause::WAITS_FOR_ANSWER);
+        for (history, has) in [
+            (vec![], false),
+            (vec![waited()], true),
+            (vec![waited(), entry(Fate::Retried, 2 * DAY, "503")], true),
+            (vec![entry(Fate::Postponed, DAY, "the budget is used up")], false),
+            (vec![waited(), entry(Fate::Redriven, 2 * DAY, "")], false),
+        ] {
+            let text = Delivery { history, ..pending() };
+            assert_eq!(has_waited(&text), has, "{:?}", text.history);
+        }
+        let sent = Delivery { history: vec![waited()], first_sent_at: Some(at(DAY)), ..pending() };
+        let window = Window { heard_at: Some(at(3 * DAY)), asked: None };
+        assert_eq!(tried_from(&window, &sent), at(3 * DAY), "it is tried from the answer on");
+        let younger = Delivery { accepted_at: at(4 * DAY), ..pending() };
+        assert_eq!(tried_from(&window, &younger), at(4 * DAY), "the message came before it");
+    }
+
+    #[test]
+    fn only_the_arrival_and_the_end_of_a_template_change_how_its_request_stands() {
+        let (time, word) = (at(9), || "x".to_owned());
+        assert_eq!(stand_after(&Transition::Deliver { receipt: word() }), Some(Stand::Sent));
+        assert_eq!(stand_after(&Transition::GiveUp { cause: word() }), Some(Stand::Failed));
+        for other in [
+            Transition::Claim { lease_until: time },
+            Transition::Skip { reason: word() },
+            Transition::Retry { due_at: time, cause: word() },
+            Transition::Postpone { due_at: time, cause: word(), for_budget: false },
+            Transition::Lose { since: time, look_at: time, cause: word() },
+            Transition::Doubt { look_at: time, cause: word() },
+            Transition::LookAgain { look_at: time, counts: true, cause: word() },
+            Transition::SetAside { cause: word() },
+            Transition::Redrive,
+            Transition::ReadAgain { reason: word() },
+            Transition::Settle { out: 1, of: 1 },
+            Transition::Discard { reason: word() },
+        ] {
+            assert_eq!(stand_after(&other), None, "{other:?}");
+        }
     }
 
     #[test]

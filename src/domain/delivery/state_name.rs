@@ -124,6 +124,7 @@ mod tests {
             assert_eq!(serde_json::to_value(name).unwrap(), name.word());
             assert_eq!(StateName::ALL[name.index()], name);
         }
+        assert_eq!(format!("{:<8}|", StateName::Dead), "dead    |", "a column of a list");
         let unknown = "ded".parse::<StateName>().unwrap_err().to_string();
         assert!(
             unknown

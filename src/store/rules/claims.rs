@@ -100,9 +100,14 @@ mod tests {
         Decision {
             moves: moves.iter().map(|(sequence, transition)| (id(*sequence), transition.clone())).collect(),
             parts_sent: None,
-            home: (ConversationKey("home".into()), Ends::FIRST),
+            home: (ConversationKey("home".into()), others()),
             window: Window::default(),
         }
+    }
+
+    /// The accounts of another desk and another carrier.
+    fn others() -> Ends {
+        Ends { desk: Ends::FIRST.carrier, carrier: Ends::FIRST.desk }
     }
 
     fn unread() -> Result<Window, IllegalMove> {
@@ -129,7 +134,7 @@ mod tests {
         assert_eq!(states, ["delivered", "unconfirmed", "unconfirmed"]);
         assert_eq!(decided[1].state.cause(), "the worker recorded no outcome");
         assert_eq!(decided[2].state, claimed[2].state, "a look that told nothing");
-        assert!(decided.iter().all(|delivery| delivery.conversation.0 == "home"));
+        assert!(decided.iter().all(|delivery| delivery.conversation.0 == "home" && delivery.ends == others()));
     }
 
     #[test]
@@ -162,10 +167,21 @@ mod tests {
     }
 
     #[test]
+    fn all_that_a_verdict_puts_off_are_weighed_again_although_others_are_done() {
+        let claimed = [1, 2, 3].map(|sequence| delivery(sequence, sending(90)));
+        let put_off = Transition::Postpone { due_at: at(500), cause: "window".into(), for_budget: false };
+        let moves = [(1, Transition::Skip { reason: "x".into() }), (2, put_off.clone()), (3, put_off)];
+        let read = || Ok::<_, IllegalMove>(Window { heard_at: Some(at(8)), ..Window::default() });
+        let decided = decided(&claimed, decision(&moves), read, at(9)).unwrap();
+        let due = decided.iter().map(|delivery| delivery.state.due_at()).collect::<Vec<_>>();
+        assert_eq!(due, [None, Some(at(9)), Some(at(9))]);
+    }
+
+    #[test]
     fn events_take_the_place_of_one_behind_all_that_did_before() {
         let position = |sub: u64| Position((7 << 16) | sub);
         assert_eq!(in_place_of(id(7), position(0), 2), Ok(vec![position(1), position(2)]));
-        assert_eq!(in_place_of(EventId { sub: 1, ..id(7) }, position(4), 1), Ok(vec![position(5)]));
+        assert_eq!(in_place_of(EventId { sub: 2, ..id(7) }, position(4), 1), Ok(vec![position(5)]));
         assert_eq!(in_place_of(id(7), position(65535), 0), Ok(Vec::new()));
         assert_eq!(in_place_of(id(7), position(65534), 2).unwrap_err().id, id(7));
     }

@@ -126,6 +126,8 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::conversation::Keyword;
+    use crate::domain::event::CustomerText;
     use crate::store::contract::{doorbell, note, text};
     use crate::store::rules::testing::{at, delivery, looked_for, waiting};
 
@@ -158,9 +160,33 @@ mod tests {
         assert_eq!(next(&delivery(2, waiting(0, 9)), &head), Next::Ends, "it was put off");
         assert_eq!(next(&fresh, &doorbell(7)), Next::Ends);
         assert!(Comment::begin(&doorbell(7)).is_none());
+        assert_eq!(next(&Delivery { first_sent_at: Some(at(1)), ..fresh.clone() }, &head), Next::Ends, "redriven");
         let mut comment = Comment::begin(&head).unwrap();
         let long = text("ada", &"x".repeat(MERGED_BYTES_MAX - 3));
         assert_eq!((comment.next(&fresh, &long), comment.next(&fresh, &head)), (Next::Joins, Next::Ends));
+    }
+
+    #[test]
+    fn a_text_with_an_effect_of_its_own_stands_alone_and_pictures_take_room() {
+        let with = |change: fn(&mut CustomerText)| {
+            let mut event = text("ada", "one");
+            let EventKind::CustomerText(text) = &mut event.kind else { panic!("{event:?}") };
+            change(text);
+            event
+        };
+        assert!(Comment::begin(&with(|text| text.media = vec!["https://a.example/1.jpg".into()])).is_some());
+        for alone in [
+            with(|text| text.keyword = Some(Keyword::OptOut)),
+            with(|text| text.ticket_id = Some(TicketId(7))),
+            with(|text| text.fields.subject = Some("Order".into())),
+        ] {
+            assert!(Comment::begin(&alone).is_none(), "{alone:?}");
+        }
+        let mut comment = Comment::begin(&text("ada", "one")).unwrap();
+        let pictures = with(|text| text.media = vec!["x".repeat(MERGED_BYTES_MAX - 6)]);
+        let fresh = delivery(2, State::Pending);
+        assert_eq!(comment.next(&fresh, &pictures), Next::Joins);
+        assert_eq!(comment.next(&fresh, &text("ada", "1")), Next::Ends);
     }
 
     #[test]
@@ -175,6 +201,8 @@ mod tests {
         let led = Delivery { merged_into: Some(fresh.id), ..fresh.clone() };
         assert_eq!(begun().next(&led, &head, true), Next::Stays);
         assert!(Notes::begin(&delivery(1, waiting(1, 9)), &head).is_none(), "its trace has its own words");
+        let put_back = Delivery { attempts: 1, ..fresh.clone() };
+        assert!(Notes::begin(&put_back, &head).is_none(), "redriven after an attempt");
     }
 
     #[test]
@@ -189,5 +217,8 @@ mod tests {
         assert_eq!(long.next(&fresh, &note(8, &rest), true), Next::Stays, "another ticket's note takes no room");
         assert_eq!(long.next(&fresh, &note(7, &rest), true), Next::Joins);
         assert_eq!(long.next(&fresh, &one, true), Next::Ends);
+        let mut led = Notes::begin(&fresh, &one).unwrap();
+        led.add(&note(7, &rest));
+        assert_eq!(led.next(&fresh, &one, true), Next::Ends, "a note that goes along in any case takes room");
     }
 }
