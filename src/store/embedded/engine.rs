@@ -8,7 +8,6 @@ pub(super) mod backend;
 pub(super) mod bytes;
 pub(super) mod claims;
 pub(super) mod core;
-mod cut;
 mod dedupe_index;
 mod directory;
 pub(super) mod disk;

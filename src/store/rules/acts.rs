@@ -1,4 +1,5 @@
-//! An operator's acts: the records after a move, and the deliveries that go with a customer who is erased.
+//! An operator's acts: the records after a move, the pauses, the acts for the audit, and the deliveries that go with a
+//! customer who is erased.
 //!
 //! Never chooses the deliveries of an act; [`super::groups::together`] says which ones move with another.
 
@@ -7,25 +8,27 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::moves::apply;
+use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, Transition};
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
-use crate::domain::lanes::{Lease, Position};
+use crate::domain::lanes::Position;
+use crate::domain::operator::{Act, Moved, Order, Pause, PauseTerms};
 use crate::store::{Forgotten, IllegalMove};
 
 fn refused(id: EventId, reason: &str) -> IllegalMove {
     IllegalMove { id, reason: reason.to_owned() }
 }
 
-/// Whether a worker works on this delivery, under the lease of its lane.
-pub(in crate::store) fn is_held(id: EventId, lease: Option<&Lease>) -> bool {
-    lease.is_some_and(|lease| lease.positions.contains(&Position::of(id)))
+/// Whether a worker works on this delivery; `held` are those of its lane on which one does.
+pub(in crate::store) fn is_held(id: EventId, held: &[Position]) -> bool {
+    held.contains(&Position::of(id))
 }
 
 /// Refuses an act on a delivery that a worker holds.
-pub(in crate::store) fn at_rest(id: EventId, lease: Option<&Lease>) -> Result<(), IllegalMove> {
-    if is_held(id, lease) { Err(refused(id, "a worker is on it; try again in a moment")) } else { Ok(()) }
+pub(in crate::store) fn at_rest(id: EventId, held: &[Position]) -> Result<(), IllegalMove> {
+    if is_held(id, held) { Err(refused(id, "a worker is on it; try again in a moment")) } else { Ok(()) }
 }
 
 /// Refuses a move that is not an operator's.
@@ -77,6 +80,29 @@ pub(in crate::store) fn settled(
     Ok(Delivery { conversation: home, ..moved(before, transition, now)? })
 }
 
+/// The act of a move for the audit, which counts reading a body again as redriving it.
+pub(in crate::store) fn act_of(transition: &Transition, moved: Moved) -> Act {
+    let is_redrive = matches!(transition, Transition::Redrive | Transition::ReadAgain { .. });
+    if is_redrive { Act::Redrive(moved) } else { Act::Discard(moved) }
+}
+
+/// The pause of an account after an order to pause it on these terms, or to resume it, with the act for the audit. `None`
+/// where the order changes nothing.
+pub(in crate::store) fn paused(
+    account: AccountId,
+    before: Option<&Pause>,
+    terms: Option<PauseTerms>,
+    order: &Order,
+) -> Option<(Option<Pause>, Act)> {
+    let Some(terms) = terms else { return before.map(|_| (None, Act::Resume { account })) };
+    let pause = match before {
+        None => Pause::new(order, terms),
+        Some(before) => before.changed(order, terms)?,
+    };
+    let until = pause.until;
+    Some((Some(pause), Act::Pause { account, until }))
+}
+
 /// The outcome for a delivery when a customer is erased.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::store) enum Erasure {
@@ -94,11 +120,11 @@ pub(in crate::store) enum Erasure {
 
 impl Erasure {
     /// The outcome for one of the deliveries that lie under these keys, or of a body that was found to name the customer.
-    pub(in crate::store) fn of(delivery: &Delivery, keys: &BTreeSet<ConversationKey>, lease: Option<&Lease>) -> Self {
+    pub(in crate::store) fn of(delivery: &Delivery, keys: &BTreeSet<ConversationKey>, held: &[Position]) -> Self {
         let is_unreadable = delivery.kind == KindName::Unreadable;
         if !is_unreadable && !keys.contains(&delivery.conversation) {
             Self::NotTheirs
-        } else if is_held(delivery.id, lease) {
+        } else if is_held(delivery.id, held) {
             Self::InHand
         } else if delivery.state.holds_lane() {
             Self::Waiting
@@ -128,14 +154,14 @@ impl Erasure {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
+    use crate::domain::account::Ends;
     use crate::domain::delivery::State;
+    use crate::domain::operator::{Access, Operator};
     use crate::store::rules::testing::{at, delivery, id, looked_for, sending, set_aside, waiting};
 
-    fn lease(sequence: u64) -> Lease {
-        Lease { fence: 1, until: Duration::ZERO, positions: vec![Position::of(id(sequence))] }
+    fn held(sequence: u64) -> [Position; 1] {
+        [Position::of(id(sequence))]
     }
 
     fn key(name: &str) -> ConversationKey {
@@ -144,19 +170,60 @@ mod tests {
 
     #[test]
     fn a_delivery_in_a_workers_hands_is_left_alone() {
-        assert_eq!(at_rest(id(1), None), Ok(()));
-        assert_eq!(at_rest(id(1), Some(&lease(2))), Ok(()), "one behind it in the lane");
-        assert!(at_rest(id(1), Some(&lease(1))).unwrap_err().reason.contains("a worker is on it"));
+        assert_eq!(at_rest(id(1), &[]), Ok(()));
+        assert_eq!(at_rest(id(1), &held(2)), Ok(()), "one behind it in the lane");
+        assert!(at_rest(id(1), &held(1)).unwrap_err().reason.contains("a worker is on it"));
     }
 
     #[test]
     fn an_operator_makes_no_move_of_a_worker() {
-        for theirs in [Transition::Redrive, Transition::Discard { reason: "x".into() }] {
-            assert_eq!(is_operators(id(1), &theirs), Ok(()));
+        let (time, word) = (at(9), || "x".to_owned());
+        let theirs =
+            [Transition::Redrive, Transition::Discard { reason: word() }, Transition::ReadAgain { reason: word() }];
+        for theirs in theirs {
+            assert_eq!(is_operators(id(1), &theirs), Ok(()), "{theirs:?}");
         }
-        for other in [Transition::Deliver { receipt: "r".into() }, Transition::Settle { out: 1, of: 1 }] {
-            assert_eq!(is_operators(id(1), &other).unwrap_err().id, id(1));
+        for other in [
+            Transition::Claim { lease_until: time },
+            Transition::Deliver { receipt: word() },
+            Transition::Skip { reason: word() },
+            Transition::Retry { due_at: time, cause: word() },
+            Transition::Postpone { due_at: time, cause: word(), for_budget: false },
+            Transition::Lose { since: time, look_at: time, cause: word() },
+            Transition::Doubt { look_at: time, cause: word() },
+            Transition::LookAgain { look_at: time, counts: true, cause: word() },
+            Transition::SetAside { cause: word() },
+            Transition::GiveUp { cause: word() },
+            // It goes with a finding, which is weighed first.
+            Transition::Settle { out: 1, of: 1 },
+        ] {
+            assert_eq!(is_operators(id(1), &other).map_err(|refused| refused.id), Err(id(1)), "{other:?}");
         }
+    }
+
+    #[test]
+    fn the_audit_counts_a_body_that_is_read_again_as_redriven() {
+        let moved = || Moved { count: 1, first: id(1), last: id(1) };
+        let act = |transition: Transition| act_of(&transition, moved());
+        assert_eq!(act(Transition::Redrive), Act::Redrive(moved()));
+        assert_eq!(act(Transition::ReadAgain { reason: "x".into() }), Act::Redrive(moved()));
+        assert_eq!(act(Transition::Discard { reason: "x".into() }), Act::Discard(moved()));
+    }
+
+    #[test]
+    fn an_order_that_changes_nothing_about_a_pause_is_no_act() {
+        let account = Ends::FIRST.carrier;
+        let order = Order { operator: Operator::claiming(Access::Loopback, None), given_at: at(9), accepted_by: None };
+        let terms = |until| Some(PauseTerms { reason: Some("outage".into()), until });
+        let paused = |before: Option<&Pause>, terms| paused(account, before, terms, &order);
+        let (begun, act) = paused(None, terms(None)).unwrap();
+        let begun = begun.unwrap();
+        assert_eq!((begun.since, &act), (at(9), &Act::Pause { account, until: None }));
+        assert_eq!(paused(Some(&begun), terms(None)), None, "the same terms");
+        let (changed, act) = paused(Some(&begun), terms(Some(at(50)))).unwrap();
+        assert_eq!((changed.unwrap().until, act), (Some(at(50)), Act::Pause { account, until: Some(at(50)) }));
+        assert_eq!(paused(Some(&begun), None), Some((None, Act::Resume { account })));
+        assert_eq!(paused(None, None), None, "nothing is paused");
     }
 
     #[test]
@@ -188,17 +255,17 @@ mod tests {
             conversation: key("nobody"),
             ..delivery(1, State::Quarantined { cause: "no JSON".into() })
         };
-        let (lease, mut forgotten) = (lease(1), Forgotten::default());
-        for (delivery, lease, outcome) in [
-            (delivery(1, waiting(1, 9)), None, Erasure::Waiting),
-            (delivery(1, looked_for(9)), Some(&lease), Erasure::InHand),
-            (delivery(2, State::Pending), Some(&lease), Erasure::Waiting),
-            (delivery(1, delivered.clone()), None, Erasure::Settled),
-            (set_aside(1), None, Erasure::Settled),
-            (unreadable, None, Erasure::Unreadable),
-            (Delivery { conversation: key("bob"), ..delivery(1, delivered) }, None, Erasure::NotTheirs),
+        let (held, mut forgotten) = (held(1), Forgotten::default());
+        for (delivery, held, outcome) in [
+            (delivery(1, waiting(1, 9)), &[][..], Erasure::Waiting),
+            (delivery(1, looked_for(9)), &held[..], Erasure::InHand),
+            (delivery(2, State::Pending), &held[..], Erasure::Waiting),
+            (delivery(1, delivered.clone()), &[][..], Erasure::Settled),
+            (set_aside(1), &[][..], Erasure::Settled),
+            (unreadable, &[][..], Erasure::Unreadable),
+            (Delivery { conversation: key("bob"), ..delivery(1, delivered) }, &[][..], Erasure::NotTheirs),
         ] {
-            let found = Erasure::of(&delivery, &keys, lease);
+            let found = Erasure::of(&delivery, &keys, held);
             assert_eq!(found, outcome, "{delivery:?}");
             assert_eq!(found.drops(), !matches!(outcome, Erasure::InHand | Erasure::NotTheirs));
             found.count(&mut forgotten);

@@ -77,27 +77,24 @@ fn taken_over<D: Directory>(
     ticket: TicketRef,
     from: &Conversation,
 ) -> Result<Option<Conversation>, D::Error> {
+    // The conversation's own record need not be read: it is no other one.
     let Some(key) = directory.by_ticket(ticket)?.filter(|key| *key != from.key) else { return Ok(None) };
     let holder = directory.conversation(&key)?;
     Ok(holder.filter(|holder| address::shares_customer(holder, from)))
 }
 
 /// A ticket that leads to another conversation from now on.
-pub(in crate::store) struct Led {
+struct Led {
     /// The replies that went out by way of the customer's conversation before, because each would go out twice where this
     /// one did not know of them.
-    pub(in crate::store) went_out: Option<Forwarded>,
+    went_out: Option<Forwarded>,
 }
 
 /// Has a ticket lead to a conversation that goes to it; `None` where it stays that of another one of the same customer.
 ///
 /// # Errors
 /// A failed lookup of the directory.
-pub(in crate::store) fn lead<D: Directory>(
-    directory: &D,
-    ticket: TicketRef,
-    to: &Conversation,
-) -> Result<Option<Led>, D::Error> {
+fn lead<D: Directory>(directory: &D, ticket: TicketRef, to: &Conversation) -> Result<Option<Led>, D::Error> {
     let of_customer = taken_over(directory, ticket, to)?;
     if of_customer.as_ref().is_some_and(|holder| address::keeps(holder, ticket.id, to)) {
         return Ok(None);
@@ -110,7 +107,7 @@ pub(in crate::store) fn lead<D: Directory>(
 ///
 /// # Errors
 /// A failed lookup of the directory.
-pub(in crate::store) fn new_names<D: Directory>(
+fn new_names<D: Directory>(
     directory: &D,
     key: &ConversationKey,
     names: Vec<Identity>,
@@ -140,8 +137,46 @@ pub(in crate::store) fn home<D: Directory>(directory: &D, key: &ConversationKey)
     Ok(known.filter(|known| !known.is_provisional()).unwrap_or_else(|| key.clone()))
 }
 
+/// The result of moving all that lies under a provisional key to its conversation.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(in crate::store) struct MovedHome {
+    /// The ticket that leads to the conversation from now on.
+    pub(in crate::store) ticket: Option<TicketRef>,
+    /// New names, and the conversations that they lead to.
+    pub(in crate::store) names: Vec<(Identity, ConversationKey)>,
+    /// The facts that the conversation learns.
+    pub(in crate::store) facts: Vec<Change>,
+}
+
+/// The result of moving all that lies under the key `from` to the conversation `to`, between these accounts: `before` is its
+/// record until then, and `provisional` that of the key.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub(in crate::store) fn moved_home<D: Directory>(
+    directory: &D,
+    from: &ConversationKey,
+    (to, ends): (&ConversationKey, Ends),
+    (before, provisional): (Option<&Conversation>, Option<Conversation>),
+    now: Timestamp,
+) -> Result<MovedHome, D::Error> {
+    let mut moved = MovedHome::default();
+    if let Some(ticket) = from.provisional_ticket() {
+        let known = before.cloned().unwrap_or_else(|| Conversation::new(to.clone(), ends, now));
+        if let Some(led) = lead(directory, ticket, &known)? {
+            moved.ticket = Some(ticket);
+            moved.facts.extend(led.went_out.map(Change::Inherited));
+        }
+    }
+    if before.is_none() {
+        moved.names = new_names(directory, to, vec![address::external_id_in(to, ends.carrier)])?;
+    }
+    moved.facts.extend(provisional.into_iter().flat_map(inherited));
+    Ok(moved)
+}
+
 /// The facts that a conversation takes over from the one under a provisional key.
-pub(in crate::store) fn inherited(provisional: Conversation) -> Vec<Change> {
+fn inherited(provisional: Conversation) -> Vec<Change> {
     let mut facts = vec![Change::Customer(provisional.customer)];
     if provisional.subscription != Subscription::Unknown {
         let told_at = provisional.subscription_at.unwrap_or(provisional.updated_at);
@@ -158,7 +193,7 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
-    use crate::domain::conversation::TicketStatus;
+    use crate::domain::conversation::{TakenUp, TicketStatus};
     use crate::domain::event::{CommentId, Customer};
     use crate::store::rules::testing::at;
 
@@ -226,6 +261,78 @@ mod tests {
     }
 
     #[test]
+    fn news_of_a_ticket_alone_begins_no_conversation() {
+        let directory = Known::default();
+        let solved = || Change::SolvedMeanwhile(TicketId(7));
+        assert!(learnt(&directory, "ada", None, vec![solved()]).is_none());
+        assert!(learnt(&directory, "ada", None, vec![solved(), Change::Customer(named("ada"))]).is_some());
+        assert!(learnt(&directory, "ada", Some(&conversation("ada", Vec::new())), vec![solved()]).is_some());
+    }
+
+    #[test]
+    fn names_and_tickets_are_those_of_the_conversations_own_accounts() {
+        let others = Ends { desk: "support-eu".parse().unwrap(), carrier: "carrier-eu".parse().unwrap() };
+        let changes = vec![Change::Customer(named("ada")), on_ticket(7)];
+        let begun = learn(&Known::default(), &key("carrier-eu:ada"), None, others, changes, at(9)).unwrap().unwrap();
+        assert_eq!(begun.tickets, [TicketRef { account: others.desk, id: TicketId(7) }]);
+        assert_eq!(begun.names.iter().map(|(name, _)| name.account).collect::<Vec<_>>(), [others.carrier]);
+        let asked = std::cell::Cell::new(None);
+        let forwarded = Change::Forwarded(TicketId(7), CommentId(5), vec![CommentId(5)]);
+        learn(&Asked(&asked), &key("carrier-eu:ada"), begun.record.as_ref(), others, vec![forwarded], at(9)).unwrap();
+        assert_eq!(asked.get(), Some(TicketRef { account: others.desk, id: TicketId(7) }));
+    }
+
+    /// Keeps the last ticket that was asked for.
+    struct Asked<'a>(&'a std::cell::Cell<Option<TicketRef>>);
+
+    impl Directory for Asked<'_> {
+        type Error = Infallible;
+
+        fn by_identity(&self, _: &Identity) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(None)
+        }
+
+        fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, Infallible> {
+            self.0.set(Some(ticket));
+            Ok(None)
+        }
+
+        fn conversation(&self, _: &ConversationKey) -> Result<Option<Conversation>, Infallible> {
+            Ok(None)
+        }
+    }
+
+    #[test]
+    fn a_ticket_leads_only_to_a_conversation_that_goes_to_it() {
+        let on_another = conversation("ada", vec![Change::Customer(named("ada")), on_ticket(8)]);
+        let taken_up = |asked_at| {
+            let (ticket, status) = (TicketId(7), TicketStatus::Open);
+            Change::TakenUp(TakenUp { ticket, status, since: at(0), requester: None, asked_at })
+        };
+        let read_before = Timestamp::MIN;
+        for (asked_at, goes) in [(at(0), &[7][..]), (read_before, &[])] {
+            let learnt = learnt(&Known::default(), "ada", Some(&on_another), vec![taken_up(asked_at)]).unwrap();
+            assert_eq!(tickets(&learnt), goes, "asked at {asked_at}");
+        }
+    }
+
+    #[test]
+    fn replies_that_went_out_on_another_line_are_known_where_their_ticket_goes_and_no_line_takes_over_from_itself() {
+        let forwarded = || Change::Forwarded(TicketId(7), CommentId(5), vec![CommentId(5)]);
+        let first = conversation("ada", vec![Change::Customer(named("ada")), on_ticket(7), forwarded(), on_ticket(8)]);
+        let second = conversation("ada@line-2", vec![Change::Customer(named("ada"))]);
+        let mut directory = Known { conversations: vec![first], ..Known::default() };
+        directory.tickets.insert(7, key("ada"));
+        let moved = learnt(&directory, "ada@line-2", Some(&second), vec![on_ticket(7)]).unwrap();
+        let record = moved.record.unwrap();
+        assert!(record.forwarded_on(TicketId(7)).is_some_and(|theirs| theirs.covers(CommentId(5))));
+        directory.tickets.insert(7, key("ada@line-2"));
+        directory.conversations.push(record.clone());
+        let own = learnt(&directory, "ada@line-2", Some(&record), vec![forwarded()]).unwrap();
+        assert!(own.passed_on.is_empty());
+    }
+
+    #[test]
     fn a_ticket_leads_to_a_customer_and_never_to_a_provisional_key() {
         let directory = Known::default();
         assert_eq!(tickets(&learnt(&directory, "ada", None, vec![on_ticket(7)]).unwrap()), [7]);
@@ -270,6 +377,7 @@ mod tests {
         assert_eq!(to(&Known::default(), "b-1"), [key("b-1")], "known by another name first");
         let names = address::identities_of(&named("ada"), Ends::FIRST.carrier);
         assert!(to(&Known { names, ..Known::default() }, "b-1").is_empty());
+        assert_eq!(to(&Known::default(), "adam"), [key("adam")], "a longer name is no line");
     }
 
     #[test]
@@ -280,7 +388,7 @@ mod tests {
         };
         assert_eq!(home("ada", "ticket:7"), "ada");
         assert_eq!(home("ada", "ticket:8"), "ticket:8", "not known yet");
-        assert_eq!(home("ticket:7", "ticket:7"), "ticket:7");
+        assert_eq!(home("ticket:9", "ticket:7"), "ticket:7");
         assert_eq!(home("ada", "bob"), "bob");
     }
 
@@ -290,16 +398,56 @@ mod tests {
         let heard = || vec![Change::Heard(at(0))];
         assert!(learnt(&Known::default(), "ada", Some(&asked), heard()).unwrap().wakes);
         assert!(!learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), heard()).unwrap().wakes);
+        let unchanged = vec![Change::Customer(named("ada"))];
+        assert!(!learnt(&Known::default(), "ada", Some(&asked), unchanged).unwrap().wakes, "its window is as it was");
+    }
+
+    #[test]
+    fn a_provisional_key_leaves_its_ticket_its_facts_and_a_name_to_its_conversation() {
+        let to_ada = |directory: &Known, before: Option<&Conversation>, provisional| {
+            let to = key("ada");
+            moved_home(directory, &key("ticket:7"), (&to, Ends::FIRST), (before, provisional), at(9)).unwrap()
+        };
+        let ticket = TicketRef { account: Ends::FIRST.desk, id: TicketId(7) };
+        let provisional = conversation("ticket:7", vec![Change::Heard(at(0))]);
+        let moved = to_ada(&Known::default(), None, Some(provisional.clone()));
+        assert_eq!((moved.ticket, moved.facts), (Some(ticket), inherited(provisional)));
+        assert_eq!(moved.names, [(address::external_id_in(&key("ada"), Ends::FIRST.carrier), key("ada"))]);
+        let known = conversation("ada", vec![Change::Customer(named("ada"))]);
+        let moved = to_ada(&Known::default(), Some(&known), None);
+        assert_eq!(moved, MovedHome { ticket: Some(ticket), ..MovedHome::default() }, "it has its names");
+        let forwarded = Change::Forwarded(TicketId(7), CommentId(5), vec![CommentId(5)]);
+        let held = |now_on| {
+            let changes = vec![Change::Customer(named("ada")), on_ticket(7), forwarded.clone(), on_ticket(now_on)];
+            let tickets = BTreeMap::from([(7, key("ada@line-2"))]);
+            Known { conversations: vec![conversation("ada@line-2", changes)], tickets, ..Known::default() }
+        };
+        assert_eq!(to_ada(&held(7), Some(&known), None), MovedHome::default(), "the other line goes to it");
+        let left = to_ada(&held(8), Some(&known), None);
+        let went_out = |fact: &Change| matches!(fact, Change::Inherited(theirs) if theirs.covers(CommentId(5)));
+        assert!(left.ticket == Some(ticket) && left.facts.iter().any(went_out));
+        let directory = Known::default();
+        let moved = moved_home(&directory, &key("bob"), (&key("ada"), Ends::FIRST), (Some(&known), None), at(9));
+        assert_eq!(moved, Ok(MovedHome::default()), "no ticket is in that key");
     }
 
     #[test]
     fn a_conversation_takes_over_what_was_learnt_under_its_ticket() {
         let provisional = conversation(
             "ticket:7",
-            vec![Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0)), Change::Heard(at(0))],
+            vec![
+                Change::Customer(named("ada")),
+                Change::Subscription(Subscription::Out, Timestamp::MIN),
+                Change::Heard(at(0)),
+                Change::Wrote("Hello".into()),
+            ],
         );
-        let expected =
-            [Change::Customer(named("ada")), Change::Subscription(Subscription::Out, at(0)), Change::Heard(at(0))];
+        let expected = [
+            Change::Customer(named("ada")),
+            Change::Subscription(Subscription::Out, Timestamp::MIN),
+            Change::Heard(at(0)),
+            Change::Wrote("Hello".into()),
+        ];
         assert_eq!(inherited(provisional), expected);
         let unknown = inherited(conversation("ticket:7", Vec::new()));
         assert_eq!(unknown, [Change::Customer(Customer::default())], "an unknown subscription is no news");

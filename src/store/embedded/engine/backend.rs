@@ -27,10 +27,10 @@ use crate::domain::receipt::{Fate, Kept, Report};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
 use crate::store::embedded::engine::core::{Arrival, Core};
-use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Look, Rewriting};
 use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
+use crate::store::rules::expiry::Cut;
 use crate::store::{
     Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
     Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,

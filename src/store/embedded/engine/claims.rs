@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::account::{Direction, Ends, Route};
-use crate::domain::address::{self, Directory};
+use crate::domain::address::Directory;
 use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
@@ -17,8 +17,8 @@ use crate::store::rules::claims::{Decision, decided, in_place_of, started};
 use crate::store::rules::doubt;
 use crate::store::rules::groups::{Group, heads_of, led_by};
 use crate::store::rules::lanes::need_of;
-use crate::store::rules::learning::{home, inherited, lead, new_names};
-use crate::store::rules::window::put_forward;
+use crate::store::rules::learning::{home, moved_home};
+use crate::store::rules::window::head_put_forward;
 use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
 /// The most lanes one request sets apart: a few milliseconds of the writer's time.
@@ -239,27 +239,23 @@ impl Core {
         Ok(())
     }
 
-    /// Makes the text due that waits for its customer's answer at the head of their lane. The verdict of a worker who holds the
-    /// lane is weighed again by itself.
+    /// Makes the text due that waits for its customer's answer at the head of their lane.
     pub(in crate::store) fn put_head_forward(
         &mut self,
         key: &ConversationKey,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let lane = LaneName::texts(Direction::ToCustomer, key.clone());
-        if self.lanes.lease_of(&lane).is_some() {
-            return Ok(());
+        let texts = self.lanes.behind(&lane, Position(0)).filter_map(|position| self.find(position).transpose());
+        match head_put_forward(self.held(&lane), texts, now)? {
+            Some((before, after)) => self.write(&before, &after),
+            None => Ok(()),
         }
-        // An operator's move may just have ended the first ones.
-        let waits = |position| match self.find(position) {
-            Ok(found) => found.filter(|delivery| delivery.state.holds_lane()).map(Ok),
-            Err(error) => Some(Err(error)),
-        };
-        let head = self.lanes.behind(&lane, Position(0)).find_map(waits).transpose()?;
-        let Some(before) = head else { return Ok(()) };
-        let mut after = before.clone();
-        put_forward(&mut after, now);
-        if after == before { Ok(()) } else { self.write(&before, &after) }
+    }
+
+    /// The deliveries of a lane on which a worker works.
+    pub(in crate::store) fn held(&self, lane: &LaneName) -> &[Position] {
+        self.lanes.lease_of(lane).map_or(&[], |lease| &lease.positions)
     }
 
     /// Marks deliveries that a note on the ticket reports as not arrived. A dropped delivery needs no mark.
@@ -309,28 +305,20 @@ impl Core {
         self.move_lane(lane, key, ends, claimed)?;
         for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
             // A lane that a worker holds moves at its next claim: see `next_lane`.
-            if self.lanes.lease_of(&other).is_none() {
+            if self.held(&other).is_empty() {
                 self.move_lane(&other, key, ends, &[])?;
             }
         }
-        let before = self.conversation(key)?;
-        let mut learnt = Vec::new();
-        if let Some(ticket) = lane.conversation.provisional_ticket() {
-            let known = before.clone().unwrap_or_else(|| Conversation::new(key.clone(), ends, now));
-            if let Some(led) = lead(self, ticket, &known)? {
-                self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
-                learnt.extend(led.went_out.map(Change::Inherited));
-            }
+        let (before, provisional) = (self.conversation(key)?, self.conversation(&lane.conversation)?);
+        if let Some(provisional) = &provisional {
+            self.drop_conversation(provisional)?;
         }
-        if before.is_none() {
-            let names = new_names(self, key, vec![address::external_id_in(key, ends.carrier)])?;
-            self.keep_names(names);
+        let moved = moved_home(self, &lane.conversation, (key, ends), (before.as_ref(), provisional), now)?;
+        if let Some(ticket) = moved.ticket {
+            self.journal.put(layout::ticket(ticket), key.0.as_bytes().into());
         }
-        if let Some(provisional) = self.conversation(&lane.conversation)? {
-            self.drop_conversation(&provisional)?;
-            learnt.extend(inherited(provisional));
-        }
-        self.change(key, before, ends, learnt, now)
+        self.keep_names(moved.names);
+        self.change(key, before, ends, moved.facts, now)
     }
 
     /// Moves a lane's waiting deliveries to another conversation, in order; `done` are already written.

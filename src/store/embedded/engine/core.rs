@@ -12,7 +12,7 @@ use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory, Identity};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
-use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
+use crate::domain::event::{DedupeKey, Event, EventId};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
 use crate::domain::line::Place;
@@ -25,6 +25,7 @@ use crate::store::embedded::engine::layout::{self, Digest, Remembered};
 use crate::store::embedded::engine::ledger::{Brief, Ledger};
 use crate::store::embedded::engine::pauses::{self, OperatorMemory};
 use crate::store::embedded::engine::people::{self, Person};
+use crate::store::rules::accepting::{first, may_echo};
 use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::rules::learning::learn;
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
@@ -111,25 +112,13 @@ impl Arrival {
     }
 
     pub(in crate::store) fn new(event: &Event, place: &Place, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
-        // Only a text without a comment's number may be an echo: a comment is recognised by its number.
-        let echo_of = match &event.kind {
-            EventKind::PhoneText(text) if text.comment_id.is_none() => Some(text.text.clone()),
-            EventKind::PhoneText(_)
-            | EventKind::CustomerText(_)
-            | EventKind::AgentReply(_)
-            | EventKind::Template(_)
-            | EventKind::TicketSolved(_)
-            | EventKind::TicketReopened(_)
-            | EventKind::Note(_)
-            | EventKind::Unreadable(_) => None,
-        };
         let address = Address::of(&event.kind, place);
         Ok(Self {
             owed: Owed::new(event)?,
             ends: address.ends(place.ends),
             address,
             learnt: learnt_from(event, place.channel),
-            echo_of,
+            echo_of: may_echo(&event.kind).map(str::to_owned),
             dedupe: layout::dedupe_digests(dedupe, place.ends)?,
             dispatch: delivery::dispatch_in(dedupe),
             is_reported: false,
@@ -262,26 +251,11 @@ impl Core {
         accepted_at: Timestamp,
         state: State,
     ) -> Result<(), StoreError> {
-        let delivery = Delivery {
-            parent: owed.parent,
-            dispatch: owed.dispatch,
-            history: Vec::new(),
-            receipts: Vec::new(),
-            // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch,
-            // its id could be that of an event from the lost time.
-            id: position.id(self.epochs.present().epoch),
-            kind: owed.kind,
-            conversation: key,
-            ends,
-            accepted_at,
-            settled_at: state.is_settled().then_some(accepted_at),
-            state,
-            attempts: 0,
-            first_sent_at: None,
-            parts_sent: 0,
-            noted: false,
-            merged_into: None,
-        };
+        // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch, its id
+        // could be that of an event from the lost time.
+        let id = position.id(self.epochs.present().epoch);
+        let begun = first(id, owed.kind, (key, ends), accepted_at, state);
+        let delivery = Delivery { parent: owed.parent, dispatch: owed.dispatch, ..begun };
         let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
         let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
         self.journal.create(layout::at_position(prefix_of(&delivery), position), record);

@@ -245,7 +245,7 @@ impl Core {
             // It may have moved since it was looked up.
             let Some(delivery) = self.find(*position)? else { continue };
             let lane = lane_of(&delivery);
-            let outcome = Erasure::of(&delivery, &known.keys, self.lanes.lease_of(&lane));
+            let outcome = Erasure::of(&delivery, &known.keys, self.held(&lane));
             outcome.count(&mut forgotten);
             if outcome.drops() {
                 self.drop_delivery(&delivery)?;

@@ -77,10 +77,6 @@ impl Ledger {
         u64::try_from(self.unbound.len()).unwrap_or(u64::MAX)
     }
 
-    pub(in crate::store) fn due_at(&self, number: u64) -> Option<Timestamp> {
-        self.all.get(&number)?.due_at
-    }
-
     pub(in crate::store) fn under(&self, dispatch: u64) -> Vec<u64> {
         self.by_dispatch.range((dispatch, 0)..=(dispatch, u64::MAX)).map(|(_, number)| *number).collect()
     }

@@ -7,11 +7,11 @@ use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::find::Matches;
 use crate::store::embedded::engine::index::{Listed, PAGE_MAX};
-use crate::store::embedded::engine::layout;
+use crate::store::embedded::engine::layout::{self, Remembered};
 use crate::store::embedded::engine::tree::Look;
+use crate::store::rules::expiry::Cut;
 use crate::store::{DeliveryFilter, Page, StoreError};
 
 /// How often a record is read again after it was replaced during the read.
@@ -106,7 +106,7 @@ pub(in crate::store) fn settled_before(
             // Deliveries lie in the order of acceptance, and none settles before it is accepted.
             break;
         }
-        if delivery.settled_at.is_some_and(|at| cut.is_over(at)) {
+        if cut.drops(delivery.settled_at) {
             found.push(Position::of(delivery.id));
         }
         if found.len() == STEP_MAX {
@@ -127,7 +127,7 @@ pub(in crate::store) fn keys_before(
     for entry in look.range(&start, &[layout::DEDUPE + 1]) {
         let (key, value) = entry?;
         let known = layout::read_remembered(&value).ok_or_else(not_ours)?;
-        if known.iter().all(|known| cut.is_over(known.dated())) && after != Some(&key) {
+        if cut.drops_all(known.iter().map(Remembered::dated)) && after != Some(&key) {
             found.push(key);
         }
         if found.len() == STEP_MAX {

@@ -8,13 +8,14 @@ use tracing::info;
 use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::{Arrived, StateName, Transition};
 use crate::domain::event::EventId;
-use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, Pause, PauseTerms};
+use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, PauseTerms};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect};
 use crate::store::embedded::engine::index::PAGE_MAX;
 use crate::store::embedded::engine::pauses::Change;
 use crate::store::embedded::engine::tree::Look;
 use crate::store::embedded::engine::{layout, lists};
+use crate::store::rules::acts::{act_of, paused};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
 
 impl Core {
@@ -25,24 +26,13 @@ impl Core {
         terms: Option<PauseTerms>,
         order: &Order,
     ) -> Result<bool, StoreError> {
-        let (key, before) = (layout::pause(account), self.operator.pauses.get(&account));
-        let (pause, act) = match (terms, before) {
-            (None, None) => return Ok(false),
-            (None, Some(_)) => {
-                self.journal.remove(key)?;
-                (None, Act::Resume { account })
-            }
-            (Some(terms), before) => {
-                let pause = match before {
-                    None => Some(Pause::new(order, terms)),
-                    Some(before) => before.changed(order, terms),
-                };
-                let Some(pause) = pause else { return Ok(false) };
-                self.journal.replace(key, layout::encode("pause", &pause)?)?;
-                let until = pause.until;
-                (Some(pause), Act::Pause { account, until })
-            }
-        };
+        let before = self.operator.pauses.get(&account);
+        let Some((pause, act)) = paused(account, before, terms, order) else { return Ok(false) };
+        let key = layout::pause(account);
+        match &pause {
+            Some(pause) => self.journal.replace(key, layout::encode("pause", pause)?)?,
+            None => self.journal.remove(key)?,
+        }
         self.follow(Effect::Operator(Change::Paused(account, pause)));
         self.note(act, order)?;
         Ok(true)
@@ -88,9 +78,8 @@ impl Core {
         transition: Transition,
         order: &Order,
     ) -> Result<(), StoreError> {
-        let redrive = is_redrive(&transition);
-        let count = self.operate(id, transition, order.given_at)?;
-        self.note_moves(redrive, Moved { count, first: id, last: id }, order)
+        let count = self.operate(id, transition.clone(), order.given_at)?;
+        self.note(act_of(&transition, Moved { count, first: id, last: id }), order)
     }
 
     /// [`crate::store::Control::settle`].
@@ -124,13 +113,9 @@ impl Core {
         }
         if let Some((first, last)) = ends {
             let moved = Moved { count: moves.moved, first, last };
-            self.note_moves(is_redrive(transition), moved, order)?;
+            self.note(act_of(transition, moved), order)?;
         }
         Ok(moves)
-    }
-
-    fn note_moves(&mut self, redrive: bool, moved: Moved, order: &Order) -> Result<(), StoreError> {
-        self.note(if redrive { Act::Redrive(moved) } else { Act::Discard(moved) }, order)
     }
 
     /// Stages the audit entry of an act.
@@ -153,11 +138,6 @@ impl Core {
         }
         Ok(u64::try_from(keys.len()).unwrap_or(u64::MAX))
     }
-}
-
-/// The audit counts reading a body again as redriving it.
-fn is_redrive(transition: &Transition) -> bool {
-    matches!(transition, Transition::Redrive | Transition::ReadAgain { .. })
 }
 
 fn refused(id: EventId, error: StoreError) -> IllegalMove {

@@ -4,31 +4,28 @@
 //! A report lies under its number until then. Memory holds of each when it is due and the digest of its send's name. It is
 //! never decided here which delivery a report is about.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Address, Directory};
 use crate::domain::conversation::{Change, ConversationKey, Subscription};
-use crate::domain::delivery::{State, Transition};
+use crate::domain::delivery::State;
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
 use crate::domain::line::Place;
-use crate::domain::receipt::{self, Fate, Kept, Report, TakenIn};
+use crate::domain::receipt::{Fate, Kept, Report, TakenIn};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
-use crate::store::embedded::engine::cut::Cut;
 use crate::store::embedded::engine::index::PAGE_MAX;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::ledger::Brief;
 use crate::store::embedded::engine::lists::{self, STEP_MAX};
 use crate::store::embedded::engine::tree::Look;
+use crate::store::rules::expiry::Cut;
 use crate::store::rules::lanes::lane_of;
 use crate::store::rules::learning::home;
-use crate::store::rules::moves::apply;
+use crate::store::rules::reports::{self, Bound};
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
-
-/// How long the webhook of a text may still come that was taken in from a report: a carrier repeats a webhook for a day.
-const WEBHOOK_MAY_COME: SignedDuration = SignedDuration::from_hours(24);
 
 fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
@@ -56,7 +53,7 @@ impl Core {
     }
 
     fn words_digest(&self, key: &ConversationKey, words: &str) -> u64 {
-        self.index.digest(&format!("{}\n{}", key.0, words.trim()))
+        self.index.digest(&reports::words_of(key, words))
     }
 
     fn report(&self, number: u64) -> Result<Option<Kept>, StoreError> {
@@ -115,11 +112,7 @@ impl Core {
         }
         let position = self.fresh_position();
         self.dedupe_index.stage(&digests, position, now.as_second());
-        let due_at = Some(report.weighed_from(now));
-        self.write_report(
-            None,
-            Some(&Kept { number: position.0 >> 16, taken_at: now, due_at, taken_in: None, report }),
-        )?;
+        self.write_report(None, Some(&reports::kept(position.0 >> 16, report, now)))?;
         taken.new += 1;
         // One that stands twice in a batch is known the second time.
         self.keep();
@@ -182,19 +175,13 @@ impl Core {
         &mut self,
         kept: &Kept,
         id: EventId,
-        (part, of): (u32, u32),
+        parts: (u32, u32),
         note: Option<Event>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Some(before) = self.find_by_id(id)? else { return Ok(()) };
-        let mut after = before.clone();
-        let tells = after.add_report(part, &kept.report);
-        let position = Position::of(id);
-        let is_held = self.lanes.lease_of(&lane_of(&before)).is_some_and(|lease| lease.positions.contains(&position));
-        if after.parts_sent >= of && matches!(after.state, State::Unconfirmed { .. }) && !is_held {
-            let cause = "its carrier reports that it went out".to_owned();
-            apply(&mut after, Transition::LookAgain { look_at: now, counts: false, cause }, now)?;
-        }
+        let Bound { after, tells, taught } =
+            reports::bound(&before, parts, &kept.report, self.held(&lane_of(&before)), now)?;
         if after != before {
             self.write(&before, &after)?;
         }
@@ -202,8 +189,7 @@ impl Core {
             let home = home(&*self, &after.conversation)?;
             self.owe(Some(id), Some(note), (&home, before.ends), now)?;
         }
-        let taught = receipt::taught(&kept.report, part, &after.receipts, after.first_sent_at);
-        if let Some(change) = taught.filter(|_| tells) {
+        if let Some(change) = taught {
             let home = home(&*self, &after.conversation)?;
             if let Some(known) = Directory::conversation(self, &home)? {
                 self.change(&home, Some(known), before.ends, vec![change], now)?;
@@ -212,10 +198,9 @@ impl Core {
         // Others may have waited for the name of this send.
         let dispatch = kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
         for number in dispatch.map(|dispatch| self.ledger.under(dispatch)).unwrap_or_default() {
-            let waits = number != kept.number && self.ledger.due_at(number).is_none_or(|at| at > now);
-            let other = if waits { self.report(number)? } else { None };
-            if let Some(other) = other.filter(|other| other.taken_in.is_none()) {
-                self.reschedule(&other, Some(now))?;
+            let Some(other) = self.report(number)? else { continue };
+            if let Some(again) = reports::weighed_again(&other, kept, now) {
+                self.write_report(Some(&other), Some(&again))?;
             }
         }
         Ok(())
@@ -252,9 +237,8 @@ impl Core {
             after.add_report(1, &kept.report);
             self.write(&before, &after)?;
         }
-        let taken_in = Some(TakenIn { event: id, conversation: key, words: text.text.clone() });
-        let due_at = Some(now.saturating_add(WEBHOOK_MAY_COME).unwrap_or(Timestamp::MAX));
-        self.write_report(Some(kept), Some(&Kept { due_at, taken_in, ..kept.clone() }))
+        let taken = TakenIn { event: id, conversation: key, words: text.text.clone() };
+        self.write_report(Some(kept), Some(&reports::taken_in(kept, taken, now)))
     }
 
     /// The text that was taken in from a report and whose webhook this is; the webhook's dedupe keys are known from now on.

@@ -4,21 +4,20 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::address::Directory;
 use crate::domain::arrival;
-use crate::domain::conversation::{Change, ConversationKey, Stand};
+use crate::domain::conversation::{ConversationKey, Stand};
 use crate::domain::delivery::{Arrived, Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
-use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
-use crate::store::embedded::engine::cut::Cut;
-use crate::store::embedded::engine::layout;
+use crate::store::embedded::engine::layout::{self, Remembered};
 use crate::store::rules::acts;
+use crate::store::rules::expiry::Cut;
 use crate::store::rules::groups::{head_of, together};
 use crate::store::rules::lanes::lane_of;
 use crate::store::rules::learning::home;
-use crate::store::rules::window::is_awaited;
+use crate::store::rules::window::request_ended;
 
 /// How often the store records that the clock runs on.
 const ALIVE_EVERY: SignedDuration = SignedDuration::from_hours(12);
@@ -104,15 +103,12 @@ impl Core {
         Ok(settled)
     }
 
-    /// Records that a template was sent or dropped, as its operator says, so that no text waits for it any longer.
-    fn end_request(&mut self, template: &Delivery, stand: Stand, now: Timestamp) -> Result<(), StoreError> {
-        if template.kind != KindName::Template {
-            return Ok(());
-        }
-        let known = self.conversation(&template.conversation)?;
-        let Some(known) = known.filter(|known| is_awaited(&known.window, template)) else { return Ok(()) };
+    /// Records that a delivery was sent or dropped, as its operator says, so that no text waits for it any longer.
+    fn end_request(&mut self, ended: &Delivery, stand: Stand, now: Timestamp) -> Result<(), StoreError> {
+        let Some(known) = self.conversation(&ended.conversation)? else { return Ok(()) };
+        let Some(change) = request_ended(&known, ended, stand) else { return Ok(()) };
         let (key, ends) = (known.key.clone(), known.ends);
-        self.change(&key, Some(known), ends, vec![Change::AskStands(stand)], now)
+        self.change(&key, Some(known), ends, vec![change], now)
     }
 
     /// Records the consequences of a delivery's arrival; `before` is the delivery until then.
@@ -135,7 +131,7 @@ impl Core {
     /// A delivery that no worker holds.
     fn at_rest(&self, id: EventId) -> Result<Delivery, StoreError> {
         let found = self.find_by_id(id)?.ok_or_else(|| StoreError::NotFound(id.to_string()))?;
-        acts::at_rest(id, self.lanes.lease_of(&lane_of(&found)))?;
+        acts::at_rest(id, self.held(&lane_of(&found)))?;
         Ok(found)
     }
 
@@ -162,7 +158,7 @@ impl Core {
             let key = layout::at_position(layout::HISTORY, *position);
             let Some(record) = self.journal.load(&key)? else { continue };
             let delivery: Delivery = layout::decode("delivery", &record)?;
-            if delivery.settled_at.is_some_and(|at| cut.is_over(at)) {
+            if cut.drops(delivery.settled_at) {
                 self.drop_delivery(&delivery)?;
                 dropped += 1;
             }
@@ -177,7 +173,7 @@ impl Core {
             let Some(known) = self.journal.get(key)?.and_then(|value| layout::read_remembered(&value)) else {
                 continue;
             };
-            if known.iter().all(|known| cut.is_over(known.dated())) {
+            if cut.drops_all(known.iter().map(Remembered::dated)) {
                 self.journal.remove(key.clone())?;
                 dropped += u64::try_from(known.len()).unwrap_or(u64::MAX);
                 self.follow(Effect::Unlearn(known));
