@@ -29,10 +29,10 @@ use serde::{Deserialize, Serialize};
 use tandem::clock::Clock;
 use tandem::domain::inbound::Arrivals;
 use tandem::http::{Inbound, PublicState, public_router};
-use tandem::intake::IntakeOptions;
 use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Archive, Control, Store, StoreLimits};
 use tandem::telemetry::{Metrics, Readiness};
+use tandem::vendors::sources::FirstAccounts;
 use tandem::vendors::zendesk::signature::zendesk_signature;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -104,7 +104,7 @@ fn bench_directory() -> PathBuf {
 }
 
 fn public_state(store: Arc<dyn Store>, clock: &Clock) -> PublicState {
-    let intake = IntakeOptions {
+    let intake = FirstAccounts {
         zendesk_secrets: vec![SecretString::from(SECRET)],
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec![SecretString::from("bench-token-0123456789")],

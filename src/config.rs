@@ -45,9 +45,9 @@ mod sources;
 
 pub use crate::keys::fault::{Fault, Place, Warning};
 pub use crate::keys::key::Shown;
-pub use crate::vendors::braze::keys::{Braze, Campaigns};
-pub use crate::vendors::zendesk::keys::{Credentials, Zendesk};
-pub use accounts::{Vendor, VendorAccount, VendorKeys};
+
+pub use crate::vendors::registry::{Vendor, VendorKeys};
+pub use accounts::VendorAccount;
 pub use bridge::{Alarm, Config, Notes, Operator, Store, StoreUrl};
 #[cfg(debug_assertions)]
 pub use environment::fail_point;

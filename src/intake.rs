@@ -3,7 +3,7 @@
 //!
 //! Pure: it never stores, answers or logs. A body from a verified sender that cannot be read is kept whole for the
 //! operator ([`Intake::Quarantined`]), with a cause that quotes none of it. The shapes of the bodies stand with their
-//! vendors ([`crate::vendors::sources`]).
+//! vendors, whose folders implement [`Source`].
 
 pub(crate) mod fields;
 pub(crate) mod form;
@@ -11,9 +11,12 @@ pub(crate) mod lenient_json;
 mod reading;
 mod senders;
 pub mod signature;
+mod source;
 mod webhook;
 
-pub use self::reading::Intake;
-pub(crate) use self::reading::{Reading, Stop};
-pub use self::senders::Senders;
-pub use self::webhook::{CurrentsOptions, IntakeOptions, RawWebhook, Refusal, public_address};
+pub(crate) use self::reading::Stop;
+pub use self::reading::{Batch, Intake, Reading};
+pub use self::senders::{Sender, Senders, no_line};
+pub(crate) use self::source::EVENT_MAX_BYTES;
+pub use self::source::{Credential, Posted, Seal, Source, kept_whole, read};
+pub use self::webhook::{RawWebhook, Refusal, public_address};

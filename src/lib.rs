@@ -5,8 +5,8 @@
 //! | # | step | where | takes → gives |
 //! |---|---|---|---|
 //! | 1 | receive, bounded | [`http`] | request → [`intake::RawWebhook`] |
-//! | 2 | verify the raw bytes | [`vendors::sources`], [`intake`] | → proof of the sender, made nowhere else |
-//! | 3 | normalise | [`vendors`]' sources | → [`domain::event::Event`], or ignored, or to be quarantined |
+//! | 2 | verify the raw bytes | the account's [`intake::Source`] | → proof of the sender, made nowhere else |
+//! | 3 | normalise | the same | → [`domain::event::Event`], or reports, or ignored, or to be quarantined |
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or an echo of the bridge's own text |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
 //! | 6 | claim the head of a lane whose needs are open | [`worker`], [`store`] | → [`store::Claim`] |
@@ -25,8 +25,8 @@
 //!   clock and names no vendor, only desks and carriers. Every module may use it, and it uses none.
 //! * [`policy`] — the next step of a message, from the facts known so far: pure functions with a table each. It knows
 //!   [`domain`] only, and never takes the step.
-//! * [`intake`] — the values and readers that all webhooks share: the proof of a sender, forms, hand-typed JSON. A body is
-//!   never parsed before it is verified.
+//! * [`intake`] — the port [`intake::Source`], and the values and readers that all webhooks share: the proof of a sender,
+//!   forms, hand-typed JSON. A body is never parsed before it is verified.
 //! * [`keys`] — the machine of typed configuration keys: reading, showing and reloading follow from one declaration. It
 //!   never names a key.
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
@@ -35,7 +35,7 @@
 //! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
 //!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
 //!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
-//! * [`ports`] — the bridge's side of every account that it calls, in words that name no vendor: [`ports::Desk`] with its
+//! * [`ports`] — the bridge's side of every account, in words that name no vendor: [`ports::Source`], [`ports::Desk`] with its
 //!   four sides and [`ports::Carrier`]. The folders of the vendors implement them. It never does I/O itself.
 //! * [`vendors`] — one folder a vendor: its configuration keys, the source of its webhooks, the client for its API, its
 //!   limits, the words of its errors and their remedies, the objects that it needs and the differences from those that exist. No vendor names

@@ -8,8 +8,13 @@ mod account;
 mod carrier;
 pub mod desk;
 mod failure;
+mod terms;
 
 pub use account::Account;
 pub use carrier::{Carrier, RECEIPT, Sent};
 pub use desk::Desk;
 pub use failure::Failure;
+pub use terms::{CarrierTerms, DeskTerms};
+
+/// The side of every account that posts webhooks.
+pub use crate::intake::Source;

@@ -16,6 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{Config, Faults, StoreUrl, Warning};
+use crate::domain::account::End;
 use crate::domain::inbound::Arrivals;
 use crate::http::{
     Console, ConsoleOptions, Inbound, Memory, OperatorState, PublicState, operator_router, public_router,
@@ -48,7 +49,6 @@ mod timekeeping;
 
 pub use accounts::Outside;
 use accounts::Shared;
-pub(crate) use accounts::{braze, zendesk};
 pub use listeners::Listeners;
 use live::Live;
 use options::{alarm_options, senders};
@@ -325,8 +325,8 @@ fn notifier(shared: &Shared, outside: &Outside, options: watch::Receiver<Option<
 fn announce(config: &Config, listeners: &Listeners) -> io::Result<()> {
     let (public, operator) = (listeners.public.local_addr()?, listeners.operator.local_addr()?);
     let StoreUrl::Sled { directory } = &config.store.url;
-    let desks: Vec<&str> = config.zendesk_accounts().map(|(_, keys)| keys.url.as_str()).collect();
-    let carriers: Vec<&str> = config.braze_accounts().map(|(_, keys)| keys.url.as_str()).collect();
+    let desks: Vec<&str> = config.accounts_at(End::Desk).map(|known| known.keys.url().as_str()).collect();
+    let carriers: Vec<&str> = config.accounts_at(End::Carrier).map(|known| known.keys.url().as_str()).collect();
     info!(
         version = env!("CARGO_PKG_VERSION"),
         %public,

@@ -60,6 +60,6 @@ fn outcome(read: Option<Intake>) -> Result<(Event, Vec<DedupeKey>), String> {
         Some(Intake::Event { event, dedupe }) => Ok((event, dedupe)),
         Some(Intake::Ignored { reason }) => Err(reason.to_owned()),
         Some(Intake::Quarantined { cause, .. }) => Err(cause),
-        Some(Intake::Refused { .. }) | None => Err(String::new()),
+        Some(Intake::Reports(_) | Intake::Refused { .. }) | None => Err(String::new()),
     }
 }

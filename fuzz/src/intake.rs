@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use tandem::domain::account::End;
 use tandem::domain::event::{CustomerText, Event, EventKind, PhoneText};
 use tandem::intake::signature::TANDEM_TOKEN;
-use tandem::intake::{Intake, IntakeOptions, RawWebhook, Senders};
-use tandem::vendors::sources::{glance, read, reread};
+use tandem::intake::{self, Intake, RawWebhook, Senders};
+use tandem::vendors::sources::FirstAccounts;
 use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
 pub(super) const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
@@ -29,8 +29,8 @@ pub(super) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 
-pub(super) fn options() -> IntakeOptions {
-    IntakeOptions {
+pub(super) fn options() -> FirstAccounts {
+    FirstAccounts {
         zendesk_secrets: vec!["another secret".into(), SECRET.into()],
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec!["k3Xw-one-more-that-no-input-holds".into(), TOKEN.into()],
@@ -65,17 +65,27 @@ pub(super) fn authentic(path: &str, body: &[u8]) -> Option<RawWebhook> {
     Some(webhook)
 }
 
+/// Reads a webhook as a request is read: the headers first.
+pub(super) fn read(webhook: &RawWebhook, options: &FirstAccounts) -> Intake {
+    let senders = Senders::from(options.clone());
+    let source = senders.source(webhook.endpoint.account).unwrap();
+    match source.admit(webhook.endpoint.door, &webhook.headers) {
+        Ok(credential) => intake::read(webhook, &credential, source),
+        Err(why) => Intake::Refused { why },
+    }
+}
+
 /// Reads an authentic webhook and checks the rules for each: it ends as an event, ignored or quarantined and never
 /// refused; the same bytes always mean the same; a quarantined body is kept byte for byte and reads no better later; an
 /// event is clean, bounded and survives the store. `None` when this is no path, or no door is at it.
 pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
     let webhook = authentic(path, body)?;
     let options = options();
-    let credential = glance(webhook.endpoint, &webhook.headers, &options).unwrap();
-    let intake = read(&webhook, &credential, &options);
-    assert_eq!(read(&webhook, &credential, &options), intake, "the same webhook was read in two ways");
+    let intake = read(&webhook, &options);
+    assert_eq!(read(&webhook, &options), intake, "the same webhook was read in two ways");
     match &intake {
         Intake::Refused { why } => panic!("an authentic body was refused: {why}"),
+        Intake::Reports(_) => panic!("no door for reports is tried"),
         Intake::Ignored { reason } => assert!(!reason.is_empty()),
         Intake::Quarantined { event, cause, .. } => kept_whole(&webhook, event, cause, &options),
         Intake::Event { event, .. } => {
@@ -90,14 +100,16 @@ pub(super) fn checked(path: &str, body: &[u8]) -> Option<Intake> {
     Some(intake)
 }
 
-fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &IntakeOptions) {
+fn kept_whole(webhook: &RawWebhook, event: &Event, cause: &str, options: &FirstAccounts) {
     let EventKind::Unreadable(kept) = &event.kind else { panic!("quarantined as {}", event.kind.name()) };
     assert!(STANDARD.decode(&kept.body).unwrap() == webhook.body, "the kept body is not the one that came");
     assert_eq!((kept.path.as_str(), kept.method.as_str()), (webhook.uri.path(), webhook.method.as_str()));
     assert!(!cause.is_empty() && cause.len() <= 200 && !cause.chars().any(char::is_control), "{cause:?}");
-    match reread(kept, webhook.received_at, &options.clone().into()) {
+    match Senders::from(options.clone()).reread(kept, webhook.received_at) {
         Intake::Quarantined { event: again, cause: same, .. } => assert!(again == *event && same == cause),
-        Intake::Event { .. } | Intake::Ignored { .. } | Intake::Refused { .. } => panic!("a second look saw more"),
+        Intake::Event { .. } | Intake::Reports(_) | Intake::Ignored { .. } | Intake::Refused { .. } => {
+            panic!("a second look saw more")
+        }
     }
 }
 

@@ -27,7 +27,7 @@ pub fn check(data: &[u8]) {
         }
         Intake::Quarantined { cause, .. } => (None, cause.as_str()),
         Intake::Ignored { reason } => (None, *reason),
-        Intake::Refused { .. } => (None, ""),
+        Intake::Reports(_) | Intake::Refused { .. } => (None, ""),
     };
     match (strict, text) {
         (Some(strict), Some(text)) => {

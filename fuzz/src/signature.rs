@@ -9,10 +9,9 @@ use http::header::AUTHORIZATION;
 use jiff::Timestamp;
 use tandem::intake::signature::TANDEM_TOKEN;
 use tandem::intake::{Intake, RawWebhook, Refusal};
-use tandem::vendors::sources::{glance, read};
 use tandem::vendors::zendesk::signature::{ZENDESK_SIGNATURE, ZENDESK_TIMESTAMP, zendesk_signature};
 
-use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, webhook};
+use super::intake::{NOW, SECRET, TOKEN, authentic, now, options, read, webhook};
 
 const TOLERANCE: Duration = Duration::from_secs(600);
 
@@ -28,13 +27,9 @@ pub fn check(data: &[u8]) {
 }
 
 fn refusal(webhook: &RawWebhook) -> Option<Refusal> {
-    let credential = match glance(webhook.endpoint, &webhook.headers, &options()) {
-        Ok(credential) => credential,
-        Err(why) => return Some(why),
-    };
-    match read(webhook, &credential, &options()) {
+    match read(webhook, &options()) {
         Intake::Refused { why } => Some(why),
-        Intake::Event { .. } | Intake::Ignored { .. } | Intake::Quarantined { .. } => None,
+        Intake::Event { .. } | Intake::Reports(_) | Intake::Ignored { .. } | Intake::Quarantined { .. } => None,
     }
 }
 

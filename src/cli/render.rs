@@ -3,7 +3,6 @@
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,9 +16,9 @@ use super::options::{ConfigFile, Form};
 use super::streams::{print_json, read_input};
 use crate::config::{self, reference};
 use crate::domain::event::{Event, Unreadable};
-use crate::intake::{Intake, IntakeOptions};
+use crate::intake::{Intake, Senders};
 use crate::mapping::{self, Context, File, Mappings, Misfit, Name, Supposed};
-use crate::vendors::sources;
+use crate::vendors::sources::{self, FirstAccounts};
 
 /// Far more than the largest event that the bridge accepts.
 const EVENT_MAX_BYTES: u64 = 1024 * 1024;
@@ -140,21 +139,18 @@ fn is_meant_as_context(text: &str) -> bool {
 /// The event that the bridge would make of a body posted to this path.
 fn read_webhook(text: &str, path: &str, sample: &Context) -> Result<Event, String> {
     let user_field = reference::find("zendesk.user_field").and_then(|key| key.default).unwrap_or_default();
-    let options = IntakeOptions {
-        zendesk_secrets: Vec::new(),
-        zendesk_tolerance: Duration::ZERO,
-        braze_tokens: Vec::new(),
-        user_field: user_field.to_owned(),
-        currents: Default::default(),
-    };
+    let first = FirstAccounts { user_field: user_field.to_owned(), ..FirstAccounts::default() };
     let body = Unreadable {
         path: path.to_owned(),
         method: "POST".to_owned(),
         content_type: None,
         body: STANDARD.encode(text),
     };
-    match sources::reread(&body, sample.event.received_at, &options.into()) {
+    match Senders::from(first).reread(&body, sample.event.received_at) {
         Intake::Event { event, .. } => Ok(event),
+        Intake::Reports(_) => {
+            Err(format!("posted to {path}, it would be reports of texts, of which no request is made"))
+        }
         Intake::Ignored { reason } => Err(format!("posted to {path}, it would be ignored: {reason}")),
         Intake::Quarantined { cause, .. } => Err(format!("posted to {path}, it would be quarantined: {cause}")),
         Intake::Refused { why } => Err(why.to_string()),

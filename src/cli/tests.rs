@@ -44,13 +44,15 @@ fn running(store: ScriptedStore, token: Option<&str>) -> Running {
     let store = Arc::new(store);
     let state = OperatorState {
         store: Arc::<ScriptedStore>::clone(&store),
-        intake: crate::http::testing::unchanging(crate::intake::Senders::from(crate::intake::IntakeOptions {
-            zendesk_secrets: Vec::new(),
-            zendesk_tolerance: std::time::Duration::from_secs(600),
-            braze_tokens: Vec::new(),
-            user_field: "braze_external_id".into(),
-            currents: Default::default(),
-        })),
+        intake: crate::http::testing::unchanging(crate::intake::Senders::from(
+            crate::vendors::sources::FirstAccounts {
+                zendesk_secrets: Vec::new(),
+                zendesk_tolerance: std::time::Duration::from_secs(600),
+                braze_tokens: Vec::new(),
+                user_field: "braze_external_id".into(),
+                currents: Default::default(),
+            },
+        )),
         clock: Clock::manual(noon(), 1),
         metrics: Arc::new(Metrics::default()),
         inbound: crate::http::testing::untouched(),

@@ -1,106 +1,24 @@
-//! The accounts: `[zendesk]`, `[braze]` and every `[accounts.NAME]`, each with the keys of its vendor, and the rules between
-//! them. Never knows which lines run between accounts.
+//! The accounts: the own table of each vendor and every `[accounts.NAME]`, each with the keys of its vendor, and the rules
+//! between them. Never knows which lines run between accounts.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
-use crate::domain::account::{AccountId, Ends};
+use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Shown};
 use crate::keys::shapes::{Word, word};
-use crate::keys::table::{Table, table};
-use crate::vendors::braze::keys::Braze;
-use crate::vendors::zendesk::keys::Zendesk;
+use crate::keys::table::table;
+use crate::vendors::registry::{NAME_A_VENDOR, Vendor, VendorKeys};
 
 pub use crate::domain::account_table::ACCOUNTS;
-
-/// The vendors of accounts. Each has a table of its own for its first account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Vendor {
-    /// Its accounts are desks.
-    Zendesk,
-    /// Its accounts are carriers.
-    Braze,
-}
-
-impl Word for Vendor {
-    const ALL: &'static [Self] = &[Self::Zendesk, Self::Braze];
-    const WORDS: &'static [&'static str] = &[Self::Zendesk.name(), Self::Braze.name()];
-}
-
-impl Vendor {
-    /// The word in the file, which is also the name of the vendor's own table and of the account in it.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Zendesk => "zendesk",
-            Self::Braze => "braze",
-        }
-    }
-
-    /// The name for people.
-    #[must_use]
-    pub const fn title(self) -> &'static str {
-        match self {
-            Self::Zendesk => "Zendesk",
-            Self::Braze => "Braze",
-        }
-    }
-
-    /// The account of the vendor's own table.
-    const fn first_account(self) -> AccountId {
-        match self {
-            Self::Zendesk => Ends::FIRST.desk,
-            Self::Braze => Ends::FIRST.carrier,
-        }
-    }
-}
 
 table! {
     /// The key that every `[accounts.NAME]` has beside those of its vendor.
     pub(super) struct VendorKey {
         /// The account's vendor. All other keys are those of the vendor's own table.
-        vendor: Vendor = word().needed("Set it to zendesk or braze").set_to(r#""zendesk""#),
-    }
-}
-
-/// The keys of one account.
-#[derive(Clone, Debug)]
-pub enum VendorKeys {
-    /// A desk.
-    Zendesk(Zendesk),
-    /// A carrier.
-    Braze(Braze),
-}
-
-impl VendorKeys {
-    fn read(vendor: Vendor, at: &At, book: &mut Book<'_>) -> Option<Self> {
-        match vendor {
-            Vendor::Zendesk => Zendesk::read(at, book).map(Self::Zendesk),
-            Vendor::Braze => Braze::read(at, book).map(Self::Braze),
-        }
-    }
-
-    /// The account's vendor.
-    #[must_use]
-    pub const fn vendor(&self) -> Vendor {
-        match self {
-            Self::Zendesk(_) => Vendor::Zendesk,
-            Self::Braze(_) => Vendor::Braze,
-        }
-    }
-
-    /// The proofs that senders of its webhooks present, by their keys.
-    fn proofs(&self) -> Vec<(&'static str, &SecretString)> {
-        let under = |key: &'static str| move |secret| (key, secret);
-        match self {
-            Self::Zendesk(keys) => keys.webhook_secrets.iter().map(under("webhook_secrets")).collect(),
-            Self::Braze(keys) => {
-                let tokens = keys.webhook_tokens.iter().map(under("webhook_tokens"));
-                tokens.chain(keys.currents_tokens.iter().map(under("currents_tokens"))).collect()
-            }
-        }
+        vendor: Vendor = word().needed(NAME_A_VENDOR).set_to(r#""zendesk""#),
     }
 }
 
@@ -127,18 +45,22 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
     let named = book.accounts.clone();
     let vendors: Vec<_> = named.iter().map(|(_, at)| VendorKey::vendor().read(at, book)).collect();
     let mut accounts = Vec::new();
-    for vendor in Vendor::ALL.iter().copied() {
-        let at = At::top().below(vendor.word());
-        // An account of an unknown vendor may be the one that makes the vendor's own table needless.
-        let is_needed = !vendors.iter().any(|other| other.is_none_or(|other| other == vendor));
-        if is_needed || book.is_begun(&at) {
-            accounts.push(Standing { account: vendor.first_account(), vendor, at });
+    let own = |vendor: Vendor| At::top().below(vendor.word());
+    let own_begun: Vec<Vendor> = Vendor::ALL.iter().copied().filter(|vendor| book.is_begun(&own(*vendor))).collect();
+    for (vendor, account) in Vendor::ALL.iter().copied().filter_map(|vendor| Some((vendor, first_account(vendor)?))) {
+        // An account of an unknown vendor may be the one that makes the table of the first desk or carrier needless.
+        let has_end = |other: &Option<Vendor>| other.is_none_or(|other| other.end() == vendor.end());
+        let is_needed = account.is_first()
+            && !vendors.iter().any(has_end)
+            && !own_begun.iter().any(|other| other.end() == vendor.end());
+        if is_needed || own_begun.contains(&vendor) {
+            accounts.push(Standing { account, vendor, at: own(vendor) });
         }
     }
     for ((name, at), vendor) in named.iter().zip(vendors) {
         let Some(account) = account(name, at, book) else { continue };
         let Some(vendor) = vendor else { continue };
-        let owner = Vendor::ALL.iter().find(|owner| owner.first_account() == account);
+        let owner = Vendor::ALL.iter().find(|owner| first_account(**owner) == Some(account));
         if let Some(owner) = owner.filter(|owner| **owner != vendor) {
             let problem = format!("is {}, but the name {name} belongs to {}", vendor.word(), owner.title());
             book.fault::<()>(at, "vendor", Flaw::new(problem, "Give the account another name"));
@@ -151,6 +73,11 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
         }
     }
     accounts
+}
+
+/// The account of a vendor's own table.
+fn first_account(vendor: Vendor) -> Option<AccountId> {
+    vendor.name().parse().ok()
 }
 
 fn account(name: &str, at: &At, book: &mut Book<'_>) -> Option<AccountId> {
@@ -171,16 +98,17 @@ impl Field<Vec<VendorAccount>> for Accounts {
         self
     }
 
-    /// The keys of both vendors stand in the reference once, under the vendor's own table.
+    /// The keys of each vendor stand in the reference once, under the vendor's own table.
     fn keys(&self, above: &str, keys: &mut Vec<About>) {
-        Zendesk::keys(&joined(above, Vendor::Zendesk.word()), keys);
-        Braze::keys(&joined(above, Vendor::Braze.word()), keys);
+        for vendor in Vendor::ALL {
+            vendor.keys(&joined(above, vendor.word()), keys);
+        }
     }
 
     fn read(&self, _at: &At, book: &mut Book<'_>) -> Option<Vec<VendorAccount>> {
         let mut read = Vec::new();
         for Standing { account, vendor, at } in standing(book) {
-            if let Some(keys) = VendorKeys::read(vendor, &at, book) {
+            if let Some(keys) = vendor.read(&at, book) {
                 read.push((at, VendorAccount { account, keys }));
             }
         }
@@ -192,11 +120,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
 
     fn show(&self, value: &Vec<VendorAccount>, _above: &str, shown: &mut Vec<Shown>) {
         for VendorAccount { account, keys } in value {
-            let table = AccountTable(*account).name();
-            match keys {
-                VendorKeys::Zendesk(keys) => keys.show(&table, shown),
-                VendorKeys::Braze(keys) => keys.show(&table, shown),
-            }
+            keys.show(&AccountTable(*account).name(), shown);
         }
     }
 
@@ -214,18 +138,11 @@ impl Field<Vec<VendorAccount>> for Accounts {
         let mut in_force = Vec::new();
         for VendorAccount { account, keys } in old {
             let (account, table) = (*account, AccountTable(*account).name());
-            let keys = match (keys, find(new, account)) {
-                (VendorKeys::Zendesk(old), Some(VendorKeys::Zendesk(new))) => {
-                    VendorKeys::Zendesk(old.reload(&new, &table, waiting))
-                }
-                (VendorKeys::Braze(old), Some(VendorKeys::Braze(new))) => {
-                    VendorKeys::Braze(old.reload(&new, &table, waiting))
-                }
-                (VendorKeys::Zendesk(_) | VendorKeys::Braze(_), _) => {
-                    waiting.push(table);
-                    keys.clone()
-                }
-            };
+            let reloaded = find(new, account).and_then(|new| keys.reload(&new, &table, waiting));
+            let keys = reloaded.unwrap_or_else(|| {
+                waiting.push(table);
+                keys.clone()
+            });
             in_force.push(VendorAccount { account, keys });
         }
         let is_new = |known: &&VendorAccount| find(old, known.account).is_none();
@@ -246,10 +163,7 @@ fn proofs_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
             };
             if let Some(other) = others.filter_map(holds).next() {
                 let problem = format!("shares an entry with {other}, so that one sender could speak for both");
-                let remedy = match keys.vendor() {
-                    Vendor::Zendesk => "Give each account the signing secret of its own webhook",
-                    Vendor::Braze => "Draw a long random token for each account: openssl rand -base64 32",
-                };
+                let remedy = keys.vendor().one_proof();
                 book.fault::<()>(at, key, Flaw::new(problem, remedy));
             }
         }
@@ -260,9 +174,8 @@ fn proofs_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
 fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     let carriers: Vec<_> = accounts
         .iter()
-        .filter_map(|(at, VendorAccount { account, keys })| match keys {
-            VendorKeys::Braze(keys) => Some((at, account, (&keys.url, keys.api_key.expose_secret()))),
-            VendorKeys::Zendesk(_) => None,
+        .filter_map(|(at, VendorAccount { account, keys })| {
+            Some((at, account, (keys.url(), keys.api_key()?.expose_secret())))
         })
         .collect();
     for (index, (at, _, workspace)) in carriers.iter().enumerate() {
@@ -277,13 +190,8 @@ fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
 
 /// Books the second of two desks at one address, where each reply would ring at both.
 fn addresses_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
-    let desks: Vec<_> = accounts
-        .iter()
-        .filter_map(|(at, VendorAccount { account, keys })| match keys {
-            VendorKeys::Zendesk(keys) => Some((at, account, &keys.url)),
-            VendorKeys::Braze(_) => None,
-        })
-        .collect();
+    let desks = accounts.iter().filter(|(_, known)| known.keys.vendor().end() == End::Desk);
+    let desks: Vec<_> = desks.map(|(at, known)| (at, known.account, known.keys.url())).collect();
     for (index, (at, _, url)) in desks.iter().enumerate() {
         if let Some((_, other, _)) = desks.iter().take(index).find(|(_, _, other)| other == url) {
             let problem = format!("is that of {other} as well, so that a reply would be texted once for each account");

@@ -9,12 +9,12 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::accounts::{Accounts, VendorAccount, VendorKeys};
+use super::accounts::{Accounts, VendorAccount};
 use super::lines::{self, Described, LineKeys};
 use super::oidc::{self, IdentityProvider, Oidc};
 use super::operators::{self, OPERATORS, Operators};
 use crate::domain::access::{Account, Roster};
-use crate::domain::account::AccountId;
+use crate::domain::account::End;
 use crate::domain::line::Lines;
 use crate::http::Network;
 use crate::keys::book::{At, Book};
@@ -25,8 +25,6 @@ use crate::keys::shapes::{
     ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, WEB_ADDRESS, listed, minutes_or_never, safe_address, secret, text, whole,
 };
 use crate::keys::table::{Beside, Table, below, table};
-use crate::vendors::braze::keys::Braze;
-use crate::vendors::zendesk::keys::Zendesk;
 
 table! {
     /// Everything that the operator decides, checked: its parts make sense by themselves and together.
@@ -217,20 +215,9 @@ impl Config {
         (self.reload(new, "", &mut waiting), waiting)
     }
 
-    /// The Zendesk accounts, each a desk.
-    pub fn zendesk_accounts(&self) -> impl Iterator<Item = (AccountId, &Zendesk)> {
-        self.accounts.iter().filter_map(|known| match &known.keys {
-            VendorKeys::Zendesk(keys) => Some((known.account, keys)),
-            VendorKeys::Braze(_) => None,
-        })
-    }
-
-    /// The Braze accounts, each a carrier.
-    pub fn braze_accounts(&self) -> impl Iterator<Item = (AccountId, &Braze)> {
-        self.accounts.iter().filter_map(|known| match &known.keys {
-            VendorKeys::Braze(keys) => Some((known.account, keys)),
-            VendorKeys::Zendesk(_) => None,
-        })
+    /// The accounts at one end, in the order of the configuration.
+    pub fn accounts_at(&self, end: End) -> impl Iterator<Item = &VendorAccount> {
+        self.accounts.iter().filter(move |known| known.keys.vendor().end() == end)
     }
 
     /// The lines. Every carrier has a default line.

@@ -7,7 +7,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
-use super::accounts::{ACCOUNTS, Vendor, standing};
+use super::accounts::{ACCOUNTS, standing};
 use super::bridge::Config;
 use super::faults::Faults;
 use super::lines::LineKeys;
@@ -18,6 +18,7 @@ use crate::keys::book::{At, Book};
 use crate::keys::fault::Flaw;
 use crate::keys::key::Field;
 use crate::vendors::braze::keys::{Braze, Campaigns};
+use crate::vendors::registry::Vendor;
 use crate::vendors::zendesk::keys::{Credentials, Zendesk};
 
 /// Every account of the configuration with its vendor.

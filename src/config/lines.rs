@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use super::accounts::{Standing, Vendor, VendorAccount, VendorKeys, standing};
-use crate::domain::account::{AccountId, Ends};
+use super::accounts::{Standing, VendorAccount, standing};
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
@@ -13,7 +13,7 @@ use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{FLAG, TEXT, Word, listed, text, time, word};
 use crate::keys::spelling::nearest;
 use crate::keys::table::{Table, table};
-use crate::vendors::braze::keys::{CAMPAIGN, Campaigns, IDENTIFIER};
+use crate::vendors::braze::keys::{CAMPAIGN, IDENTIFIER};
 
 /// The name of the list.
 pub const LINES: &str = "lines";
@@ -154,15 +154,15 @@ impl Field<Vec<LineKeys>> for Described {
 
 /// The lines between these accounts: of each carrier the default line, then those that are described.
 pub(super) fn of(accounts: &[VendorAccount], described: &[LineKeys]) -> Lines {
-    let desks: Vec<AccountId> = of_vendor(accounts, Vendor::Zendesk).collect();
+    let desks: Vec<AccountId> = at_end(accounts, End::Desk).collect();
     let is_default_of = |keys: &&LineKeys, carrier: AccountId| keys.carrier == carrier.name() && keys.address.is_none();
     // By account, whether described or not: a desk's first carrier must not change with a description.
-    let defaults = of_vendor(accounts, Vendor::Braze).filter_map(|carrier| {
+    let defaults = at_end(accounts, End::Carrier).filter_map(|carrier| {
         match described.iter().find(|keys| is_default_of(keys, carrier)) {
             Some(keys) => line(keys, accounts, &desks),
             None => {
                 let ends = Ends { desk: default_desk(&desks)?, carrier };
-                Some(Line::default_of(ends, forms(campaigns_of(accounts, carrier)?)))
+                Some(Line::default_of(ends, forms_of(accounts, carrier)?))
             }
         }
     });
@@ -170,8 +170,8 @@ pub(super) fn of(accounts: &[VendorAccount], described: &[LineKeys]) -> Lines {
     Lines::new(defaults.chain(others.filter_map(|keys| line(keys, accounts, &desks))).collect())
 }
 
-fn of_vendor(accounts: &[VendorAccount], vendor: Vendor) -> impl Iterator<Item = AccountId> {
-    accounts.iter().filter(move |known| known.keys.vendor() == vendor).map(|known| known.account)
+fn at_end(accounts: &[VendorAccount], end: End) -> impl Iterator<Item = AccountId> {
+    accounts.iter().filter(move |known| known.keys.vendor().end() == end).map(|known| known.account)
 }
 
 /// The desk of a carrier's default line that is not described: the only one, or the first account of its vendor.
@@ -182,16 +182,9 @@ fn default_desk(desks: &[AccountId]) -> Option<AccountId> {
     }
 }
 
-fn campaigns_of(accounts: &[VendorAccount], carrier: AccountId) -> Option<&Campaigns> {
-    match &accounts.iter().find(|known| known.account == carrier)?.keys {
-        VendorKeys::Braze(keys) => Some(&keys.campaigns),
-        VendorKeys::Zendesk(_) => None,
-    }
-}
-
-fn forms(campaigns: &Campaigns) -> Forms {
-    let Campaigns { agent_reply, ticket_solved } = campaigns.clone();
-    Forms { agent_reply, ticket_solved, template: None }
+/// The forms of a carrier's default line.
+fn forms_of(accounts: &[VendorAccount], carrier: AccountId) -> Option<Forms> {
+    accounts.iter().find(|known| known.account == carrier)?.keys.forms()
 }
 
 fn line(keys: &LineKeys, accounts: &[VendorAccount], desks: &[AccountId]) -> Option<Line> {
@@ -200,7 +193,7 @@ fn line(keys: &LineKeys, accounts: &[VendorAccount], desks: &[AccountId]) -> Opt
         Some(desk) => AccountId::known(desk),
         None => default_desk(desks),
     }?;
-    let of_carrier = forms(campaigns_of(accounts, carrier)?);
+    let of_carrier = forms_of(accounts, carrier)?;
     let forms = match &keys.agent_reply {
         Some(own) => Forms { agent_reply: own.clone(), ticket_solved: keys.ticket_solved.clone(), ..of_carrier },
         None => Forms { ticket_solved: keys.ticket_solved.clone().or(of_carrier.ticket_solved), ..of_carrier },
@@ -240,23 +233,23 @@ pub(super) fn check(book: &mut Book<'_>) {
     default_lines_answer_beside_others(&lines, &accounts, book);
 }
 
-/// The names of the accounts of a vendor, with commas between.
-fn names_of(accounts: &[Standing], vendor: Vendor) -> String {
-    let of_vendor: Vec<_> = accounts.iter().filter(|standing| standing.vendor == vendor).collect();
-    listed(&of_vendor, |standing| standing.account)
+/// The names of the accounts at one end, with commas between.
+fn names_of(accounts: &[Standing], end: End) -> String {
+    let at_end: Vec<_> = accounts.iter().filter(|standing| standing.vendor.end() == end).collect();
+    listed(&at_end, |standing| standing.account)
 }
 
 /// Books a carrier that is no carrier, and a desk that is none or is not known.
 fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
     let named = [
-        ("carrier", LineKeys::carrier().read(at, book), Vendor::Braze, "answers texts and carries none"),
-        ("desk", LineKeys::desk().read(at, book).flatten(), Vendor::Zendesk, "carries texts and answers none"),
+        ("carrier", LineKeys::carrier().read(at, book), End::Carrier, "answers texts and carries none"),
+        ("desk", LineKeys::desk().read(at, book).flatten(), End::Desk, "carries texts and answers none"),
     ];
     for (key, name, wanted, instead) in named {
         let Some(name) = name else { continue };
-        let remedy = format!("Name a {} account: {}", wanted.title(), names_of(accounts, wanted));
+        let remedy = format!("Name an account that is a {key}: {}", names_of(accounts, wanted));
         match accounts.iter().find(|standing| standing.account.name() == name) {
-            Some(found) if found.vendor == wanted => {}
+            Some(found) if found.vendor.end() == wanted => {}
             Some(found) => {
                 let problem = format!("is the {} account {name}, which {instead}", found.vendor.title());
                 book.fault::<()>(at, key, Flaw::new(problem, remedy));
@@ -264,8 +257,8 @@ fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
             // The fault of an account's own table is told already.
             None if book.accounts.iter().any(|(known, _)| *known == name) => {}
             None => {
-                let of_vendor = accounts.iter().filter(|standing| standing.vendor == wanted);
-                let remedy = match nearest(&name, of_vendor.map(|standing| standing.account.name())) {
+                let at_end = accounts.iter().filter(|standing| standing.vendor.end() == wanted);
+                let remedy = match nearest(&name, at_end.map(|standing| standing.account.name())) {
                     Some(meant) => format!("Did you mean {meant}? {remedy}"),
                     None => remedy,
                 };
@@ -273,9 +266,9 @@ fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
             }
         }
     }
-    let desks = accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk).count();
+    let desks = accounts.iter().filter(|standing| standing.vendor.end() == End::Desk).count();
     if desks > 1 && !book.is_given(at, "desk") {
-        let remedy = format!("Name one of the Zendesk accounts: {}", names_of(accounts, Vendor::Zendesk));
+        let remedy = format!("Name one of the desks: {}", names_of(accounts, End::Desk));
         book.fault::<()>(at, "desk", Flaw::new("is missing, and there are several", remedy));
     }
 }
@@ -329,7 +322,7 @@ fn has_campaigns(at: &At, book: &mut Book<'_>) {
 
 /// Warns of each desk whose tickets no line opens.
 fn desks_have_lines(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
-    let desks = || accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk);
+    let desks = || accounts.iter().filter(|standing| standing.vendor.end() == End::Desk);
     let default = default_desk(&desks().map(|standing| standing.account).collect::<Vec<_>>());
     let mut used: Vec<Option<String>> = Vec::new();
     for at in lines {
@@ -348,7 +341,7 @@ fn desks_have_lines(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
 
 /// Warns of each further carrier whose default line answers at another desk than all the lines that are described for it.
 fn default_lines_answer_beside_others(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
-    let desks = accounts.iter().filter(|standing| standing.vendor == Vendor::Zendesk);
+    let desks = accounts.iter().filter(|standing| standing.vendor.end() == End::Desk);
     let Some(default) = default_desk(&desks.map(|standing| standing.account).collect::<Vec<_>>()) else { return };
     for carrier in undescribed(lines, accounts, book).into_iter().filter(|carrier| !carrier.is_first()) {
         let mut of_carrier = Vec::new();
@@ -394,7 +387,7 @@ fn undescribed(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<
             described.extend(LineKeys::carrier().read(at, book));
         }
     }
-    let carriers = accounts.iter().filter(|standing| standing.vendor == Vendor::Braze);
+    let carriers = accounts.iter().filter(|standing| standing.vendor.end() == End::Carrier);
     let is_left = |carrier: &AccountId| !described.iter().any(|name| name == carrier.name());
     carriers.map(|standing| standing.account).filter(is_left).collect()
 }
@@ -430,7 +423,7 @@ fn addresses_differ(lines: &[At], book: &mut Book<'_>) {
 fn default_lines_have_desks(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) {
     let desks: Vec<AccountId> = accounts
         .iter()
-        .filter(|standing| standing.vendor == Vendor::Zendesk)
+        .filter(|standing| standing.vendor.end() == End::Desk)
         .map(|standing| standing.account)
         .collect();
     if desks.is_empty() || default_desk(&desks).is_some() {
@@ -440,7 +433,7 @@ fn default_lines_have_desks(lines: &[At], accounts: &[Standing], book: &mut Book
         let problem = format!("have no default line of {carrier}, and there are several desks for it");
         let remedy = format!(
             "Describe it by [[lines]] with carrier = \"{carrier}\", no address, and desk as one of: {}",
-            names_of(accounts, Vendor::Zendesk)
+            names_of(accounts, End::Desk)
         );
         book.fault::<()>(&At::top(), LINES, Flaw::new(problem, remedy));
     }

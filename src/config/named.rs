@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::accounts::{ACCOUNTS, Vendor};
+use super::accounts::ACCOUNTS;
 use super::near;
 use super::operators::in_variables;
 use super::reference::{self, About, LINES, OPERATORS, VARIABLE_PREFIX};
@@ -15,6 +15,7 @@ use crate::keys::fault::Place;
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::Word;
 use crate::keys::value::{Value, from_file, from_variable};
+use crate::vendors::registry::Vendor;
 
 /// A list of tables, each with a name.
 pub(super) struct List {

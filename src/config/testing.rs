@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Config, Faults, Warning, parse};
+use super::{Config, Faults, VendorKeys, Warning, parse};
+use crate::vendors::braze::keys::Braze;
+use crate::vendors::zendesk::keys::Zendesk;
 
 /// A table of the first desk, as a literal.
 macro_rules! zendesk {
@@ -79,4 +81,16 @@ pub(super) fn faults(file: &str, env: &[(&str, &str)]) -> Vec<String> {
 /// The warnings of a good configuration, one line each.
 pub(super) fn warnings(file: &str) -> Vec<String> {
     read(file, &[]).unwrap().1.iter().map(ToString::to_string).collect()
+}
+
+/// The keys of every Zendesk account.
+pub(crate) fn desks(config: &Config) -> Vec<Zendesk> {
+    let of = |keys: &VendorKeys| if let VendorKeys::Zendesk(keys) = keys { Some(keys.clone()) } else { None };
+    config.accounts.iter().filter_map(|known| of(&known.keys)).collect()
+}
+
+/// The keys of every Braze account.
+pub(crate) fn carriers(config: &Config) -> Vec<Braze> {
+    let of = |keys: &VendorKeys| if let VendorKeys::Braze(keys) = keys { Some(keys.clone()) } else { None };
+    config.accounts.iter().filter_map(|known| of(&known.keys)).collect()
 }

@@ -5,19 +5,19 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::files::FILE_MAX_BYTES;
-use super::testing::{GOOD, faults, read};
+use super::testing::{GOOD, carriers, desks, faults, read};
 use super::*;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::RecipeMessage;
 use crate::domain::user_match::UserMatch;
 use crate::keys::kind::{Item, Kind};
 use crate::keys::table::Table;
+use crate::vendors::braze::keys::Braze;
+use crate::vendors::zendesk::keys::{Credentials, Zendesk};
 
 /// The first account of each vendor.
 fn first(config: &Config) -> (Zendesk, Braze) {
-    let ((_, zendesk), (_, braze)) =
-        (config.zendesk_accounts().next().unwrap(), config.braze_accounts().next().unwrap());
-    (zendesk.clone(), braze.clone())
+    (desks(config).remove(0), carriers(config).remove(0))
 }
 
 fn good(env: &[(&str, &str)]) -> Config {

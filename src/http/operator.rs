@@ -228,7 +228,7 @@ async fn show_conversation(State(state): State<OperatorState>, uri: Uri) -> Resp
 }
 
 async fn show_inbound(State(state): State<OperatorState>) -> Response {
-    answer(Ok(to_json(&answers::Inbound::of(&state.inbound.shown(), &state.lines))), &state)
+    answer(Ok(to_json(&answers::Inbound::of(&state.inbound.shown(), &state.intake.borrow()))), &state)
 }
 
 #[cfg(test)]

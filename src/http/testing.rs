@@ -30,12 +30,13 @@ use crate::domain::note::{Note, Says, Tells};
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
-use crate::intake::{IntakeOptions, Senders};
+use crate::intake::Senders;
 use crate::store::{
     Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
     Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use crate::telemetry::{Metrics, Readiness};
+use crate::vendors::sources::FirstAccounts;
 
 /// Answers from its lists, and records the calls.
 #[derive(Default)]
@@ -355,7 +356,7 @@ pub(crate) fn operator_state(store: Arc<ScriptedStore>, roster: Roster) -> Opera
     clock.advance(jiff::SignedDuration::from_secs(90));
     OperatorState {
         store,
-        intake: unchanging(Senders::from(IntakeOptions {
+        intake: unchanging(Senders::from(FirstAccounts {
             zendesk_secrets: Vec::new(),
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: Vec::new(),

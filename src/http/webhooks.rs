@@ -1,8 +1,8 @@
 //! From a request to a durable event, and the answer that tells its sender so.
 //!
 //! Never answers 202 before the store has confirmed the event, and never answers a genuine webhook with a status that
-//! makes its sender give up: Zendesk and Braze repeat a 503 with `Retry-After`, but not a 400, a 404 or a 500. Logs one
-//! line for each webhook: its endpoint, its outcome and the event's id.
+//! makes its sender give up: Zendesk and Braze repeat a 503 with `Retry-After`, but not a 400, a 404 or a 500, and Braze drops
+//! events of a batch that was answered 400. Logs one line for each webhook: its endpoint, its outcome and the event's id.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
+use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either};
 use http::Method;
 use jiff::Timestamp;
@@ -23,24 +24,17 @@ use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
 use crate::clock::Clock;
+use crate::domain::account::End;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::Place;
 use crate::failpoint;
-use crate::intake::{Intake, IntakeOptions, RawWebhook, Refusal, Senders};
-use crate::store::{Accepted, StoreError};
-use crate::vendors::sources::{self, Credential};
+use crate::intake::{self, Batch, Credential, Intake, RawWebhook, Refusal, Senders, Source};
+use crate::store::{Accepted, StoreError, Taken};
 
-mod currents;
 mod handling;
 
 use handling::{Answer, Arrived, HandlerState, Obstacle, Share, named, read_body};
-
-/// The limit on a body. Zendesk cuts comments at 64 KiB, and Braze's texts are far shorter.
-const BODY_MAX_BYTES: usize = 256 * 1024;
-
-/// The same in words.
-const BODY_MAX: &str = "256 KiB";
 
 /// The time for a webhook, from its headers to its place on disk. Zendesk gives up after 10 to 12 seconds, so the
 /// answer with its `Retry-After` arrives before that.
@@ -53,9 +47,14 @@ pub(super) fn routes(state: PublicState) -> Router {
 
 fn routes_with(state: PublicState, patience: Duration) -> Router {
     let path = |door: Door| door.paths().first().copied().unwrap_or_default();
-    let mut router = Router::new()
-        .route(path(Door::Carrier), post(own).fallback(own_wrong_method))
-        .route(path(Door::Reports), post(currents::take).fallback(currents::wrong_method));
+    let mut router = Router::new();
+    for door in [Door::Carrier, Door::Reports] {
+        let handler = move |State(handler): State<Arc<HandlerState>>, request: Request| own(handler, door, request);
+        let wrong_method = move |State(handler): State<Arc<HandlerState>>, request: Request| async move {
+            if own_endpoint(&handler, door, &request).is_some() { wrong_method().await } else { unknown_path().await }
+        };
+        router = router.route(path(door), post(handler).fallback(wrong_method));
+    }
     for door in Door::RECIPE {
         let handler =
             move |State(handler): State<Arc<HandlerState>>, request: Request| take(handler, door.into(), request);
@@ -65,16 +64,23 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
     router.with_state(Arc::new(HandlerState { state, patience }))
 }
 
-/// An account's own endpoint. A name that is no account's is answered as any unknown path.
-fn own(State(handler): State<Arc<HandlerState>>, request: Request) -> impl Future<Output = Response> {
-    match named(&handler, &request, Door::Carrier) {
-        Some((account, end)) => Either::Left(take(handler, Endpoint { door: Door::own(end), account }, request)),
+/// An endpoint of the account that the path names. A name that is no account's is answered as any unknown path.
+fn own(handler: Arc<HandlerState>, door: Door, request: Request) -> impl Future<Output = Response> {
+    match own_endpoint(&handler, door, &request) {
+        Some(endpoint) => Either::Left(take(handler, endpoint, request)),
         None => Either::Right(unknown_path()),
     }
 }
 
-async fn own_wrong_method(State(handler): State<Arc<HandlerState>>, request: Request) -> Response {
-    if named(&handler, &request, Door::Carrier).is_some() { wrong_method().await } else { unknown_path().await }
+/// The endpoint that the path of this door names. Reports come from carriers only.
+fn own_endpoint(handler: &HandlerState, door: Door, request: &Request) -> Option<Endpoint> {
+    let (account, end) = named(handler, request, door)?;
+    match door {
+        Door::Reports => (end == End::Carrier).then_some(Endpoint { door, account }),
+        Door::Desk | Door::Carrier | Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend => {
+            Some(Endpoint { door: Door::own(end), account })
+        }
+    }
 }
 
 /// The handler of every endpoint. Its future is kept small, because each waiting webhook has one. The request is lent
@@ -100,7 +106,7 @@ async fn take_in(handler: &HandlerState, endpoint: Endpoint, request: &mut Reque
     answer.log(endpoint);
     answer.trace(&span);
     failpoint::reach("http.answering");
-    answer.into_response(handler)
+    answer.into_response(endpoint, handler)
 }
 
 async fn answer(
@@ -111,11 +117,18 @@ async fn answer(
 ) -> Result<Answer, Answer> {
     let (storing, _share) = receive(handler, endpoint, request).await?;
     *arrived = Some(storing.arrived);
-    match storing.stored.await {
-        Ok(Accepted::New(id)) => Ok(Answer::Taken((storing.new)(id))),
-        Ok(Accepted::Duplicate(id)) => Ok(Answer::Taken(Acknowledgement::Duplicate { id })),
-        Ok(Accepted::Echo) => Ok(Answer::ignored("echo")),
-        Err(error) => Err(Obstacle::from(error).into()),
+    match storing.stored {
+        Stored::Event { stored, new } => match stored.await {
+            Ok(Accepted::New(id)) => Ok(Answer::Taken(new(id))),
+            Ok(Accepted::Duplicate(id)) => Ok(Answer::Taken(Acknowledgement::Duplicate { id })),
+            Ok(Accepted::Echo) => Ok(Answer::ignored("echo")),
+            Err(error) => Err(Obstacle::from(error).into()),
+        },
+        Stored::Reports { stored, events, foreign } => {
+            let mut taken = stored.await.map_err(Obstacle::from)?;
+            taken.foreign += foreign;
+            Ok(Answer::Reports { events, taken })
+        }
     }
 }
 
@@ -128,18 +141,19 @@ async fn receive<'a>(
 ) -> Result<(Storing<'a>, Share<'a>), Answer> {
     let senders = Arc::clone(&handler.state.intake.borrow());
     // Every path leads to a configured account, but for the recipe's paths where the account of that name is missing.
-    let options = senders.options(endpoint.account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
+    let source = senders.source(endpoint.account).ok_or(Answer::Refused(Refusal::WrongToken.name()))?;
     let (parts, body) = std::mem::take(request).into_parts();
-    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
-        return Err(Answer::TooLarge(BODY_MAX));
+    let max = source.body_max(endpoint.door);
+    if body.size_hint().lower() > max as u64 {
+        return Err(Answer::TooLarge(max));
     }
-    let credential = sources::glance(endpoint, &parts.headers, options).map_err(|why| Answer::Refused(why.name()))?;
+    let credential = source.admit(endpoint.door, &parts.headers).map_err(|why| Answer::Refused(why.name()))?;
     let mut share = Share { handler, taken: None };
-    let body = read_body(body, (BODY_MAX_BYTES, BODY_MAX), &mut share).await?;
+    let body = read_body(body, max, &mut share).await?;
     let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    let (intake, received_at) = read(&handler.state.clock, webhook, &credential, (&senders, options));
+    let (intake, received_at) = read(&handler.state.clock, webhook, &credential, (&senders, source));
     Ok((store(handler, endpoint, intake, received_at)?, share))
 }
 
@@ -149,12 +163,12 @@ fn read(
     clock: &Clock,
     mut webhook: RawWebhook,
     credential: &Credential,
-    (senders, options): (&Senders, &IntakeOptions),
+    (senders, source): (&Senders, &dyn Source),
 ) -> (Placed, Timestamp) {
-    let intake = sources::read(&webhook, credential, options);
+    let intake = intake::read(&webhook, credential, source);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
         webhook.received_at = clock.wall();
-        let again = sources::read(&webhook, credential, options);
+        let again = intake::read(&webhook, credential, source);
         if !matches!(again, Intake::Refused { .. }) {
             clock.adopt_wall();
             return (placed(again, &webhook, senders), webhook.received_at);
@@ -175,18 +189,32 @@ fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders) -> Placed {
     match senders.place(account, &event.kind) {
         Some(place) => (Intake::Event { event, dedupe }, place),
         None => {
-            let (event, cause) = (sources::kept_whole(webhook), sources::no_line(account));
+            let (event, cause) = (intake::kept_whole(webhook), intake::no_line(account));
             (Intake::Quarantined { event, cause, dedupe }, senders.ends(account).into())
         }
     }
 }
 
-/// An event on its way into the store.
+/// A webhook on its way into the store.
 struct Storing<'a> {
-    stored: BoxFuture<'a, Result<Accepted, StoreError>>,
-    /// The acknowledgement if the event is new.
-    new: fn(EventId) -> Acknowledgement,
+    stored: Stored<'a>,
     arrived: Arrived,
+}
+
+/// The call of the store that is awaited.
+enum Stored<'a> {
+    Event {
+        stored: BoxFuture<'a, Result<Accepted, StoreError>>,
+        /// The acknowledgement if the event is new.
+        new: fn(EventId) -> Acknowledgement,
+    },
+    Reports {
+        stored: BoxFuture<'a, Result<Taken, StoreError>>,
+        /// How many events the body had.
+        events: u64,
+        /// How many of them are of no concern and go to no store.
+        foreign: u64,
+    },
 }
 
 /// Hands the event to the store, or returns the outcome where there is no event.
@@ -200,24 +228,41 @@ fn store(
     if !matches!(intake, Intake::Refused { .. }) {
         connections::prove();
     }
-    match intake {
-        Intake::Refused { why } => Err(Answer::Refused(why.name())),
-        Intake::Ignored { reason } => Err(Answer::ignored(reason)),
+    let (stored, slot) = match intake {
+        Intake::Refused { why } => return Err(Answer::Refused(why.name())),
+        Intake::Ignored { reason } => return Err(Answer::ignored(reason)),
         Intake::Event { event, dedupe } => {
             let slot = handler.state.inbound.slot(endpoint, &event.kind);
-            let arrived = Arrived { at: now, slot };
-            Ok(Storing {
-                stored: store.accept(event, place, dedupe, now),
-                new: |id| Acknowledgement::Accepted { id },
-                arrived,
-            })
+            let stored = store.accept(event, place, dedupe, now);
+            (Stored::Event { stored, new: |id| Acknowledgement::Accepted { id } }, slot)
         }
         Intake::Quarantined { event, cause, dedupe } => {
-            let arrived = Arrived { at: now, slot: None };
             let stored = store.quarantine(event, place, cause, dedupe, now);
-            Ok(Storing { stored, new: |id| Acknowledgement::Quarantined { id }, arrived })
+            (Stored::Event { stored, new: |id| Acknowledgement::Quarantined { id } }, None)
         }
-    }
+        Intake::Reports(batch) => {
+            let events = batch.events();
+            let Batch { mut ours, others, unsure, passed_over } = batch;
+            let told = handler.state.inbound.lines(endpoint.account);
+            let (unsure, elsewhere): (Vec<_>, Vec<_>) =
+                unsure.into_iter().partition(|report| may_be_ours(report.line.as_deref(), &told));
+            ours.extend(unsure);
+            let foreign = passed_over + elsewhere.len() as u64;
+            let stored = if ours.is_empty() && others.is_empty() {
+                std::future::ready(Ok(Taken::default())).boxed()
+            } else {
+                store.take_reports(ours, others, now)
+            };
+            (Stored::Reports { stored, events, foreign }, None)
+        }
+    };
+    Ok(Storing { stored, arrived: Arrived { at: now, slot } })
+}
+
+/// Whether customers may write to this bridge on a line that the configuration does not name: where webhooks have told of
+/// lines, on those only.
+fn may_be_ours(line: Option<&str>, told: &[String]) -> bool {
+    told.is_empty() || line.is_none_or(|line| told.iter().any(|told| told == line))
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use serde_json::{Map, Value};
 use super::lenient_json;
 use super::reading::Stop;
 
-/// The longest identifier, because Zendesk's `external_id` takes 255 characters.
+/// The longest identifier, because a desk's `external_id` takes 255 characters.
 pub(crate) const ID_MAX_CHARS: usize = 255;
 
 /// The longest name, subject or other word; longer ones are cut.
 pub(crate) const LINE_MAX_CHARS: usize = 255;
 
-/// The longest text. Zendesk silently cuts a comment at 64 kB, and escaping makes the text longer.
+/// The longest text. A desk silently cuts a comment at 64 kB, and escaping makes the text longer.
 pub(crate) const TEXT_MAX_BYTES: usize = 32 * 1024;
 
 /// The body as a JSON object.

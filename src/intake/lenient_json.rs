@@ -1,6 +1,6 @@
 //! Reads the JSON that hand-written templates really produce.
 //!
-//! Braze and Zendesk fill placeholders into JSON that people typed into a text box, so a body may hold raw line breaks
+//! Desks and carriers fill placeholders into JSON that people typed into a text box, so a body may hold raw line breaks
 //! and quotation marks inside its strings, stray commas, and no value at all in place of a number. [`parse`] takes
 //! valid JSON exactly as serde_json does, and after that only guesses where the structure around can confirm the guess.
 //! An unreadable body is an error, never half a value.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::webhook::Refusal;
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
+use crate::domain::receipt::Report;
 
 /// The result of reading a webhook.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Intake {
         /// The keys that identify a repeat of this webhook.
         dedupe: Vec<DedupeKey>,
     },
+    /// Reports of texts, one or a batch.
+    Reports(Batch),
     /// Authentic, but nothing to do.
     Ignored {
         /// Why, in the words of the answer.
@@ -36,10 +39,37 @@ pub enum Intake {
     },
 }
 
+/// The reports of one body, in its order, by their concern for this bridge.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// The reports about this bridge's texts and lines.
+    pub ours: Vec<Report>,
+    /// The reports about texts of other senders, which may still explain one of this bridge's.
+    pub others: Vec<Report>,
+    /// The reports of customers on lines of which only earlier webhooks can tell whether they are this bridge's.
+    pub unsure: Vec<Report>,
+    /// How many other events there were.
+    pub passed_over: u64,
+}
+
+impl Batch {
+    /// How many events the body had.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.passed_over + (self.ours.len() + self.others.len() + self.unsure.len()) as u64
+    }
+}
+
 /// The result of a reader.
-pub(crate) struct Reading {
+pub struct Reading {
     pub(crate) dedupe: Vec<DedupeKey>,
-    pub(crate) outcome: Result<EventKind, Stop>,
+    pub(crate) outcome: Result<Content, Stop>,
+}
+
+/// The content of a body.
+pub(crate) enum Content {
+    Event(EventKind),
+    Reports(Batch),
 }
 
 /// The reason why a body does not become an event of its own.
@@ -54,10 +84,19 @@ impl Reading {
         Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
     }
 
-    pub(crate) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
+    pub(crate) fn of_event(outcome: Result<EventKind, Stop>, dedupe: Vec<DedupeKey>) -> Self {
+        Self { dedupe, outcome: outcome.map(Content::Event) }
+    }
+
+    pub(crate) fn of_reports(outcome: Result<Batch, String>) -> Self {
+        Self { dedupe: Vec::new(), outcome: outcome.map(Content::Reports).map_err(Stop::Unreadable) }
+    }
+
+    pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
         let dedupe = self.dedupe;
         match self.outcome {
-            Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },
+            Ok(Content::Event(kind)) => Intake::Event { event: Event { received_at, kind }, dedupe },
+            Ok(Content::Reports(batch)) => Intake::Reports(batch),
             Err(Stop::Ignored(reason)) => Intake::Ignored { reason },
             Err(Stop::Unreadable(cause)) => {
                 let event = Event { received_at, kind: EventKind::Unreadable(kept()) };
@@ -69,6 +108,6 @@ impl Reading {
 
 impl From<Result<EventKind, Stop>> for Reading {
     fn from(outcome: Result<EventKind, Stop>) -> Self {
-        Self { dedupe: Vec::new(), outcome }
+        Self::of_event(outcome, Vec::new())
     }
 }

@@ -4,28 +4,31 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::webhook::IntakeOptions;
-use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::event::EventKind;
-use crate::domain::inbound::{Door, Endpoint};
-use crate::domain::line::{Channel, Forms, Line, Lines, Place};
+use jiff::Timestamp;
 
-/// The accounts that post webhooks, and the lines of their texts.
-#[derive(Clone, Debug, Default)]
-pub struct Senders {
-    /// The accounts, each with its end and its own secrets.
-    pub accounts: BTreeMap<AccountId, (End, IntakeOptions)>,
-    /// The lines.
-    pub lines: Arc<Lines>,
+use super::reading::Intake;
+use super::source::{Source, reread};
+use crate::domain::account::{AccountId, End, Ends};
+use crate::domain::event::{EventKind, Unreadable};
+use crate::domain::inbound::{Door, Endpoint, Otherwise};
+use crate::domain::line::{Channel, Lines, Place};
+
+/// One account that posts webhooks.
+#[derive(Clone)]
+pub struct Sender {
+    /// Its end.
+    pub end: End,
+    /// The reader of its webhooks.
+    pub source: Arc<dyn Source>,
 }
 
-/// The first desk and the first carrier, each with these options.
-impl From<IntakeOptions> for Senders {
-    fn from(options: IntakeOptions) -> Self {
-        let accounts = [End::Desk, End::Carrier].map(|end| (Ends::FIRST.at(end), (end, options.clone())));
-        let line = Line::default_of(Ends::FIRST, Forms::default());
-        Self { accounts: accounts.into(), lines: Arc::new(Lines::new(vec![line])) }
-    }
+/// The accounts that post webhooks, and the lines of their texts.
+#[derive(Clone, Default)]
+pub struct Senders {
+    /// The accounts.
+    pub accounts: BTreeMap<AccountId, Sender>,
+    /// The lines.
+    pub lines: Arc<Lines>,
 }
 
 impl Senders {
@@ -34,7 +37,7 @@ impl Senders {
     pub fn named(&self, name: &str) -> Option<(AccountId, End)> {
         // The text comes from anyone, and a name that no configuration has met takes no room.
         let account = AccountId::known(name)?;
-        self.accounts.get(&account).map(|(end, _)| (account, *end))
+        self.accounts.get(&account).map(|sender| (account, sender.end))
     }
 
     /// The endpoint for single events at a path; the account decides between the own doors of both ends.
@@ -46,10 +49,24 @@ impl Senders {
         }
     }
 
-    /// The options of an account.
+    /// The reader of an account's webhooks.
     #[must_use]
-    pub fn options(&self, account: AccountId) -> Option<&IntakeOptions> {
-        self.accounts.get(&account).map(|(_, options)| options)
+    pub fn source(&self, account: AccountId) -> Option<&dyn Source> {
+        self.accounts.get(&account).map(|sender| sender.source.as_ref())
+    }
+
+    /// Reads a quarantined body again, as the account at its path.
+    #[must_use]
+    pub fn reread(&self, kept: &Unreadable, received_at: Timestamp) -> Intake {
+        let at = self.at(&kept.path);
+        reread(kept, received_at, at.and_then(|endpoint| Some((endpoint.door, self.source(endpoint.account)?))))
+    }
+
+    /// The remedy for webhooks that were answered so at this endpoint, as a clause; `None` where none is needed.
+    #[must_use]
+    pub fn remedy(&self, endpoint: Endpoint, outcome: Otherwise, reason: &str) -> Option<String> {
+        let remedies = self.source(endpoint.account).map(Source::remedies).unwrap_or_default();
+        (remedies.of_webhooks)(endpoint.table(), endpoint.door, outcome, reason)
     }
 
     /// The place of an event that this account posted; `None` for a customer's text on a line that is not configured,
@@ -74,7 +91,7 @@ impl Senders {
     /// The accounts of an event that names no line.
     #[must_use]
     pub fn ends(&self, account: AccountId) -> Ends {
-        let end = self.accounts.get(&account).map(|(end, _)| *end);
+        let end = self.accounts.get(&account).map(|sender| sender.end);
         match end {
             Some(End::Carrier) => {
                 let any = || self.lines.of_carrier(account).next();
@@ -86,15 +103,23 @@ impl Senders {
     }
 }
 
+/// Why a readable text is kept for the operator: its line is not configured, and the carrier has no default line.
+#[must_use]
+pub fn no_line(carrier: AccountId) -> String {
+    format!("the text names no line of {carrier} that is configured, and {carrier} has no default line")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::line::{Forms, Line};
+    use crate::vendors::sources::FirstAccounts;
 
     #[test]
     fn a_path_leads_to_its_own_account_and_to_no_other() {
-        let mut senders = Senders::from(IntakeOptions::default());
+        let mut senders = Senders::from(FirstAccounts::default());
         let eu: AccountId = "support-eu".parse().unwrap();
-        senders.accounts.insert(eu, (End::Desk, IntakeOptions::default()));
+        senders.accounts.insert(eu, senders.accounts[&Ends::FIRST.desk].clone());
         let at = |path| senders.at(path).map(|endpoint| (endpoint.account.name(), endpoint.door));
         assert_eq!(at("/webhooks/support-eu"), Some(("support-eu", Door::Desk)));
         assert_eq!(at("/webhooks/braze"), Some(("braze", Door::Carrier)));
@@ -110,7 +135,9 @@ mod tests {
         let ends = Ends { carrier: "braze-eu".parse().unwrap(), ..Ends::FIRST };
         let line = Line { address: Some("g1".into()), ..Line::default_of(ends, Forms::default()) };
         let lines = Arc::new(Lines::new(vec![line]));
-        let senders = Senders { accounts: [(ends.carrier, (End::Carrier, IntakeOptions::default()))].into(), lines };
+        let first = Senders::from(FirstAccounts::default());
+        let senders =
+            Senders { accounts: [(ends.carrier, first.accounts[&Ends::FIRST.carrier].clone())].into(), lines };
         let place = |line| senders.lines.place(ends.carrier, line, Channel::Sms).map(|place| place.ends);
         assert_eq!((place(Some("g1")), place(Some("g2")), place(None)), (Some(ends), None, None));
         assert_eq!(senders.ends(ends.carrier), ends);

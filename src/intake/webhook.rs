@@ -1,12 +1,10 @@
-//! A webhook as it was received, the options for reading it, and the reasons to refuse it. It never looks inside a body.
+//! A webhook as it was received, and the reasons to refuse it. It never looks inside a body.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use jiff::Timestamp;
-use secrecy::SecretString;
 use url::Url;
 
 use crate::domain::inbound::Endpoint;
@@ -31,35 +29,6 @@ pub struct RawWebhook {
     pub body: Bytes,
     /// When the whole of it was received.
     pub received_at: Timestamp,
-}
-
-/// The part of the configuration that Currents needs.
-#[derive(Clone, Debug, Default)]
-pub struct CurrentsOptions {
-    /// The bearer tokens that the connector may present. None, or an empty one, matches nothing.
-    pub tokens: Vec<SecretString>,
-    /// The campaigns that this bridge sends texts with. A report about another one is not about its texts.
-    pub campaigns: Vec<String>,
-    /// The lines whose inbound texts are this bridge's, as far as the configuration names them.
-    pub lines: Vec<String>,
-    /// Whether the configuration names the default line's address as well, so that no other line is this bridge's.
-    pub names_all: bool,
-}
-
-/// The part of the configuration that the intake needs of one account. An account at one end leaves the secrets of the
-/// other end empty.
-#[derive(Clone, Debug, Default)]
-pub struct IntakeOptions {
-    /// Zendesk's signing secrets; several during a rotation. An empty secret matches nothing.
-    pub zendesk_secrets: Vec<SecretString>,
-    /// How far the signature's timestamp may be from now, either way.
-    pub zendesk_tolerance: Duration,
-    /// The tokens that Braze's webhook campaigns may present. An empty token matches nothing.
-    pub braze_tokens: Vec<SecretString>,
-    /// The recipe's custom user field, which holds the customer's external id.
-    pub user_field: String,
-    /// For the reports of the carrier.
-    pub currents: CurrentsOptions,
 }
 
 /// Why a webhook was turned away.

@@ -15,7 +15,7 @@ pub(crate) struct Given {
 /// A table of the file: where its keys are looked up, and how faults name it.
 #[derive(Clone, Debug)]
 pub(crate) struct At {
-    /// Unique, such as `braze.campaigns`, `accounts.support-eu` or `operators[1]`; empty for the top of the file.
+    /// Unique, such as `store.url`, `accounts.support-eu` or `operators[1]`; empty for the top of the file.
     name: String,
     /// The name for people, such as `operators.ada`.
     shown: String,

@@ -6,21 +6,21 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use url::Url;
-
-use super::options::{worker_options, zendesk_auth};
+use super::options::worker_options;
 use crate::clock::Clock;
-use crate::config::{self, Config, Credentials};
-use crate::domain::account::{AccountId, Ends};
+use crate::config::{Config, VendorAccount};
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::line::Lines;
+use crate::domain::remedy::Remedies;
 use crate::http::Allowance;
 use crate::mapping::Mappings;
+use crate::ports::{Carrier, Desk};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness};
-use crate::vendors::braze::{self, Braze, BrazeOptions};
+use crate::vendors::folder::Way;
 use crate::vendors::http::media::MediaClient;
 use crate::vendors::http::{Held, Transport};
-use crate::vendors::zendesk::{self, Zendesk, ZendeskOptions};
+use crate::vendors::registry::Client;
 use crate::worker::{
     AlarmQueue, Crew, KeptFacts, KnownUsers, MappingsInForce, ObservedTransport, Pauses, Pictures, Retention,
     Supervisor, Worker,
@@ -40,59 +40,45 @@ pub struct Outside {
 
 /// The clients of all accounts.
 #[derive(Clone)]
-pub(super) struct Clients {
-    desks: BTreeMap<AccountId, Arc<Zendesk>>,
-    carriers: BTreeMap<AccountId, Arc<Braze>>,
-}
+pub(super) struct Clients(BTreeMap<AccountId, (Client, Remedies)>);
 
 impl Clients {
     /// A client for every configured account.
     pub(super) fn of(config: &Config, outside: &Outside, metrics: &Arc<Metrics>) -> Self {
         let Outside { store, transport, clock, .. } = outside;
-        let observed = |account| -> Arc<dyn Transport> {
-            Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) })
+        let client = |VendorAccount { account, keys }: &VendorAccount| {
+            let account = *account;
+            let transport: Arc<dyn Transport> =
+                Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) });
+            let way = Way { transport, clock: clock.clone(), held: Some(held(store, clock, account)) };
+            (account, (keys.open(way), keys.vendor().remedies()))
         };
-        let desk = |(account, keys): (AccountId, &config::Zendesk)| {
-            let client = zendesk(&keys.url, &keys.credentials, observed(account), clock);
-            let client = client.with_customer_field(&keys.user_field);
-            (account, Arc::new(client.held_while(held(store, clock, account))))
-        };
-        let carrier = |(account, keys): (AccountId, &config::Braze)| {
-            let client = braze(keys, observed(account), clock);
-            (account, Arc::new(client.held_while(held(store, clock, account))))
-        };
-        Self {
-            desks: config.zendesk_accounts().map(desk).collect(),
-            carriers: config.braze_accounts().map(carrier).collect(),
-        }
+        Self(config.accounts.iter().map(client).collect())
     }
 
     /// Hands every account its credentials of this configuration.
     pub(super) fn renew(&self, config: &Config) {
-        for (account, keys) in config.zendesk_accounts() {
-            self.desks.get(&account).into_iter().for_each(|desk| desk.set_auth(zendesk_auth(&keys.credentials)));
-        }
-        for (account, keys) in config.braze_accounts() {
-            let carrier = self.carriers.get(&account);
-            carrier.into_iter().for_each(|carrier| carrier.set_api_key(keys.api_key.clone()));
+        for VendorAccount { account, keys } in &config.accounts {
+            self.0.get(account).into_iter().for_each(|(client, _)| client.renew(keys));
         }
     }
 
     /// The calls that an account has left.
     pub(super) fn allowance(&self, account: AccountId) -> Allowance {
-        let desk = self.desks.get(&account).map(|desk| Allowance {
-            levels: desk.levels(),
-            reached: desk.reached(),
-            remedies: zendesk::remedies::REMEDIES,
-        });
-        let carrier = || {
-            self.carriers.get(&account).map(|carrier| Allowance {
-                levels: carrier.levels(),
-                reached: carrier.reached(),
-                remedies: braze::remedies::REMEDIES,
-            })
-        };
-        desk.or_else(carrier).unwrap_or_default()
+        let known = self.0.get(&account);
+        known.map_or_else(Allowance::default, |(client, remedies)| Allowance {
+            levels: client.levels(),
+            reached: client.reached(),
+            remedies: *remedies,
+        })
+    }
+
+    fn desk(&self, account: AccountId) -> Option<Arc<dyn Desk>> {
+        self.0.get(&account)?.0.desk()
+    }
+
+    fn carrier(&self, account: AccountId) -> Option<Arc<dyn Carrier>> {
+        self.0.get(&account)?.0.carrier()
     }
 }
 
@@ -142,24 +128,26 @@ impl Shared {
         let Outside { store, media, clock, .. } = outside;
         let pauses = Arc::<Pauses>::default();
         let mut workers = Vec::new();
-        for (desk, zendesk_keys) in config.zendesk_accounts() {
+        for VendorAccount { account: desk, keys: desk_keys } in config.accounts_at(End::Desk) {
+            let desk = *desk;
             let users =
                 KnownUsers { home: self.lines.home_carrier(desk, homes.get(&desk).copied()), ..KnownUsers::default() };
-            for (carrier, braze_keys) in config.braze_accounts() {
-                let (Some(zendesk), Some(client)) =
-                    (self.clients.desks.get(&desk), self.clients.carriers.get(&carrier))
-                else {
+            for VendorAccount { account: carrier, keys: carrier_keys } in config.accounts_at(End::Carrier) {
+                let carrier = *carrier;
+                let clients = self.clients.desk(desk).zip(self.clients.carrier(carrier));
+                let terms = desk_keys.desk_terms().zip(carrier_keys.carrier_terms());
+                let (Some((desk_client, carrier_client)), Some((of_desk, of_carrier))) = (clients, terms) else {
                     continue;
                 };
                 workers.push(Worker {
                     store: Arc::clone(store),
                     ends: Ends { desk, carrier },
-                    desk: Arc::<Zendesk>::clone(zendesk),
-                    carrier: client.clone(),
+                    desk: desk_client,
+                    carrier: carrier_client,
                     pictures: Pictures::new(media.clone()),
                     lines: Arc::clone(&self.lines),
                     mappings: Arc::clone(&self.mappings),
-                    options: worker_options(config, zendesk_keys, braze_keys),
+                    options: worker_options(config, of_desk, of_carrier),
                     clock: clock.clone(),
                     metrics: Arc::clone(&self.metrics),
                     readiness: Arc::clone(&self.readiness),
@@ -177,18 +165,6 @@ impl Shared {
         };
         Crew::new(Arc::clone(store), supervisor, Retention::default(), workers)
     }
-}
-
-/// A client for the account at this address.
-pub(crate) fn zendesk(url: &Url, credentials: &Credentials, transport: Arc<dyn Transport>, clock: &Clock) -> Zendesk {
-    let options = ZendeskOptions { url: url.clone(), auth: zendesk_auth(credentials) };
-    Zendesk::new(options, transport, clock.clone())
-}
-
-/// A client for a workspace.
-pub(crate) fn braze(config: &config::Braze, transport: Arc<dyn Transport>, clock: &Clock) -> Braze {
-    let options = BrazeOptions { url: config.url.clone(), api_key: config.api_key.clone() };
-    Braze::new(options, transport, clock.clone())
 }
 
 /// Whether the operator has paused an account: the store knows.

@@ -9,6 +9,7 @@ use super::provider;
 use super::signals::Read;
 use crate::clock::Clock;
 use crate::config::{Config, Faults, Warning};
+use crate::domain::account::End;
 use crate::http::{Check, Checked, ConsoleOptions, PreviewCampaigns, ShownMappings};
 
 /// The console's options, whose changing parts are receivers and closures.
@@ -23,6 +24,7 @@ pub(super) fn shown(
     let lines = config.lines();
     let forms = lines.iter().next().map(|line| &line.forms);
     let allowances = move |account| clients.allowance(account);
+    let desks = config.accounts_at(End::Desk);
     let checked = |read: Read| -> Check { Arc::new(move || checked(read())) };
     ConsoleOptions {
         mappings: Some(mappings),
@@ -32,7 +34,7 @@ pub(super) fn shown(
         },
         check: check.map(checked),
         allowances: Some(Arc::new(allowances)),
-        desk_urls: config.zendesk_accounts().map(|(account, keys)| (account, keys.url.clone())).collect(),
+        desk_urls: desks.map(|known| (known.account, known.keys.url().clone())).collect(),
         provider: config.provider().and_then(|provider| provider::of(&provider, clock)),
         ..ConsoleOptions::default()
     }

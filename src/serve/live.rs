@@ -210,8 +210,11 @@ mod tests {
         let (new, _) = config::parse(Some(TEXT), variables, std::path::Path::new("")).unwrap();
         let (in_force, waiting) = in_force(&old, &new);
         assert_eq!(waiting, ["listen", "public_url", "braze.campaigns.ticket_solved"]);
-        let ((_, zendesk), (_, braze)) =
-            (in_force.zendesk_accounts().next().unwrap(), in_force.braze_accounts().next().unwrap());
+        let (config::VendorKeys::Zendesk(zendesk), config::VendorKeys::Braze(braze)) =
+            (&in_force.accounts[0].keys, &in_force.accounts[1].keys)
+        else {
+            panic!("the first accounts")
+        };
         assert_eq!((in_force.listen, &braze.campaigns.ticket_solved), (old.listen, &None));
         assert_eq!((in_force.notes.language.as_str(), zendesk.webhook_secrets.len()), ("fr", 2));
         assert_eq!(secrecy::ExposeSecret::expose_secret(&braze.api_key), "another-api-key");

@@ -5,6 +5,7 @@ pub mod checkup;
 mod client;
 pub mod currents;
 mod error_phrases;
+mod folder;
 pub mod keys;
 mod limits;
 pub mod recipe;

@@ -3,9 +3,11 @@
 pub mod checkup;
 mod client;
 mod error_phrases;
+mod folder;
 pub mod keys;
 mod limits;
 mod oauth;
+mod recipe;
 pub mod remedies;
 mod search;
 pub mod setup;

@@ -25,19 +25,25 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("mapping", &["domain"]),
     ("store", &["domain", "clock", "failpoint"]),
     // Callers and the vendors' folders meet there.
-    ("ports", &["domain"]),
+    ("ports", &["domain", "intake"]),
     // It only declares its folders, so that no path leads round their rows.
     ("vendors", &[]),
     ("vendors/http", &["domain", "clock", "ports"]),
     ("vendors/checkup", &["domain", "ports", "vendors/http"]),
+    // The contents of each vendor's folder, in words that name no vendor.
+    ("vendors/folder", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
     // No vendor names another.
-    ("vendors/zendesk", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
-    ("vendors/braze", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
-    // The only way from a webhook to its vendor.
+    ("vendors/zendesk", OF_A_VENDOR),
+    ("vendors/braze", OF_A_VENDOR),
+    // The only way from the configuration and the bridge to an account's vendor.
+    (
+        "vendors/registry",
+        &["domain", "intake", "keys", "ports", "vendors/checkup", "vendors/folder", "vendors/zendesk", "vendors/braze"],
+    ),
     ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
     ("telemetry", &["domain", "clock"]),
     // They meet in the store only: one never calls a vendor, the other never sees a request.
-    ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry", "vendors/sources"]),
+    ("http", &["domain", "clock", "failpoint", "intake", "mapping", "store", "telemetry"]),
     ("worker", &["domain", "policy", "clock", "failpoint", "mapping", "ports", "store", "telemetry", "vendors/http"]),
     // It plays the vendors, so it must know them from outside, as the vendors' pages tell.
     ("sandbox", &["domain", "clock", "telemetry"]),
@@ -55,6 +61,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "telemetry",
             "vendors/zendesk",
             "vendors/braze",
+            "vendors/registry",
             "http",
             "worker",
         ],
@@ -94,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vendors/braze",
             "vendors/sources",
             "vendors/checkup",
+            "vendors/folder",
             "http",
             "worker",
             "sandbox",
@@ -106,16 +114,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
+const OF_A_VENDOR: &[&str] =
+    &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup", "vendors/folder"];
+
 const ALL_BUT_COMMANDS: &[&str] = &[
     "domain",
     "clock",
     "intake",
     "mapping",
+    "ports",
     "store",
     "telemetry",
     "vendors/http",
     "vendors/zendesk",
-    "vendors/braze",
+    "vendors/folder",
+    "vendors/registry",
     "http",
     "worker",
     "config",
@@ -402,7 +415,7 @@ mod tests {
             ("store/sled.rs", "use super::{Store, super::clock::Clock}; fn f() { sled::open(x) }"),
             ("http/webhooks.rs", "use crate::intake::accept; use axum::Router;"),
             ("worker.rs", "use crate::{store::Store, ports::Desk, vendors::http::Attempt};"),
-            ("http/webhooks.rs", "use crate::vendors::sources;"),
+            ("serve/options.rs", "use crate::vendors::registry::Client;"),
             ("vendors/zendesk/client.rs", "use super::views::View; use super::super::http::exchange::Request;"),
             ("main.rs", "fn main() { tandem::cli::run() }"),
             ("serve.rs", "use crate::config::Config;"),
@@ -444,6 +457,8 @@ mod tests {
             ("worker.rs", "use crate::http::Router;", "http"),
             ("worker/inbound.rs", "use crate::intake::Verified;", "intake"),
             ("worker/inbound.rs", "use crate::vendors::sources;", "vendors/sources"),
+            ("http/webhooks.rs", "use crate::vendors::registry::Vendor;", "vendors/registry"),
+            ("vendors/folder.rs", "use super::registry::Vendor;", "vendors/registry"),
             ("ports/desk.rs", "use crate::vendors::http::Transport;", "vendors/http"),
             ("sandbox.rs", "use crate::mapping::Mapping;", "mapping"),
             ("http.rs", "use crate::config::Config;", "config"),

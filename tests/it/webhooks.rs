@@ -19,13 +19,14 @@ use tandem::domain::account::Ends;
 use tandem::domain::delivery::Transition;
 use tandem::domain::inbound::Arrivals;
 use tandem::http::{Inbound, PublicState, public_router};
-use tandem::intake::{IntakeOptions, Senders};
+use tandem::intake::Senders;
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::zendesk::TicketStatus;
 use tandem::store::embedded::memory::{Medium, MemoryStore};
 use tandem::store::embedded::sled::SledStore;
 use tandem::store::{Store, StoreLimits, Terms, Verdict};
 use tandem::telemetry::{Metrics, Readiness};
+use tandem::vendors::sources::FirstAccounts;
 use tandem::vendors::zendesk::signature::{ZENDESK_TEST_SECRET, zendesk_signature};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -167,7 +168,7 @@ pub(crate) async fn raw(bridge: &TestBridge, request: &[u8]) -> String {
 
 /// The secrets by which the bridge of these tests verifies.
 pub(crate) fn intake_options() -> watch::Receiver<Arc<Senders>> {
-    let options = IntakeOptions {
+    let options = FirstAccounts {
         zendesk_secrets: vec![SecretString::from(secret())],
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec![SecretString::from(token())],

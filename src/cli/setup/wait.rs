@@ -17,7 +17,7 @@ use crate::cli::table::printable;
 use crate::domain::account::AccountId;
 use crate::domain::inbound::{Answered, Arrivals, Door, Endpoint, GROUP_PLACEHOLDER, Named, News, Otherwise};
 use crate::serve;
-use crate::vendors::sources::remedy;
+use crate::vendors::braze::remedies::of_webhooks;
 
 /// The time between two polls: a person looks on.
 const EVERY: Duration = Duration::from_secs(1);
@@ -186,7 +186,8 @@ fn accepted(endpoint: Endpoint, named: Option<&Named>) -> String {
 
 fn otherwise(endpoint: Endpoint, answered: &Answered) -> String {
     let (words, at) = (answered.words(), clock(answered.seen.last));
-    match (answered.outcome, answered.reason.as_str(), remedy(endpoint, answered.outcome, &answered.reason)) {
+    let remedy = of_webhooks(endpoint.table(), endpoint.door, answered.outcome, &answered.reason);
+    match (answered.outcome, answered.reason.as_str(), remedy) {
         (Otherwise::Ignored, "test", _) => {
             format!("Braze's test came in{at}: address and token are right. Launch the campaign, and text the number.")
         }

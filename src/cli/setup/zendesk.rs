@@ -22,11 +22,10 @@ use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
-use crate::serve;
 use crate::vendors::http::HttpTransport;
-use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::admin::SETUP_SCOPE;
 use crate::vendors::zendesk::setup::{self as decide, Does, Step, TAG, Wanted};
+use crate::vendors::zendesk::{Zendesk, ZendeskOptions};
 
 /// Stands for the id of an object that does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
@@ -75,7 +74,8 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
         user_field: config.user_field.clone(),
     };
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
-    let zendesk = serve::zendesk(&config.url, &config.credentials, Arc::new(transport), &Clock::system());
+    let options = ZendeskOptions { url: config.url.clone(), auth: (&config.credentials).into() };
+    let zendesk = Zendesk::new(options, Arc::new(transport), Clock::system());
     let zendesk = zendesk.with_scope(SETUP_SCOPE);
     let installer = Installer { table, zendesk, wanted, dry_run: arguments.dry_run };
     let mut report = Report::default();

@@ -3,8 +3,8 @@
 use secrecy::ExposeSecret;
 
 use crate::config::Config;
-use crate::config::testing::{BRAZE, CANADA, EU, GOOD, ZENDESK, faults, read, warnings};
-use crate::domain::account::Ends;
+use crate::config::testing::{BRAZE, CANADA, EU, GOOD, ZENDESK, carriers, desks, faults, read, warnings};
+use crate::domain::account::{End, Ends};
 
 fn names(config: &Config) -> Vec<&'static str> {
     config.accounts.iter().map(|known| known.account.name()).collect()
@@ -28,21 +28,18 @@ fn a_configuration_of_one_account_each_is_read_as_ever() {
 fn every_account_has_the_keys_of_its_vendor() {
     let config = read(&all(), &[]).unwrap().0;
     assert_eq!(names(&config), ["zendesk", "braze", "canada", "support-eu"]);
-    let desks: Vec<_> = config
-        .zendesk_accounts()
-        .map(|(account, keys)| (account.name(), keys.url.as_str(), keys.signature_tolerance_seconds.as_secs()))
-        .collect();
-    let expected = [("zendesk", "https://acme.zendesk.com/", 600), ("support-eu", "https://acme-eu.zendesk.com/", 300)];
-    assert_eq!(desks, expected);
-    let carriers: Vec<_> = config
-        .braze_accounts()
-        .map(|(account, keys)| (account.name(), keys.api_key.expose_secret(), keys.campaigns.agent_reply.as_str()))
-        .collect();
+    let at = |end| config.accounts_at(end).map(|known| known.account.name()).collect::<Vec<_>>();
+    assert_eq!((at(End::Desk), at(End::Carrier)), (vec!["zendesk", "support-eu"], vec!["braze", "canada"]));
+    let (desks, carriers) = (desks(&config), carriers(&config));
+    let desks = desks.iter().map(|keys| (keys.url.as_str(), keys.signature_tolerance_seconds.as_secs()));
+    let expected = [("https://acme.zendesk.com/", 600), ("https://acme-eu.zendesk.com/", 300)];
+    assert_eq!(desks.collect::<Vec<_>>(), expected);
+    let carriers = carriers.iter().map(|keys| (keys.api_key.expose_secret(), keys.campaigns.agent_reply.as_str()));
     let expected = [
-        ("braze", "braze-api-key-secret", "00000000-0000-4000-8000-000000000001"),
-        ("canada", "canada-api-key-secret", "00000000-0000-4000-8000-000000000009"),
+        ("braze-api-key-secret", "00000000-0000-4000-8000-000000000001"),
+        ("canada-api-key-secret", "00000000-0000-4000-8000-000000000009"),
     ];
-    assert_eq!(carriers, expected);
+    assert_eq!(carriers.collect::<Vec<_>>(), expected);
 }
 
 #[test]
@@ -73,10 +70,10 @@ fn variables_find_an_account_by_name_and_can_make_one() {
         ],
     )
     .unwrap();
-    let (_, eu) = config.zendesk_accounts().nth(1).unwrap();
+    let eu = desks(&config).remove(1);
     assert_eq!(eu.user_field, "eu_id");
     assert!(!format!("{config:?}").contains("from-a-variable"));
-    let (_, canada) = config.braze_accounts().nth(1).unwrap();
+    let canada = carriers(&config).remove(1);
     assert_eq!(canada.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000008"));
     assert_eq!(canada.webhook_tokens.len(), 2);
     // Without a table in the file, the variable with the vendor makes the account.
@@ -112,7 +109,7 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
         (
             eu("vendor = \"zendesk\"\n", ""),
             &[],
-            "accounts.support-eu.vendor (line 14) is missing. Set it to zendesk or braze.",
+            "accounts.support-eu.vendor (line 14) is missing. Set it to one of: zendesk braze.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = \"zendsk\""),
@@ -325,11 +322,11 @@ fn a_reload_takes_the_secrets_of_every_account_and_names_those_that_come_and_go(
     let (in_force, waiting) = old.reloaded(&new);
     assert_eq!(waiting, ["accounts.canada.gsm7", "accounts.support-eu", "accounts.japan"]);
     assert_eq!(names(&in_force), names(&old));
-    let (_, canada) = in_force.braze_accounts().nth(1).unwrap();
+    let canada = carriers(&in_force).remove(1);
     assert_eq!((canada.api_key.expose_secret(), canada.gsm7), ("another-key", false));
     // An account that changes its vendor is another account.
     let other = all().replace(EU, &CANADA.replace("accounts.canada", "accounts.support-eu").replace("canada-", "eu-"));
     let (in_force, waiting) = old.reloaded(&read(&other, &[]).unwrap().0);
     assert_eq!(waiting, ["accounts.support-eu"]);
-    assert_eq!(in_force.zendesk_accounts().count(), 2);
+    assert_eq!(desks(&in_force).len(), 2);
 }

@@ -128,16 +128,16 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         (line(""), "lines.uk.carrier (line 14) is missing. Set it to a Braze account, such as braze."),
         (
             line("carrier = \"twilio\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
-            "lines.uk.carrier (line 24) is \"twilio\", which is no account. Name a Braze account: braze, canada.",
+            "lines.uk.carrier (line 24) is \"twilio\", which is no account. Name an account that is a carrier: braze, canada.",
         ),
         (
             line("carrier = \"canda\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
-            "lines.uk.carrier (line 24) is \"canda\", which is no account. Did you mean canada? Name a Braze account: braze, \
+            "lines.uk.carrier (line 24) is \"canda\", which is no account. Did you mean canada? Name an account that is a carrier: braze, \
              canada.",
         ),
         (
             braze("desk = \"zendsk\"\naddress = \"g1\""),
-            "lines.uk.desk (line 17) is \"zendsk\", which is no account. Did you mean zendesk? Name a Zendesk account: \
+            "lines.uk.desk (line 17) is \"zendsk\", which is no account. Did you mean zendesk? Name an account that is a desk: \
              zendesk.",
         ),
         (
@@ -151,16 +151,15 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         ),
         (
             braze("desk = \"braze\"\naddress = \"g1\""),
-            "lines.uk.desk (line 17) is the Braze account braze, which carries texts and answers none. Name a Zendesk \
-             account: zendesk.",
+            "lines.uk.desk (line 17) is the Braze account braze, which carries texts and answers none. Name an account that is a desk: zendesk.",
         ),
         (
             braze("desk = \"eu\"\naddress = \"g1\""),
-            "lines.uk.desk (line 17) is \"eu\", which is no account. Name a Zendesk account: zendesk.",
+            "lines.uk.desk (line 17) is \"eu\", which is no account. Name an account that is a desk: zendesk.",
         ),
         (
             braze("address = \"g1\"").replace("[[lines]]", &format!("{EU}[[lines]]")),
-            "lines.uk.desk (line 22) is missing, and there are several. Name one of the Zendesk accounts: zendesk, \
+            "lines.uk.desk (line 22) is missing, and there are several. Name one of the desks: zendesk, \
              support-eu.",
         ),
         (

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::inbound::{self as known, Arrivals, Endpoint};
 use crate::domain::line::Lines;
-use crate::vendors::sources::remedy;
+use crate::intake::Senders;
 
 /// The webhooks that came to `listen`, by endpoint.
 #[derive(Serialize, ToSchema)]
@@ -84,25 +84,25 @@ struct InboundAnswer {
 }
 
 impl Inbound {
-    /// The account, with the names of these lines.
-    pub(in crate::http) fn of(account: &Arrivals, lines: &Lines) -> Self {
+    /// The account, with the names of the lines and the remedies of the vendors.
+    pub(in crate::http) fn of(account: &Arrivals, senders: &Senders) -> Self {
         Self {
             since: account.since,
             counting_since: account.counting_since,
-            endpoints: account.endpoints.iter().map(|at| endpoint(at, lines)).collect(),
+            endpoints: account.endpoints.iter().map(|at| endpoint(at, senders)).collect(),
         }
     }
 }
 
-fn endpoint(at: &known::At, lines: &Lines) -> InboundEndpoint {
+fn endpoint(at: &known::At, senders: &Senders) -> InboundEndpoint {
     let known::At { endpoint, accepted, .. } = at;
     InboundEndpoint {
         endpoint: endpoint.door.name(),
         account: endpoint.account.name(),
         path: endpoint.path(),
         accepted: InboundSeen { count: accepted.count, last: accepted.last },
-        names: at.names.iter().map(|named| name(*endpoint, named, lines)).collect(),
-        otherwise: at.otherwise.iter().map(|answered| answer(*endpoint, answered)).collect(),
+        names: at.names.iter().map(|named| name(*endpoint, named, &senders.lines)).collect(),
+        otherwise: at.otherwise.iter().map(|answered| answer(*endpoint, answered, senders)).collect(),
     }
 }
 
@@ -112,12 +112,12 @@ fn name(endpoint: Endpoint, named: &known::Named, lines: &Lines) -> InboundName 
     InboundName { name, line, line_name, count: seen.count, last: seen.last }
 }
 
-fn answer(endpoint: Endpoint, answered: &known::Answered) -> InboundAnswer {
+fn answer(endpoint: Endpoint, answered: &known::Answered, senders: &Senders) -> InboundAnswer {
     InboundAnswer {
         outcome: answered.outcome.name(),
         reason: answered.reason.clone(),
         count: answered.seen.count,
         last: answered.seen.last,
-        remedy: remedy(endpoint, answered.outcome, &answered.reason),
+        remedy: senders.remedy(endpoint, answered.outcome, &answered.reason),
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::view::{Moment, grouped, moment, vendor};
 use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen};
 use crate::domain::line::Lines;
-use crate::vendors::sources::remedy;
+use crate::intake::Senders;
 
 /// The account as the template `inbound.html` shows it.
 pub(super) struct Inbound {
@@ -41,8 +41,9 @@ pub(super) struct Answer {
 }
 
 impl Inbound {
-    /// The account, as it is shown at `now`, with the names of these lines.
-    pub(super) fn of(account: &Arrivals, lines: &Lines, now: Timestamp) -> Self {
+    /// The account, as it is shown at `now`, with the names of the lines and the
+    /// remedies of the vendors.
+    pub(super) fn of(account: &Arrivals, senders: &Senders, now: Timestamp) -> Self {
         let is_recipe = |at: &&At| Door::RECIPE.contains(&at.endpoint.door);
         let by_recipe = account.endpoints.iter().filter(is_recipe).any(|at| at.accepted.last.is_some());
         // A team on the recipe has none of tandem's own campaigns, so the page leaves out their missing webhooks.
@@ -51,8 +52,8 @@ impl Inbound {
         let is_shown = |at: &&At| at.is_used() || !is_recipe(at) && is_asked_for(at);
         let shown: Vec<&At> = account.endpoints.iter().filter(is_shown).collect();
         Self {
-            rows: shown.iter().flat_map(|at| rows(at, lines, now)).collect(),
-            answers: shown.iter().flat_map(|at| answers(at, now)).collect(),
+            rows: shown.iter().flat_map(|at| rows(at, &senders.lines, now)).collect(),
+            answers: shown.iter().flat_map(|at| answers(at, senders, now)).collect(),
             since: moment(account.since, now),
             counting_since: moment(account.counting_since, now),
         }
@@ -82,9 +83,9 @@ fn rows(at: &At, lines: &Lines, now: Timestamp) -> Vec<Row> {
 }
 
 /// The answers that have a remedy: a repeated webhook needs no operator.
-fn answers(at: &At, now: Timestamp) -> Vec<Answer> {
+fn answers(at: &At, senders: &Senders, now: Timestamp) -> Vec<Answer> {
     let answer = |answered: &Answered| {
-        let remedy = remedy(at.endpoint, answered.outcome, &answered.reason)?;
+        let remedy = senders.remedy(at.endpoint, answered.outcome, &answered.reason)?;
         // A webhook that was accepted later shows that the trouble is over.
         let is_over = answered.seen.last < at.accepted.last;
         let tone = match answered.outcome {
@@ -112,16 +113,21 @@ mod tests {
     use crate::domain::inbound::Endpoint;
     use crate::domain::line::{Forms, Line};
     use crate::http::testing::noon;
+    use crate::vendors::sources::FirstAccounts;
+    use std::sync::Arc;
 
     /// One line beside the default line.
-    fn lines() -> Lines {
+    fn senders() -> Senders {
         let default = Line::default_of(Ends::FIRST, Forms::default());
         let uk = Line { name: "uk".into(), address: Some("group-1".into()), ..default.clone() };
-        Lines::new(vec![default, uk])
+        let mut senders = Senders::from(FirstAccounts::default());
+        let braze = senders.accounts[&Ends::FIRST.carrier].clone();
+        senders.accounts.insert("canada".parse().unwrap(), braze);
+        Senders { lines: Arc::new(Lines::new(vec![default, uk])), ..senders }
     }
 
     fn shown(account: &Arrivals) -> (Vec<String>, Vec<(String, &'static str)>) {
-        let inbound = Inbound::of(account, &lines(), noon());
+        let inbound = Inbound::of(account, &senders(), noon());
         let row = |row: &Row| {
             format!(
                 "{} {}{} {}",
@@ -186,7 +192,7 @@ mod tests {
         for row in ["Braze otheruk 0 s ago", "canada othergroup-1 0 s ago", "canada help never"] {
             assert!(rows.iter().any(|found| found == row), "{row}: {rows:?}");
         }
-        let answers = Inbound::of(&account, &lines(), noon()).answers;
+        let answers = Inbound::of(&account, &senders(), noon()).answers;
         let [refused] = answers.as_slice() else { panic!("one") };
         assert_eq!(refused.path, "/webhooks/canada");
         assert!(refused.remedy.contains("accounts.canada.webhook_tokens"), "{}", refused.remedy);

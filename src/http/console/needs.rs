@@ -342,6 +342,7 @@ mod tests {
                     false => "Give it the role".to_owned(),
                 },
                 of_silence: |of| format!("Compare {}", of.key("url")),
+                ..Remedies::default()
             },
         }
     }

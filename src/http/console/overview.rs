@@ -102,7 +102,7 @@ pub(super) async fn show(
         plots: plot::plots(&state.console.options.samples.all()),
         lines: facts.vendors.iter().map(line).collect(),
         commits: commits(&facts.counts),
-        inbound: Inbound::of(&state.inbound.shown(), &state.lines, facts.now),
+        inbound: Inbound::of(&state.inbound.shown(), &state.intake.borrow(), facts.now),
     };
     Ok(html(StatusCode::OK, &page))
 }

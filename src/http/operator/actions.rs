@@ -17,9 +17,8 @@ use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts;
 use crate::http::OperatorState;
-use crate::intake::Intake;
+use crate::intake::{Intake, no_line};
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
-use crate::vendors::sources;
 
 /// A reason is a sentence. The store keeps it as long as the delivery.
 pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
@@ -166,16 +165,19 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
         return Err(unchanged("this is no kept body".to_owned()));
     };
     let senders = Arc::clone(&state.intake.borrow());
-    let reason = match sources::reread(kept, event.received_at, &senders) {
+    let reason = match senders.reread(kept, event.received_at) {
         Intake::Event { event, dedupe } => {
             let account = senders.at(&kept.path).map_or(Ends::FIRST.desk, |endpoint| endpoint.account);
-            let place = senders.place(account, &event.kind).ok_or_else(|| unchanged(sources::no_line(account)))?;
+            let place = senders.place(account, &event.kind).ok_or_else(|| unchanged(no_line(account)))?;
             match take_in(state, id, event, place, dedupe).await? {
                 Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
                 Accepted::Echo => "read again: our own comment coming back".to_owned(),
             }
         }
         Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
+        Intake::Reports(_) => {
+            return Err(unchanged("its reports have come again by now, or are told by the carrier".to_owned()));
+        }
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
     };

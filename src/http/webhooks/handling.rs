@@ -17,10 +17,10 @@ use crate::domain::account::{AccountId, End};
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint, Otherwise, Slot};
 use crate::http::PublicState;
-use crate::http::answers::Acknowledgement;
+use crate::http::answers::{Acknowledgement, Batch as Told};
 use crate::http::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::http::memory::SHARE_BYTES;
-use crate::store::StoreError;
+use crate::store::{StoreError, Taken};
 
 /// The state that every endpoint's handler shares.
 pub(super) struct HandlerState {
@@ -41,8 +41,14 @@ pub(super) enum Answer {
     Taken(Acknowledgement),
     /// The sender is not authentic.
     Refused(&'static str),
-    /// The longest body that is taken, in words.
-    TooLarge(&'static str),
+    /// Reports of texts are on disk, synced, as far as they concern this bridge.
+    Reports {
+        /// How many events the body had.
+        events: u64,
+        taken: Taken,
+    },
+    /// The longest body that is taken, in bytes.
+    TooLarge(usize),
     /// The body did not come in time, or not whole.
     Cut,
     /// The bridge cannot take it now.
@@ -96,7 +102,7 @@ pub(super) struct Share<'a> {
 }
 
 impl Share<'_> {
-    /// Makes room for a body of this length, which is never over [`super::BODY_MAX_BYTES`].
+    /// Makes room for a body of this length, which is never over the limit of its source.
     pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), Answer> {
         let held = self.taken.as_ref().map_or(0, SemaphorePermit::num_permits);
         let more = (bytes / SHARE_BYTES).saturating_sub(held);
@@ -115,18 +121,14 @@ impl Share<'_> {
     }
 }
 
-/// Reads at most [`super::BODY_MAX_BYTES`] of the body, also where the headers claim a shorter one.
-pub(super) async fn read_body(
-    body: Body,
-    (max, in_words): (usize, &'static str),
-    share: &mut Share<'_>,
-) -> Result<Bytes, Answer> {
+/// Reads at most `max` bytes of the body, also where the headers claim a shorter one.
+pub(super) async fn read_body(body: Body, max: usize, share: &mut Share<'_>) -> Result<Bytes, Answer> {
     let mut body = Limited::new(body, max);
     let mut read = Bytes::new();
     while let Some(frame) = body.frame().await {
         let frame = match frame {
             Ok(frame) => frame,
-            Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge(in_words)),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge(max)),
             Err(_) => return Err(Answer::Cut),
         };
         // Trailers are skipped.
@@ -158,6 +160,7 @@ impl Answer {
                 | Acknowledgement::Quarantined { id },
             ) => Some(*id),
             Self::Taken(Acknowledgement::Ignored { .. })
+            | Self::Reports { .. }
             | Self::Refused(_)
             | Self::TooLarge(_)
             | Self::Cut
@@ -167,7 +170,7 @@ impl Answer {
 
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Taken(Acknowledgement::Accepted { .. }) => "accepted",
+            Self::Taken(Acknowledgement::Accepted { .. }) | Self::Reports { .. } => "accepted",
             Self::Taken(Acknowledgement::Duplicate { .. }) => "duplicate",
             Self::Taken(Acknowledgement::Ignored { .. }) => "ignored",
             Self::Taken(Acknowledgement::Quarantined { .. }) => "quarantined",
@@ -199,6 +202,15 @@ impl Answer {
             Self::Taken(Acknowledgement::Quarantined { .. }) => {
                 metrics.quarantined(endpoint);
                 (Otherwise::Quarantined, "")
+            }
+            Self::Reports { events, taken: Taken { new, repeated, foreign } } => {
+                metrics.reports_taken(*new, *repeated, *foreign);
+                // In the account of webhooks a batch is one.
+                match (new, repeated) {
+                    (0, 0) if *events > 0 => (Otherwise::Ignored, "others' sends"),
+                    (0, 1..) => (Otherwise::Duplicate, ""),
+                    _ => return handler.state.inbound.accepted(at_endpoint, None, at),
+                }
             }
             Self::Refused(cause) => {
                 metrics.refused(endpoint, cause);
@@ -239,6 +251,14 @@ impl Answer {
             Self::Taken(_) | Self::TooLarge(_) | Self::Cut => {
                 tracing::info!(endpoint, account, outcome, "webhook {outcome}")
             }
+            Self::Reports { events, taken: Taken { new, repeated, foreign } } => tracing::info!(
+                account,
+                events,
+                new,
+                repeated,
+                foreign,
+                "reports.taken: {new} of a batch of {events} are new"
+            ),
             Self::Refused(cause) => tracing::warn!(endpoint, account, outcome, cause, "webhook refused: {cause}"),
             Self::Unavailable(Obstacle { reason, cause }) => {
                 tracing::error!(endpoint, account, outcome, reason, cause, "webhook turned away: {cause}");
@@ -253,18 +273,29 @@ impl Answer {
         }
     }
 
-    pub(super) fn into_response(self, handler: &HandlerState) -> Response {
+    pub(super) fn into_response(self, endpoint: Endpoint, handler: &HandlerState) -> Response {
         match self {
+            // The sender of reports counts events, and knows no names of them.
+            Self::Taken(Acknowledgement::Quarantined { .. }) if endpoint.door == Door::Reports => {
+                json_answer(StatusCode::OK, &Told::accepted(0))
+            }
+            Self::Reports { events, .. } => json_answer(StatusCode::OK, &Told::accepted(events)),
             Self::Taken(told) => json_answer(StatusCode::ACCEPTED, &told),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge(max) => {
-                closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {max}")))
+                closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {}", in_words(max))))
             }
             // 503 and not 408, because Zendesk does not repeat a 408.
             Self::Cut => closing(unavailable(&handler.state.clock)),
             Self::Unavailable(_) => unavailable(&handler.state.clock),
         }
     }
+}
+
+/// A limit in words.
+fn in_words(bytes: usize) -> String {
+    const MIB: usize = 1024 * 1024;
+    if bytes.is_multiple_of(MIB) { format!("{} MiB", bytes / MIB) } else { format!("{} KiB", bytes / 1024) }
 }
 
 /// Closes the connection after this answer: the rest of the body is unread, so it cannot carry another request.

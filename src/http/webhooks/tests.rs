@@ -14,8 +14,9 @@ use crate::clock::Clock;
 use crate::http::memory::SHARE_BYTES;
 use crate::http::testing::{ScriptedStore, body_json, id, noon, unchanging, untouched};
 use crate::http::{Memory, public_router};
-use crate::intake::{IntakeOptions, Senders};
+use crate::intake::{EVENT_MAX_BYTES, Senders};
 use crate::telemetry::{Metrics, Readiness};
+use crate::vendors::sources::FirstAccounts;
 use crate::vendors::zendesk::signature::zendesk_signature;
 
 const TOKEN: &str = "a-long-enough-token";
@@ -34,7 +35,7 @@ const SEND: &str = r#"{"campaign_id":"c1","recipients":[{"external_user_id":"cus
 fn state(store: Arc<ScriptedStore>) -> PublicState {
     PublicState {
         store,
-        intake: unchanging(Senders::from(IntakeOptions {
+        intake: unchanging(Senders::from(FirstAccounts {
             zendesk_secrets: vec![SecretString::from(SECRET)],
             zendesk_tolerance: Duration::from_secs(600),
             braze_tokens: vec![SecretString::from(TOKEN)],
@@ -229,11 +230,11 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
     let small_claim = braze_request("POST", "/webhooks/braze", chunked(5));
     let (mut parts, body) = small_claim.into_parts();
     parts.headers.insert("content-length", HeaderValue::from_static("10"));
-    let one_too_many = [vec![b'x'; BODY_MAX_BYTES], vec![b'x']].map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
+    let one_too_many = [vec![b'x'; EVENT_MAX_BYTES], vec![b'x']].map(|chunk| Ok::<_, Infallible>(Bytes::from(chunk)));
     let one_too_many = Body::from_stream(stream::iter(one_too_many));
     for (what, request) in [
         ("one byte too many", braze_request("POST", "/webhooks/braze", one_too_many)),
-        ("announced", braze_request("POST", "/webhooks/braze", vec![b'x'; BODY_MAX_BYTES + 1])),
+        ("announced", braze_request("POST", "/webhooks/braze", vec![b'x'; EVENT_MAX_BYTES + 1])),
         ("chunked", braze_request("POST", "/webhooks/braze", chunked(5))),
         ("announced too small", HttpRequest::from_parts(parts, body)),
         ("endless", braze_request("POST", "/webhooks/braze", chunked(usize::MAX))),
@@ -248,7 +249,7 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
 
 #[tokio::test]
 async fn a_body_of_exactly_the_limit_is_read() {
-    for body in [Body::from(vec![b'x'; BODY_MAX_BYTES]), chunked(4)] {
+    for body in [Body::from(vec![b'x'; EVENT_MAX_BYTES]), chunked(4)] {
         let answer = ask(accepting(), braze_request("POST", "/webhooks/braze", body)).await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
     }
@@ -296,7 +297,7 @@ async fn whoever_cannot_be_who_they_should_be_is_refused_without_a_look_at_the_b
 async fn whoever_sends_slowly_holds_up_nobody_else() {
     // The memory of one greatest body: 64 shares.
     let store = ScriptedStore::answering((1..=3).map(|n| Ok(Accepted::New(id(n)))));
-    let router = routes_with(with_memory(Arc::new(store), BODY_MAX_BYTES), PATIENCE);
+    let router = routes_with(with_memory(Arc::new(store), EVENT_MAX_BYTES), PATIENCE);
     let post = |body: Body| router.clone().oneshot(braze_request("POST", "/webhooks/braze", body));
     let share = || Bytes::from(vec![b'x'; SHARE_BYTES]);
     let slow = || {
@@ -312,7 +313,7 @@ async fn whoever_sends_slowly_holds_up_nobody_else() {
     assert_come_again(&post(share().into()).await.unwrap());
     assert_eq!(post(TEXT.into()).await.unwrap().status(), StatusCode::ACCEPTED);
     drop(waiting);
-    assert_eq!(post(vec![b'x'; BODY_MAX_BYTES].into()).await.unwrap().status(), StatusCode::ACCEPTED);
+    assert_eq!(post(vec![b'x'; EVENT_MAX_BYTES].into()).await.unwrap().status(), StatusCode::ACCEPTED);
 }
 
 #[tokio::test]

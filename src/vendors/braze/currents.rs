@@ -6,20 +6,21 @@
 //! that names no customer is passed over as well, because nothing here is guessed.
 
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::domain::account::{AccountId, Ends};
+use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, TicketFields};
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported, Wrote};
 use crate::intake::fields::{self, one_line};
-use crate::intake::signature::{self, Token};
-use crate::intake::{CurrentsOptions, RawWebhook, Refusal, lenient_json};
+use crate::intake::signature::Verified;
+use crate::intake::{Batch, Reading, lenient_json};
 
 /// The longest batch. An event has at most 900 KB, and longer ones Braze drops itself.
-pub const BODY_MAX_BYTES: usize = 1024 * 1024;
+pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
 
 /// The name under which a campaign passes the mark of a send on.
 pub const MARK: &str = "tandem";
@@ -36,72 +37,80 @@ const DIGITS_MAX: usize = 6;
 /// The channels of texts: every other one (e-mail, push) is passed over.
 const CHANNELS: [&str; 4] = ["sms", "rcs", "whatsapp", "line"];
 
-/// A batch, read.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Batch {
-    /// The reports about texts, in the order of the batch.
-    pub reports: Vec<Report>,
-    /// How many other events there were.
-    pub passed_over: u64,
+/// The connector of one account, with the settings by which this bridge's texts and lines are known.
+#[derive(Clone, Debug, Default)]
+pub struct Currents {
+    /// The bearer tokens that the connector may present. None, or an empty one, matches nothing.
+    pub tokens: Vec<SecretString>,
+    /// The campaigns that this bridge sends texts with. A report about another one is not about its texts.
+    pub campaigns: Vec<String>,
+    /// The lines whose inbound texts are this bridge's, as far as the configuration names them.
+    pub lines: Vec<String>,
+    /// Whether the configuration names the default line's address as well, so that no other line is this bridge's.
+    pub names_all: bool,
 }
 
-impl Batch {
-    /// The batch as this carrier's.
-    #[must_use]
-    pub fn of(mut self, carrier: AccountId) -> Self {
-        self.reports.iter_mut().for_each(|report| report.carrier = carrier);
-        self
+impl Currents {
+    /// Reads a batch. The fault of a body quotes nothing of it.
+    pub(super) fn read(&self, verified: &Verified<'_>, carrier: AccountId, at: Timestamp) -> Reading {
+        Reading::of_reports(events(verified.body()).map(|events| self.sorted(&events, carrier, at)))
+    }
+
+    /// The reports among these events, each by its concern for this bridge.
+    fn sorted(&self, events: &[Value], carrier: AccountId, at: Timestamp) -> Batch {
+        let mut batch = Batch::default();
+        for event in events {
+            match event.as_object().and_then(|event| report(event, carrier, at)) {
+                Some(report) if report.is_inbound() => match self.is_our_line(report.line.as_deref()) {
+                    Some(true) => batch.ours.push(report),
+                    Some(false) => batch.passed_over += 1,
+                    None => batch.unsure.push(report),
+                },
+                Some(report) if report.is_of(&self.campaigns) => batch.ours.push(report),
+                Some(report) => batch.others.push(report),
+                None => batch.passed_over += 1,
+            }
+        }
+        batch
+    }
+
+    /// Whether customers write to this bridge on this line; `None` where only earlier webhooks can tell.
+    fn is_our_line(&self, line: Option<&str>) -> Option<bool> {
+        match line {
+            None => Some(true),
+            Some(line) if self.lines.iter().any(|ours| ours == line) => Some(true),
+            Some(_) => self.names_all.then_some(false),
+        }
     }
 }
 
-/// Whether the headers present one of the connector's tokens.
-///
-/// # Errors
-/// Why not.
-pub fn admit(headers: &http::HeaderMap, options: &CurrentsOptions) -> Result<Token, Refusal> {
-    signature::by_token(headers, &options.tokens)
-}
-
-/// Reads a batch of a proven sender.
-///
-/// # Errors
-/// The fault of the body, in words that quote nothing of it.
-pub fn read(webhook: &RawWebhook, token: &Token) -> Result<Batch, String> {
-    let verified = token.vouch_for(&webhook.body);
-    let body = verified.body();
+/// The events of a batch, in its order.
+fn events(body: &[u8]) -> Result<Vec<Value>, String> {
     if body.trim_ascii().is_empty() {
         // How the connector tries its token.
-        return Ok(Batch::default());
+        return Ok(Vec::new());
     }
     let parsed = serde_json::from_slice(body).or_else(|_| lenient_json::parse(body));
     let parsed: Value = parsed.map_err(|error| error.to_string())?;
-    let events = match parsed {
+    match parsed {
         Value::Object(mut batch) => match batch.remove("events") {
-            Some(Value::Array(events)) => events,
-            Some(Value::Null) | None if batch.contains_key("event_type") => vec![Value::Object(batch)],
-            Some(Value::Null) | None => Vec::new(),
+            Some(Value::Array(events)) => Ok(events),
+            Some(Value::Null) | None if batch.contains_key("event_type") => Ok(vec![Value::Object(batch)]),
+            Some(Value::Null) | None => Ok(Vec::new()),
             Some(Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
-                return Err("`events` is not a list".to_owned());
+                Err("`events` is not a list".to_owned())
             }
         },
-        Value::Array(events) => events,
-        Value::Null => Vec::new(),
+        Value::Array(events) => Ok(events),
+        Value::Null => Ok(Vec::new()),
         Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            return Err("the body is JSON, but neither an object nor a list".to_owned());
-        }
-    };
-    let mut batch = Batch::default();
-    for event in &events {
-        match event.as_object().and_then(|event| report(event, webhook.received_at)) {
-            Some(report) => batch.reports.push(report),
-            None => batch.passed_over += 1,
+            Err("the body is JSON, but neither an object nor a list".to_owned())
         }
     }
-    Ok(batch)
 }
 
 /// The report that an event is; `None` for one that is not about a text.
-fn report(event: &Map<String, Value>, received_at: Timestamp) -> Option<Report> {
+fn report(event: &Map<String, Value>, carrier: AccountId, received_at: Timestamp) -> Option<Report> {
     let event = Event(event);
     let kind = event.text("event_type")?;
     let mut words = kind.rsplit('.');
@@ -122,7 +131,7 @@ fn report(event: &Map<String, Value>, received_at: Timestamp) -> Option<Report> 
         campaign: event.word("campaign_id"),
         dispatch: event.word("dispatch_id"),
         line: event.word("subscription_group_id"),
-        carrier: Ends::FIRST.carrier,
+        carrier,
         what,
     })
 }

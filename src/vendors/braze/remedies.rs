@@ -5,7 +5,7 @@ use crate::domain::inbound::{Door, Otherwise, remedy};
 use crate::domain::remedy::Remedies;
 
 /// All of them.
-pub const REMEDIES: Remedies = Remedies { of_refusal, of_silence };
+pub const REMEDIES: Remedies = Remedies { of_refusal, of_silence, of_webhooks };
 
 /// Braze does not know the key.
 #[must_use]

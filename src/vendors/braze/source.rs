@@ -1,19 +1,27 @@
-//! Reads the bodies that the bridge's own Braze webhook campaigns post to `/webhooks/braze`: a form, or a flat JSON
-//! object with the same keys.
+//! The source of Braze's webhooks. Here stand the bodies that the bridge's own webhook campaigns post to `/webhooks/braze`: a
+//! form, or a flat JSON object with the same keys.
 //!
 //! Marketers type these templates, so the `Content-Type` is never trusted: the body itself shows which of the two it
 //! is.
 
+use http::HeaderMap;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
+use crate::domain::inbound::Door;
 use crate::domain::line::Channel;
 use crate::domain::phone;
+use crate::domain::remedy::Remedies;
 use crate::intake::fields::{self, unreadable};
-use crate::intake::signature::Verified;
-use crate::intake::{Reading, Stop, form};
+use crate::intake::signature::{self, Verified};
+use crate::intake::{Credential, EVENT_MAX_BYTES, Posted, Reading, Refusal, Source, Stop, form};
+use crate::vendors::braze::currents::{self, Currents};
+use crate::vendors::braze::recipe;
+use crate::vendors::braze::remedies::REMEDIES;
 
 mod chat;
 
@@ -49,9 +57,48 @@ const KEYS: [&str; 13] = [
     "media",
 ];
 
-pub(crate) fn read(verified: &Verified<'_>) -> Reading {
+/// The webhooks of one account: those of the bridge's own campaigns and of the published recipe's, and the batches of Currents.
+pub struct Webhooks {
+    /// The account.
+    pub carrier: AccountId,
+    /// The tokens that webhook campaigns may present. An empty one matches nothing.
+    pub tokens: Vec<SecretString>,
+    /// The recipe's custom user field, which holds the customer's external id.
+    pub user_field: String,
+    /// For the batches of Currents.
+    pub currents: Currents,
+}
+
+impl Source for Webhooks {
+    fn body_max(&self, door: Door) -> usize {
+        if door == Door::Reports { currents::BODY_MAX_BYTES } else { EVENT_MAX_BYTES }
+    }
+
+    fn admit(&self, door: Door, headers: &HeaderMap) -> Result<Credential, Refusal> {
+        let tokens = if door == Door::Reports { &self.currents.tokens } else { &self.tokens };
+        signature::by_token(headers, tokens).map(Credential::Token)
+    }
+
+    fn read(&self, posted: &Posted<'_>) -> Reading {
+        let verified = posted.verified;
+        match posted.door {
+            Door::Carrier => read(verified),
+            Door::RecipeNewTicket => recipe::read_new_ticket(verified, &self.user_field),
+            // The ticket is the text that the recipe's template made of the customer's attribute, often an empty one.
+            Door::RecipeAppend => recipe::read_append(verified, posted.door.open_part(posted.path).unwrap_or_default()),
+            Door::Reports => self.currents.read(verified, self.carrier, posted.at),
+            Door::Desk | Door::RecipeSend => Reading::unreadable("a carrier posts nothing there"),
+        }
+    }
+
+    fn remedies(&self) -> Remedies {
+        REMEDIES
+    }
+}
+
+fn read(verified: &Verified<'_>) -> Reading {
     match flat_object(verified.body()) {
-        Ok(body) => Reading { dedupe: dedupe(&body), outcome: read_object(&body) },
+        Ok(body) => Reading::of_event(read_object(&body), dedupe(&body)),
         Err(stop) => Err(stop).into(),
     }
 }

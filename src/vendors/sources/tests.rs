@@ -1,4 +1,4 @@
-//! The events of every kind of webhook, and the refusals, in tables.
+//! Both sources together: the events of every kind of webhook, and the refusals, in tables.
 
 use std::time::Duration;
 
@@ -8,13 +8,18 @@ use proptest::prelude::*;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+
 use super::*;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{
     AgentReply, CommentId, Customer, CustomerText, DedupeKey, EventKind, PhoneText, TicketChange, TicketFields,
-    TicketId, UserId,
+    TicketId, Unreadable, UserId,
 };
 use crate::domain::kind::KindName;
+use crate::intake::{self, Intake, RawWebhook, Refusal};
 use crate::vendors::zendesk::source::ZENDESK_INVOCATION;
 
 const SECRET: &str = "HRkRd4BeOAoUkfZr-mhauJT64rvBASlJRoIyPsd3zeA=";
@@ -25,8 +30,8 @@ fn now() -> Timestamp {
     SIGNED_AT.parse().unwrap()
 }
 
-fn options() -> IntakeOptions {
-    IntakeOptions {
+fn options() -> FirstAccounts {
+    FirstAccounts {
         zendesk_secrets: vec!["another secret".into(), SECRET.into()],
         zendesk_tolerance: Duration::from_secs(600),
         braze_tokens: vec!["another token".into(), TOKEN.into()],
@@ -43,7 +48,7 @@ fn webhook(path: &str, headers: &[(&str, &str)], body: &[u8]) -> RawWebhook {
         })
         .collect::<HeaderMap>();
     RawWebhook {
-        endpoint: Senders::from(IntakeOptions::default()).at(path.split('?').next().unwrap()).unwrap(),
+        endpoint: Senders::from(FirstAccounts::default()).at(path.split('?').next().unwrap()).unwrap(),
         method: Method::POST,
         uri: path.parse().unwrap(),
         headers,
@@ -67,17 +72,19 @@ fn from_braze(path: &str, body: &[u8]) -> RawWebhook {
 }
 
 /// Reads a webhook as a request is read: the headers first.
-fn read(webhook: &RawWebhook, options: &IntakeOptions) -> Intake {
-    match glance(webhook.endpoint, &webhook.headers, options) {
-        Ok(credential) => super::read(webhook, &credential, options),
+fn read(webhook: &RawWebhook, options: &FirstAccounts) -> Intake {
+    let senders = Senders::from(options.clone());
+    let source = senders.source(webhook.endpoint.account).unwrap();
+    match source.admit(webhook.endpoint.door, &webhook.headers) {
+        Ok(credential) => intake::read(webhook, &credential, source),
         Err(why) => Intake::Refused { why },
     }
 }
 
-fn refusal(webhook: &RawWebhook, options: &IntakeOptions) -> Option<Refusal> {
+fn refusal(webhook: &RawWebhook, options: &FirstAccounts) -> Option<Refusal> {
     match read(webhook, options) {
         Intake::Refused { why } => Some(why),
-        Intake::Event { .. } | Intake::Ignored { .. } | Intake::Quarantined { .. } => None,
+        Intake::Event { .. } | Intake::Reports(_) | Intake::Ignored { .. } | Intake::Quarantined { .. } => None,
     }
 }
 
@@ -423,7 +430,7 @@ fn one_call_of_a_zendesk_webhook_has_its_id_and_always_what_was_signed_for_keys(
         }
         match read(&raw, &options()) {
             Intake::Event { dedupe, .. } | Intake::Quarantined { dedupe, .. } => (dedupe, signed),
-            Intake::Ignored { .. } | Intake::Refused { .. } => panic!("nothing to know again"),
+            Intake::Reports(_) | Intake::Ignored { .. } | Intake::Refused { .. } => panic!("nothing to know again"),
         }
     };
     let id = "x".repeat(200);
@@ -941,16 +948,16 @@ fn what_was_quarantined_can_be_read_again() {
     let Intake::Quarantined { event, .. } = read(&raw, &options()) else { panic!() };
     let EventKind::Unreadable(kept) = event.kind else { panic!() };
     assert_eq!(kept.content_type.as_deref(), Some("application/JSON"));
-    let mended = IntakeOptions { user_field: "braze_id_field".into(), ..options() };
-    let Intake::Event { event, dedupe } = reread(&kept, now(), &mended.clone().into()) else { panic!() };
+    let mended = FirstAccounts { user_field: "braze_id_field".into(), ..options() };
+    let Intake::Event { event, dedupe } = Senders::from(mended.clone()).reread(&kept, now()) else { panic!() };
     assert_eq!(event.kind.name(), KindName::CustomerText);
     assert_eq!(dedupe, []);
     // Without the mend, it stays quarantined.
-    let Intake::Quarantined { event, .. } = reread(&kept, now(), &options().into()) else { panic!() };
+    let Intake::Quarantined { event, .. } = Senders::from(options()).reread(&kept, now()) else { panic!() };
     assert_eq!(event.kind, EventKind::Unreadable(kept.clone()));
     // And a store that gives back another value does no harm.
     for broken in [Unreadable { body: "!".into(), ..kept.clone() }, Unreadable { path: "/x".into(), ..kept.clone() }] {
-        assert!(matches!(reread(&broken, now(), &mended.clone().into()), Intake::Quarantined { .. }));
+        assert!(matches!(Senders::from(mended.clone()).reread(&broken, now()), Intake::Quarantined { .. }));
     }
 }
 
@@ -998,7 +1005,7 @@ proptest! {
             Intake::Refused { why } => prop_assert!(false, "{}", why),
             Intake::Quarantined { event, .. } => prop_assert_eq!(event.kind.name(), KindName::Unreadable),
             Intake::Event { event, .. } => prop_assert_ne!(event.kind.name(), KindName::Unreadable),
-            Intake::Ignored { .. } => {}
+            Intake::Reports(_) | Intake::Ignored { .. } => {}
         }
     }
 

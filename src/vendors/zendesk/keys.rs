@@ -14,6 +14,7 @@ use crate::keys::shapes::{
     SECRET, SIGNATURE_TOLERANCE, TEXT, Word, account_address, safe_address, secrets, text, words,
 };
 use crate::keys::table::{Table, table};
+use crate::vendors::zendesk::client::Auth;
 
 /// The secret with which Zendesk signs the test of a webhook that does not exist yet. It is published, so a bridge that
 /// accepts it accepts every sender (<https://developer.zendesk.com/documentation/webhooks/verifying/>).
@@ -106,6 +107,19 @@ pub enum Credentials {
         /// The token.
         api_token: SecretString,
     },
+}
+
+impl From<&Credentials> for Auth {
+    fn from(credentials: &Credentials) -> Self {
+        match credentials {
+            Credentials::OAuth { client_id, client_secret } => {
+                Self::OAuth { client_id: client_id.clone(), client_secret: client_secret.clone() }
+            }
+            Credentials::ApiToken { email, api_token } => {
+                Self::ApiToken { email: email.clone(), token: api_token.clone() }
+            }
+        }
+    }
 }
 
 table! {

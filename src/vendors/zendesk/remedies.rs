@@ -1,14 +1,14 @@
 //! Remedies for a Zendesk that refuses the bridge or does not answer: one sentence each, without its full stop. Pure.
 
 use crate::domain::account_table::AccountTable;
-use crate::domain::inbound::{Otherwise, remedy};
+use crate::domain::inbound::{Door, Otherwise, remedy};
 use crate::domain::remedy::Remedies;
 
 /// Zendesk knows the credentials, but they lack a permission.
 const ROLE: &str = "Give the scopes read and write to the OAuth client, and let the client act as an administrator";
 
 /// All of them.
-pub const REMEDIES: Remedies = Remedies { of_refusal, of_silence };
+pub const REMEDIES: Remedies = Remedies { of_refusal, of_silence, of_webhooks };
 
 /// Zendesk does not know the credentials.
 #[must_use]
@@ -34,7 +34,7 @@ fn of_refusal(of: AccountTable, cause: &str) -> String {
 
 /// The remedy for webhooks of Zendesk that were answered so, as a clause; `None` where none is needed.
 #[must_use]
-pub fn of_webhooks(of: AccountTable, outcome: Otherwise, reason: &str) -> Option<String> {
+pub fn of_webhooks(of: AccountTable, _door: Door, outcome: Otherwise, reason: &str) -> Option<String> {
     match (outcome, reason) {
         (Otherwise::Refused, "wrong_signature") => Some(format!(
             "run {}, which shows the webhook's signing secret, and add it to {}",
@@ -63,11 +63,11 @@ mod tests {
     #[test]
     fn everything_that_loses_replies_has_a_remedy() {
         for reason in ["missing_signature", "wrong_signature", "stale", "bad_timestamp", "cut"] {
-            assert!(of_webhooks(ZENDESK, Otherwise::Refused, reason).is_some(), "{reason}");
+            assert!(of_webhooks(ZENDESK, Door::Desk, Otherwise::Refused, reason).is_some(), "{reason}");
         }
-        assert!(of_webhooks(ZENDESK, Otherwise::Ignored, "unknown event").is_some());
-        assert!(of_webhooks(ZENDESK, Otherwise::Quarantined, "").is_some());
-        assert_eq!(of_webhooks(ZENDESK, Otherwise::Ignored, "test"), None);
+        assert!(of_webhooks(ZENDESK, Door::Desk, Otherwise::Ignored, "unknown event").is_some());
+        assert!(of_webhooks(ZENDESK, Door::Desk, Otherwise::Quarantined, "").is_some());
+        assert_eq!(of_webhooks(ZENDESK, Door::Desk, Otherwise::Ignored, "test"), None);
     }
 
     #[test]
@@ -84,7 +84,7 @@ mod tests {
     fn every_remedy_names_the_keys_of_its_account_and_no_other() {
         let of = AccountTable("support-eu".parse().unwrap());
         let webhooks = [(Otherwise::Refused, "wrong_signature"), (Otherwise::Ignored, "unknown event")];
-        let webhooks = webhooks.map(|(outcome, reason)| of_webhooks(of, outcome, reason).unwrap());
+        let webhooks = webhooks.map(|(outcome, reason)| of_webhooks(of, Door::Desk, outcome, reason).unwrap());
         for remedy in [credentials(of), of_silence(of)].into_iter().chain(webhooks) {
             let is_its = remedy.contains("accounts.support-eu.") || remedy.contains("tandem setup support-eu");
             assert!(is_its && !remedy.contains("zendesk."), "{remedy}");

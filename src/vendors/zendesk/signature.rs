@@ -1,5 +1,8 @@
 //! Zendesk's signature of a webhook: its two headers, its check and its making. Never reads a body.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, HeaderValue};
@@ -7,7 +10,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::intake::signature::{BASE64, Verified, by_hmac, hmac};
-use crate::intake::{IntakeOptions, Refusal};
+use crate::intake::{Refusal, Seal};
 
 /// The signature: base64 of HMAC-SHA256.
 pub const ZENDESK_SIGNATURE: &str = "x-zendesk-webhook-signature";
@@ -25,31 +28,37 @@ pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) ->
     hmac(secret, timestamp.as_bytes(), body).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
 }
 
+/// The secrets of one account, and how far a timestamp may be from now.
+pub(super) struct Secrets {
+    /// Those with which Zendesk signs; several during a rotation. An empty secret matches nothing.
+    pub(super) signing: Vec<SecretString>,
+    /// Either way.
+    pub(super) tolerance: Duration,
+}
+
 /// The content of the two headers. It proves nothing before [`Seal::verify`].
-pub struct Seal {
+pub(super) struct Signed {
     /// The signature's bytes.
     signature: [u8; 32],
     /// The timestamp's text.
     timestamp: HeaderValue,
+    secrets: Arc<Secrets>,
 }
 
-impl Seal {
+impl Signed {
     /// Reads the two headers: the signature must have a signature's length.
-    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
+    pub(super) fn of(headers: &HeaderMap, secrets: &Arc<Secrets>) -> Result<Self, Refusal> {
         let signature = only(headers, ZENDESK_SIGNATURE)?;
         let timestamp = only(headers, ZENDESK_TIMESTAMP)?.clone();
         let signature = BASE64.decode(signature.as_bytes().trim_ascii()).map_err(|_| Refusal::WrongSignature)?;
-        Ok(Self { signature: signature.try_into().map_err(|_| Refusal::WrongSignature)?, timestamp })
+        let signature = signature.try_into().map_err(|_| Refusal::WrongSignature)?;
+        Ok(Self { signature, timestamp, secrets: Arc::clone(secrets) })
     }
+}
 
-    /// Checks the signature over the raw body, and that it was made within the tolerance of now, either way.
-    pub(crate) fn verify<'a>(
-        &self,
-        body: &'a [u8],
-        now: Timestamp,
-        options: &IntakeOptions,
-    ) -> Result<Verified<'a>, Refusal> {
-        let secrets = options.zendesk_secrets.iter().filter(|secret| secret.expose_secret() != ZENDESK_TEST_SECRET);
+impl Seal for Signed {
+    fn verify<'a>(&self, body: &'a [u8], now: Timestamp) -> Result<Verified<'a>, Refusal> {
+        let secrets = self.secrets.signing.iter().filter(|secret| secret.expose_secret() != ZENDESK_TEST_SECRET);
         let timestamp = self.timestamp.as_bytes();
         let verified = by_hmac(body, timestamp, self.signature, secrets)?;
         // The signature is checked first, so that a stale timestamp in the metrics is Zendesk's own: a wrong clock or a
@@ -57,7 +66,7 @@ impl Seal {
         let signed_at = std::str::from_utf8(timestamp).ok().and_then(|text| text.trim().parse().ok());
         let signed_at: Timestamp = signed_at.ok_or(Refusal::BadTimestamp)?;
         let age = now.duration_since(signed_at).unsigned_abs();
-        if age > options.zendesk_tolerance { Err(Refusal::Stale) } else { Ok(verified) }
+        if age > self.secrets.tolerance { Err(Refusal::Stale) } else { Ok(verified) }
     }
 }
 

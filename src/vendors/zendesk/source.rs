@@ -3,32 +3,79 @@
 //! A body names an event and its ticket. An agent's text is never taken from it, with one exception: a body with `text`
 //! and without a comment comes from a published-recipe trigger that was pointed here.
 
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderMap;
+use secrecy::SecretString;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId, UserId};
+use crate::domain::inbound::Door;
+use crate::domain::remedy::Remedies;
 use crate::domain::text;
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
-use crate::intake::{RawWebhook, Reading, Stop};
-use crate::vendors::zendesk::signature;
+use crate::intake::{Credential, Posted, RawWebhook, Reading, Refusal, Source, Stop};
+use crate::vendors::zendesk::recipe;
+use crate::vendors::zendesk::remedies::REMEDIES;
+use crate::vendors::zendesk::signature::{self, Secrets, Signed};
 
 /// The event of the test webhook that `tandem check --live` has Zendesk send. It proves only that webhooks arrive.
 pub const CHECK_EVENT: &str = "tandem_check";
 
 /// Names one call of a Zendesk webhook, and is the same for every attempt of it. Opaque.
-pub(crate) const ZENDESK_INVOCATION: &str = "x-zendesk-webhook-invocation-id";
+pub const ZENDESK_INVOCATION: &str = "x-zendesk-webhook-invocation-id";
 
 /// The longest invocation id that is indexed. Zendesk's have 26 characters today.
 const INVOCATION_MAX_BYTES: usize = 200;
 
-pub(crate) fn read(verified: &Verified<'_>) -> Reading {
+/// The webhooks of one account: those of the bridge's own triggers, and of the published recipe's.
+pub struct Webhooks {
+    secrets: Arc<Secrets>,
+}
+
+impl Webhooks {
+    /// The webhooks of an account that signs with one of these secrets, within this tolerance of the bridge's time, either
+    /// way. An empty secret matches nothing.
+    #[must_use]
+    pub fn new(signing: Vec<SecretString>, tolerance: Duration) -> Self {
+        Self { secrets: Arc::new(Secrets { signing, tolerance }) }
+    }
+}
+
+impl Source for Webhooks {
+    fn admit(&self, _door: Door, headers: &HeaderMap) -> Result<Credential, Refusal> {
+        Ok(Credential::Seal(Box::new(Signed::of(headers, &self.secrets)?)))
+    }
+
+    fn read(&self, posted: &Posted<'_>) -> Reading {
+        match posted.door {
+            Door::Desk => read(posted.verified),
+            Door::RecipeSend => recipe::read_send(posted.verified),
+            Door::Carrier | Door::RecipeNewTicket | Door::RecipeAppend | Door::Reports => {
+                Reading::unreadable("a desk posts nothing there")
+            }
+        }
+    }
+
+    fn call_keys(&self, webhook: &RawWebhook) -> Vec<DedupeKey> {
+        call_keys(webhook).collect()
+    }
+
+    fn remedies(&self) -> Remedies {
+        REMEDIES
+    }
+}
+
+fn read(verified: &Verified<'_>) -> Reading {
     let outcome = fields::object(verified.body()).and_then(|body| read_object(&body));
     let mut dedupe = Vec::new();
     if let Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id: Some(comment_id), .. })) = &outcome {
         dedupe.push(DedupeKey::Comment(*ticket_id, *comment_id));
     }
-    Reading { dedupe, outcome }
+    Reading::of_event(outcome, dedupe)
 }
 
 fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
@@ -81,7 +128,7 @@ fn read_reply(body: &Map<String, Value>, about: TicketChange) -> Result<EventKin
 /// The dedupe keys of one call of a Zendesk webhook: its invocation id, which every attempt repeats under a new
 /// signature, and the signed bytes. The signature does not cover the invocation id, so a recorded request may come
 /// again under another id.
-pub(crate) fn call_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey> {
+fn call_keys(webhook: &RawWebhook) -> impl Iterator<Item = DedupeKey> {
     let invocation = webhook
         .headers
         .get(ZENDESK_INVOCATION)

@@ -1,49 +1,70 @@
 //! Batches in every shape that the connector or its next schema may send.
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::domain::account::Ends;
 use crate::domain::event::EventId;
 use crate::domain::inbound::Door;
+use crate::intake::{self, Intake, RawWebhook, Refusal, Source};
+use crate::vendors::braze::source::Webhooks;
 
 fn now() -> Timestamp {
     Timestamp::from_second(1_796_031_000).unwrap()
 }
 
-fn options() -> CurrentsOptions {
+fn currents() -> Currents {
     let tokens = vec!["a-connector-token".into(), "the-one-before".into()];
-    CurrentsOptions { tokens, campaigns: vec!["c-reply".into()], ..CurrentsOptions::default() }
+    Currents { tokens, campaigns: vec!["c-reply".into()], lines: vec!["g-1".into()], ..Currents::default() }
 }
 
-fn webhook(token: Option<&str>, body: impl Into<Bytes>) -> RawWebhook {
-    let mut headers = HeaderMap::new();
-    if let Some(token) = token {
-        headers.insert("authorization", HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
-    }
-    let uri = "/webhooks/braze/currents".parse().unwrap();
-    RawWebhook {
-        endpoint: Door::Reports.into(),
-        method: Method::POST,
-        uri,
-        headers,
-        body: body.into(),
-        received_at: now(),
-    }
+fn account(currents: Currents) -> Webhooks {
+    let carrier = Ends::FIRST.carrier;
+    Webhooks { carrier, tokens: Vec::new(), user_field: String::new(), currents }
+}
+
+fn headers(token: Option<&str>) -> HeaderMap {
+    let authorization = token.map(|token| HeaderValue::from_str(&format!("Bearer {token}")).unwrap());
+    authorization.map(|value| (AUTHORIZATION, value)).into_iter().collect()
+}
+
+fn admit(token: Option<&str>, currents: Currents) -> Option<Refusal> {
+    account(currents).admit(Door::Reports, &headers(token)).err()
 }
 
 fn batch(body: impl Into<Bytes>) -> Result<Batch, String> {
-    let webhook = webhook(Some("a-connector-token"), body);
-    read(&webhook, &admit(&webhook.headers, &options()).unwrap())
+    let body = body.into();
+    let webhook = RawWebhook {
+        endpoint: Door::Reports.into(),
+        method: Method::POST,
+        uri: "/webhooks/braze/currents".parse().unwrap(),
+        headers: headers(Some("a-connector-token")),
+        body,
+        received_at: now(),
+    };
+    let source = account(currents());
+    let credential = source.admit(Door::Reports, &webhook.headers).ok().unwrap();
+    match intake::read(&webhook, &credential, &source) {
+        Intake::Reports(batch) => Ok(batch),
+        Intake::Quarantined { cause, .. } => Err(cause),
+        other @ (Intake::Event { .. } | Intake::Ignored { .. } | Intake::Refused { .. }) => panic!("{other:?}"),
+    }
+}
+
+/// The reports of a batch about ours and others' texts, in this order.
+fn reports(batch: Batch) -> Vec<Report> {
+    batch.ours.into_iter().chain(batch.others).chain(batch.unsure).collect()
 }
 
 /// The only report of a batch with this event.
 fn only(event: &Value) -> Option<Report> {
-    let mut batch = batch(json!({"events": [event]}).to_string()).unwrap();
-    assert_eq!(batch.reports.len() as u64 + batch.passed_over, 1);
-    batch.reports.pop()
+    let batch = batch(json!({"events": [event]}).to_string()).unwrap();
+    assert_eq!(batch.events(), 1);
+    reports(batch).pop()
 }
 
 fn send() -> Value {
@@ -217,7 +238,7 @@ fn a_batch_is_read_in_every_shape_and_keeps_its_order() {
     }
     let mut second = send();
     second["id"] = json!("second");
-    let ids = |body: String| batch(body).unwrap().reports.into_iter().map(|report| report.id).collect::<Vec<_>>();
+    let ids = |body: String| reports(batch(body).unwrap()).into_iter().map(|report| report.id).collect::<Vec<_>>();
     let first = "5e0c1b7e-0d57-4d0e-9a53-2f6c1b0a0001";
     assert_eq!(ids(json!({"events": [send(), second, send()]}).to_string()), [first, "second", first]);
     assert_eq!(ids(json!([send()]).to_string()), [first], "a bare list");
@@ -248,12 +269,35 @@ fn only_a_token_of_the_connectors_lets_in() {
         (Some("another"), Some(Refusal::WrongToken)),
         (None, Some(Refusal::MissingToken)),
     ] {
-        let webhook = webhook(token, "{}");
-        assert_eq!(admit(&webhook.headers, &options()).err(), refusal);
+        assert_eq!(admit(token, currents()), refusal);
     }
-    let none = CurrentsOptions::default();
-    let refused = admit(&webhook(Some("a"), "").headers, &none).err();
+    let refused = admit(Some("a"), Currents::default());
     assert_eq!(refused, Some(Refusal::WrongToken), "where none is configured");
+}
+
+#[test]
+fn a_report_is_ours_by_its_campaign_mark_or_line_or_else_only_webhooks_can_tell() {
+    let wrote = |line: Option<&str>| {
+        json!({
+            "event_type": "users.messages.sms.InboundReceive", "id": "w", "time": 1_796_030_102,
+            "user_id": "65a1f0c2b3d4e5f601020304", "message_body": "hello", "subscription_group_id": line,
+        })
+    };
+    let mut sent_elsewhere = send();
+    sent_elsewhere["properties"]["campaign_id"] = json!("c-other");
+    sent_elsewhere["properties"].as_object_mut().unwrap().remove("message_extras");
+    for (event, names_all, expected) in [
+        (send(), false, [1, 0, 0, 0]),
+        (sent_elsewhere, false, [0, 1, 0, 0]),
+        (wrote(Some("g-1")), false, [1, 0, 0, 0]),
+        (wrote(None), true, [1, 0, 0, 0]),
+        (wrote(Some("g-2")), false, [0, 0, 1, 0]),
+        (wrote(Some("g-2")), true, [0, 0, 0, 1]),
+    ] {
+        let batch = Currents { names_all, ..currents() }.sorted(&[event.clone()], Ends::FIRST.carrier, now());
+        let counted = [batch.ours.len(), batch.others.len(), batch.unsure.len(), batch.passed_over as usize];
+        assert_eq!(counted, expected, "{event}");
+    }
 }
 
 proptest! {
