@@ -146,8 +146,8 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         ),
         (
             line("carrier = \"zendesk\""),
-            "lines.uk.carrier (line 16) is the Zendesk account zendesk, which answers texts and carries none. Name a Braze \
-             account: braze.",
+            "lines.uk.carrier (line 16) is the Zendesk account zendesk, which answers texts and carries none. Name an \
+             account that is a carrier: braze.",
         ),
         (
             braze("desk = \"braze\"\naddress = \"g1\""),
