@@ -68,7 +68,7 @@ pub struct Reading {
 
 /// The content of a body.
 pub(crate) enum Content {
-    Event(EventKind),
+    Event(Box<EventKind>),
     Reports(Batch),
 }
 
@@ -85,7 +85,7 @@ impl Reading {
     }
 
     pub(crate) fn of_event(outcome: Result<EventKind, Stop>, dedupe: Vec<DedupeKey>) -> Self {
-        Self { dedupe, outcome: outcome.map(Content::Event) }
+        Self { dedupe, outcome: outcome.map(|kind| Content::Event(Box::new(kind))) }
     }
 
     pub(crate) fn of_reports(outcome: Result<Batch, String>) -> Self {
@@ -95,7 +95,7 @@ impl Reading {
     pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
         let dedupe = self.dedupe;
         match self.outcome {
-            Ok(Content::Event(kind)) => Intake::Event { event: Event { received_at, kind }, dedupe },
+            Ok(Content::Event(kind)) => Intake::Event { event: Event { received_at, kind: *kind }, dedupe },
             Ok(Content::Reports(batch)) => Intake::Reports(batch),
             Err(Stop::Ignored(reason)) => Intake::Ignored { reason },
             Err(Stop::Unreadable(cause)) => {

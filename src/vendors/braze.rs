@@ -1,5 +1,6 @@
 //! Braze: the source of its webhooks, the published recipe, its client, its setup and its checkup. Never names another vendor.
 
+mod campaigns;
 mod carrier;
 pub mod checkup;
 mod client;
@@ -8,7 +9,7 @@ mod error_phrases;
 mod folder;
 pub mod keys;
 mod limits;
-pub mod recipe;
+mod recipe;
 pub mod remedies;
 pub mod setup;
 pub mod source;

@@ -166,7 +166,7 @@ fn wrote(event: &Event<'_>, channel: &str) -> Option<CustomerText> {
         Some(Value::String(link)) => vec![link.clone()],
         Some(Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) | None => Vec::new(),
     };
-    let media = super::source::links(media.iter().map(String::as_str));
+    let media = super::campaigns::links(media.iter().map(String::as_str));
     if text.trim().is_empty() && media.is_empty() {
         return None;
     }

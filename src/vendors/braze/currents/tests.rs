@@ -294,7 +294,8 @@ fn a_report_is_ours_by_its_campaign_mark_or_line_or_else_only_webhooks_can_tell(
         (wrote(Some("g-2")), false, [0, 0, 1, 0]),
         (wrote(Some("g-2")), true, [0, 0, 0, 1]),
     ] {
-        let batch = Currents { names_all, ..currents() }.sorted(&[event.clone()], Ends::FIRST.carrier, now());
+        let batch =
+            Currents { names_all, ..currents() }.sorted(std::slice::from_ref(&event), Ends::FIRST.carrier, now());
         let counted = [batch.ours.len(), batch.others.len(), batch.unsure.len(), batch.passed_over as usize];
         assert_eq!(counted, expected, "{event}");
     }
