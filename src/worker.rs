@@ -76,6 +76,7 @@ mod users;
 
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;
+use completion::Completion;
 pub use completion::Completions;
 pub use crew::Crew;
 pub use facts_kept::KeptFacts;
@@ -85,7 +86,7 @@ pub use observed::ObservedTransport;
 use outcome::outcome;
 pub use owed::StaffSeen;
 pub use pauses::Pauses;
-use report::{Learnt, Report};
+use report::Report;
 pub use retention::Retention;
 pub use supervisor::{Loop, Supervisor};
 pub use uploads::Pictures;
@@ -182,9 +183,8 @@ impl Worker {
             let heard = Attempt::new(personal::of(&claim));
             let work = AssertUnwindSafe(self.weighed(&claim, &heard)).catch_unwind();
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, work);
-            let unknown =
-                |cause: &str| Report { outcome: Outcome::Lose { cause: cause.to_owned() }, learnt: Learnt::default() };
-            let report = match attempt.await {
+            let unknown = |cause: &str| Report::of(Outcome::Lose { cause: cause.to_owned() });
+            let mut report = match attempt.await {
                 Ok(Ok(report)) => report,
                 Ok(Err(_)) => unknown("the bridge's own code failed in the middle"),
                 Err(_) => unknown("the calls together took too long"),
@@ -198,7 +198,7 @@ impl Worker {
             self.note_health(&claim, &report.outcome, now);
             let (outcome, why) = (report.outcome.name(), report.outcome.why().to_owned());
             let went_well = matches!(report.outcome, Outcome::Deliver { .. } | Outcome::Skip { .. });
-            let completion = report.learnt.completion.clone().filter(|_| went_well);
+            let completion = report.completion.take().filter(|_| went_well);
             let answer = heard.refused().filter(|_| is_failure(&report.outcome));
             let verdict = Verdict { answer, ..self.judge(&claim, report, now) };
             let notices: Vec<Notice> = verdict.moves.iter().filter_map(|(id, to)| notice(&claim, *id, to)).collect();
@@ -223,19 +223,19 @@ impl Worker {
 
     /// Carries out the effect of the head's kind, or looks for it where it may have happened.
     async fn attempt(&self, claim: &Claim) -> Report {
-        let mut learnt = Learnt::default();
         let Some(head) = claim.work.first() else {
-            return Report { outcome: Outcome::Skip { reason: "an empty claim".to_owned() }, learnt };
+            return Report::of(Outcome::Skip { reason: "an empty claim".to_owned() });
         };
+        let (mut learnt, mut completion) = (Verdict::default(), None);
         if let Some(outcome) = self.known_to_be_out(claim, &mut learnt) {
-            return Report { outcome, learnt };
+            return Report { outcome, learnt, completion };
         }
         let is_in_doubt = matches!(head.delivery.state, State::Unconfirmed { .. });
         let result = match head.delivery.kind.traits().confirmed {
             Confirmed::OnTheTicket if is_in_doubt => self.look_at_desk(claim, &mut learnt).await,
             Confirmed::AtTheCarrier if is_in_doubt => self.look_at_carrier(claim, &mut learnt).await,
             Confirmed::OnTheTicket | Confirmed::AtTheCarrier | Confirmed::ByDoingItAgain | Confirmed::Never => {
-                self.act(claim, &head.event.kind, &mut learnt).await
+                self.act(claim, &head.event.kind, &mut learnt, &mut completion).await
             }
         };
         let mut outcome = result.unwrap_or_else(|outcome| outcome);
@@ -244,13 +244,19 @@ impl Worker {
         {
             receipt.push_str(", caught up");
         }
-        Report { outcome, learnt }
+        Report { outcome, learnt, completion }
     }
 
     /// Does the work of a kind.
-    async fn act(&self, claim: &Claim, kind: &EventKind, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    async fn act(
+        &self,
+        claim: &Claim,
+        kind: &EventKind,
+        learnt: &mut Verdict,
+        lacking: &mut Option<Completion>,
+    ) -> Result<Outcome, Outcome> {
         match kind {
-            EventKind::CustomerText(text) => self.write_texts(claim, text, learnt).await,
+            EventKind::CustomerText(text) => self.write_texts(claim, text, learnt, lacking).await,
             EventKind::Note(note) => self.write_notes(claim, note, learnt).await,
             EventKind::AgentReply(reply) => self.replies().read(claim, reply, learnt).await,
             EventKind::PhoneText(_) | EventKind::Template(_) | EventKind::TicketSolved(_) => {
@@ -266,13 +272,13 @@ impl Worker {
     /// Turns a report into a verdict: one move for all merged deliveries but the dropped ones, and a note for the
     /// agent about every delivery that ends without having arrived, or that arrives after all.
     fn judge(&self, claim: &Claim, report: Report, now: Timestamp) -> Verdict {
-        let Report { outcome, mut learnt } = report;
+        let Report { outcome, learnt: mut verdict, .. } = report;
         let Some(head) = claim.work.first() else { return Verdict::default() };
         let age = self.clock.age(claimed::tried_from(claim).max(claim.not_before));
         let transition = decide(&head.delivery, outcome, age, now, &self.options.retry, self.clock.draw());
-        learnt.changes.extend(claimed::taught(claim, &transition));
+        verdict.changes.extend(claimed::taught(claim, &transition));
         let besides = if let Transition::GiveUp { cause } = &transition {
-            notes::undelivered(claim, &learnt, cause, now)
+            notes::undelivered(claim, &verdict, cause, now)
         } else if let Transition::SetAside { cause } = &transition {
             notes::unconfirmed(claim, cause, now)
         } else if let Transition::Deliver { .. } = &transition {
@@ -281,23 +287,14 @@ impl Worker {
             None
         };
         // A note that was set aside may stand on the ticket, so the arrival of its delivery is told as well.
-        let may_stand = matches!(transition, Transition::SetAside { .. });
-        let noted = if may_stand { not_arrived(claim.work.iter()) } else { learnt.noted };
-        let move_of = |id: EventId| {
-            let dropped = learnt.dropped.iter().find(|(dropped, _)| *dropped == id);
-            dropped.map_or_else(|| transition.clone(), |(_, reason)| Transition::Skip { reason: reason.clone() })
-        };
-        Verdict {
-            moves: claim.work.iter().map(|work| (work.delivery.id, move_of(work.delivery.id))).collect(),
-            noted,
-            parts_sent: learnt.parts_sent,
-            answer: None,
-            changes: learnt.changes,
-            instead: learnt.instead,
-            besides: learnt.besides.into_iter().chain(besides).collect(),
-            belongs_to: learnt.belongs_to,
-            ends: learnt.ends,
+        if matches!(transition, Transition::SetAside { .. }) {
+            verdict.noted = not_arrived(claim.work.iter());
         }
+        verdict.besides.extend(besides);
+        let dropped: Vec<EventId> = verdict.moves.iter().map(|(id, _)| *id).collect();
+        let others = claim.work.iter().map(|work| work.delivery.id).filter(|id| !dropped.contains(id));
+        verdict.moves.extend(others.map(|id| (id, transition.clone())));
+        verdict
     }
 
     /// The outcome of a failed call to one end.

@@ -12,11 +12,10 @@ use crate::domain::event::{EventKind, TicketId};
 use crate::domain::parts;
 use crate::policy::confirm::{self, Sight};
 use crate::ports::{Failure, RECEIPT};
-use crate::store::Claim;
+use crate::store::{Claim, Verdict};
 
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
 use super::context::receipt_attribute;
-use super::report::Learnt;
 use super::tickets::newest_first;
 use super::{Worker, own_writes};
 
@@ -26,7 +25,7 @@ const TICKETS_SEARCHED: usize = 3;
 
 impl Worker {
     /// Looks for our mark (the event id, in the metadata of an audit) on the tickets that the text may have reached.
-    pub(super) async fn look_at_desk(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    pub(super) async fn look_at_desk(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let failed = |failure| self.outcome(failure, End::Desk);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
@@ -55,7 +54,7 @@ impl Worker {
     }
 
     /// Reads the receipt that each text leaves at the carrier.
-    pub(super) async fn look_at_carrier(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    pub(super) async fn look_at_carrier(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);

@@ -12,12 +12,11 @@ use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::line::{Channel, Lines, Place};
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
 use crate::ports::{Desk, Failure};
-use crate::store::{Claim, Store, StoreError};
+use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
 use super::merged::Merges;
 use super::outcome;
-use super::report::Learnt;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
 
@@ -45,7 +44,7 @@ impl Finder<'_> {
         claim: &Claim,
         ticket: TicketId,
         named: Option<&str>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<UserId>, Outcome> {
         if knows(claim.conversation.as_ref(), ticket) {
             return Ok(None);
@@ -84,7 +83,7 @@ impl Finder<'_> {
         ticket: &TicketView,
         named: Option<&str>,
         asked_at: Timestamp,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         // A known key tells more than the user does, because the customer may have several names and lines. It does

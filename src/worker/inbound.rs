@@ -12,13 +12,13 @@ use crate::mapping::{Context, Name};
 use crate::policy::inbound::{Facts, KnownTicket, Step, plan};
 use crate::ports::Failure;
 use crate::ports::desk::{Addition, NewTicket, Saved, TicketView, Written};
-use crate::store::Claim;
+use crate::store::{Claim, Verdict};
 
 use super::claimed::{recent_tickets, requester_of};
+use super::completion::Completion;
 use super::context::{CommentText, Inbound, completion};
 use super::in_force::render;
 use super::merged::Heir;
-use super::report::Learnt;
 use super::tickets::{newest_first, own_comment};
 use super::{Worker, own_writes};
 
@@ -34,12 +34,14 @@ struct Append {
 }
 
 impl Worker {
-    /// Writes the claim's texts as one public comment of the customer.
+    /// Writes the claim's texts as one public comment of the customer, and finds the data that their user at the desk is
+    /// `lacking`.
     pub(super) async fn write_texts(
         &self,
         claim: &Claim,
         first: &CustomerText,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
+        lacking: &mut Option<Completion>,
     ) -> Result<Outcome, Outcome> {
         if let Some(keyword) = first.keyword
             && let Some(outcome) = self.note_keyword(claim, keyword, &first.text, learnt).await?
@@ -75,7 +77,7 @@ impl Worker {
                 written.uploaded = true;
             }
             let inbound = Inbound { claim, customer: &customer, user: &user, first, written: &written };
-            let taken = self.take(step, &inbound, &mut facts, learnt).await;
+            let taken = self.take(step, &inbound, &mut facts, learnt, lacking).await;
             match taken {
                 Ok(None) => {}
                 Ok(Some(outcome)) => {
@@ -117,7 +119,8 @@ impl Worker {
         step: Step,
         inbound: &Inbound<'_>,
         facts: &mut Facts,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
+        lacking: &mut Option<Completion>,
     ) -> Result<Option<Outcome>, Outcome> {
         let failed = |failure| self.outcome(failure, End::Desk);
         match step {
@@ -149,12 +152,12 @@ impl Worker {
             }
             Step::FindRequester(by) => {
                 let found = self.requesters().find(by, inbound.user, facts).await?;
-                learnt.completion = found.as_ref().map(|user| completion(user, inbound.user));
+                *lacking = found.as_ref().map(|user| completion(user, inbound.user));
                 facts.requester_found(found.map(|user| user.id));
             }
             Step::CreateRequester { id_taken } => {
                 let Saved { user, is_new } = self.requesters().create(id_taken, inbound.user).await?;
-                learnt.completion = Some(completion(&user, inbound.user));
+                *lacking = Some(completion(&user, inbound.user));
                 facts.requester_saved(user.id, is_new);
             }
             Step::Open { requester, previous } => {
@@ -175,7 +178,7 @@ impl Worker {
         Ok(None)
     }
 
-    async fn read_ticket(&self, id: TicketId, facts: &mut Facts, learnt: &mut Learnt) -> Result<(), Outcome> {
+    async fn read_ticket(&self, id: TicketId, facts: &mut Facts, learnt: &mut Verdict) -> Result<(), Outcome> {
         match self.desk.ticket(id).await {
             Ok(ticket) => facts.ticket_read(known(&ticket)),
             Err(Failure::NotFound { .. }) => {
@@ -196,7 +199,7 @@ impl Worker {
         requester: UserId,
         context: &Context,
         facts: &mut Facts,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         if let Some(outcome) = self.written_before(inbound, None, learnt).await? {
             return Ok(Some(outcome));
@@ -235,7 +238,7 @@ impl Worker {
         inbound: &Inbound<'_>,
         append: Append,
         facts: &mut Facts,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         let Append { requester, ticket, unchanged_since, tagging } = append;
         if let Some(outcome) = self.written_before(inbound, Some(ticket), learnt).await? {
@@ -297,7 +300,7 @@ impl Worker {
         &self,
         inbound: &Inbound<'_>,
         ticket: Option<TicketId>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = inbound.claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let candidates = recent_tickets(inbound.claim).into_iter().chain(ticket);
@@ -311,7 +314,7 @@ impl Worker {
     }
 
     /// Notes the changes that a write on a ticket teaches. `text` is the comment's text where it is the customer's.
-    pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Learnt) -> Outcome {
+    pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Verdict) -> Outcome {
         let ticket = written.ticket.id;
         learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
         learnt.changes.extend(own_comment(written));
@@ -335,7 +338,7 @@ impl Worker {
         claim: &Claim,
         keyword: Keyword,
         word: &str,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         let nowhere = || {
             let skip = Outcome::Skip { reason: "noted; there is no open ticket to say so on".to_owned() };
@@ -369,7 +372,7 @@ impl Worker {
 
     /// The texts' customer: the conversation's, completed by this text. For a text that names only a ticket, and one
     /// that the bridge does not know, the desk tells the customer.
-    async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Learnt) -> Result<Customer, Outcome> {
+    async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Verdict) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.desk.ticket(ticket).await {

@@ -11,11 +11,10 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
 use crate::ports::desk::TicketView;
 use crate::ports::{Desk, Failure};
-use crate::store::{Claim, Store, StoreError};
+use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
 use super::outcome;
-use super::report::Learnt;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
 
@@ -97,7 +96,7 @@ impl Merges<'_> {
 
     /// Follows the conversation from its ticket, which a look has seen merged, to the ticket's heirs, and adds a
     /// doorbell for the replies on each.
-    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Learnt) -> Result<(), Outcome> {
+    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Verdict) -> Result<(), Outcome> {
         let failed = |failure| outcome(failure, self.ends.desk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
         if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
@@ -133,7 +132,7 @@ impl Merges<'_> {
 
     /// Takes over the heir of a merged ticket. Comments from before the merge stay there; a doorbell for the later
     /// ones is added at once, because no trigger told of them.
-    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Learnt) {
+    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Verdict) {
         let now = self.clock.now();
         learnt.changes.push(Change::Stands(heir.id, heir.since));
         let reply = AgentReply {

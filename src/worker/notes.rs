@@ -9,12 +9,10 @@ use crate::domain::event::{CommentId, Event, EventKind, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::policy::window;
 use crate::ports::desk::CommentView;
-use crate::store::{Claim, Work};
-
-use super::report::Learnt;
+use crate::store::{Claim, Verdict, Work};
 
 /// The note about a delivery that was given up.
-pub(super) fn undelivered(claim: &Claim, learnt: &Learnt, cause: &str, now: Timestamp) -> Option<Event> {
+pub(super) fn undelivered(claim: &Claim, learnt: &Verdict, cause: &str, now: Timestamp) -> Option<Event> {
     let head = claim.work.first()?;
     let out = learnt.parts_sent.unwrap_or(head.delivery.parts_sent);
     let lost = lost(head, cause);

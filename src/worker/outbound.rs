@@ -12,15 +12,14 @@ use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::Name;
 use crate::policy::outbound::{Ending, Facts, Sending, Step, Terms, plan};
 use crate::ports::Failure;
-use crate::store::Claim;
+use crate::store::{Claim, Verdict};
 
 use super::Worker;
 use super::context;
-use super::report::Learnt;
 
 impl Worker {
     /// Carries the claim's message to the phone, step by step.
-    pub(super) async fn send_message(&self, claim: &Claim, learnt: &mut Learnt) -> Result<Outcome, Outcome> {
+    pub(super) async fn send_message(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
         let head = claim.work.first();
         let Some((head, message)) = head.and_then(|head| Some((head, Outgoing::of(&head.event.kind)?))) else {
             return Err(Outcome::GiveUp { cause: "an empty claim".to_owned() });
@@ -53,7 +52,7 @@ impl Worker {
         claim: &Claim,
         message: &Outgoing<'_>,
         facts: &mut Facts<'_>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         match step {
             Step::Learn(changes) => {
@@ -103,7 +102,7 @@ impl Worker {
         &self,
         claim: &Claim,
         told: Option<UserId>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         let Some(EventKind::TicketSolved(change)) = claim.work.first().map(|head| &head.event.kind) else {
             return Ok(None);
@@ -152,7 +151,7 @@ impl Worker {
     }
 
     /// Remembers that the ticket is open again.
-    pub(super) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Learnt) -> Outcome {
+    pub(super) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Verdict) -> Outcome {
         let current = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         if current.is_some_and(|current| current.id == change.ticket_id) {
             learnt.changes.push(Change::Status(change.ticket_id, TicketStatus::Open));

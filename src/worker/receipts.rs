@@ -24,9 +24,8 @@ use crate::domain::parts;
 use crate::domain::phone;
 use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
 use crate::domain::retry::later;
-use crate::store::{Claim, DeliveryFilter, StoreError};
+use crate::store::{Claim, DeliveryFilter, StoreError, Verdict};
 
-use super::report::Learnt;
 use super::{Crew, Worker};
 
 /// Reports that are weighed before the store is asked for more.
@@ -315,7 +314,7 @@ impl Worker {
     }
 
     /// The outcome of a text that is known to be out, whole, by its carrier's reports; `None` of any other.
-    pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Learnt) -> Option<Outcome> {
+    pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Verdict) -> Option<Outcome> {
         let head = claim.work.first()?;
         let of = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         if !is_sent(&head.delivery) || of == 0 || head.delivery.parts_sent < of || head.delivery.receipts.is_empty() {

@@ -16,13 +16,12 @@ use crate::domain::retry::later;
 use crate::domain::text;
 use crate::ports::desk::{CommentView, CommentsRead};
 use crate::ports::{Desk, Failure};
-use crate::store::{Claim, Store, StoreError};
+use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::identify::Finder;
 use super::merged::Merges;
 use super::openings::Openings;
 use super::owed::{self, LeftOut, MergeWords, Sorted, StaffSeen};
-use super::report::Learnt;
 use super::theirs::Owners;
 use super::{notes, outcome};
 
@@ -78,7 +77,7 @@ impl Replies<'_> {
         &self,
         claim: &Claim,
         reply: &AgentReply,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Outcome, Outcome> {
         if self.merges.is_left(claim, reply.ticket_id).await? {
             return self.ring_elsewhere(claim).await;
@@ -174,7 +173,7 @@ impl Replies<'_> {
         claim: &Claim,
         change: &TicketChange,
         told: Option<UserId>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Option<Outcome>, Outcome> {
         let now = self.clock.now();
         let (Some(known), Some(head)) = (&claim.conversation, claim.work.first()) else { return Ok(None) };
@@ -254,7 +253,7 @@ impl Replies<'_> {
         claim: &Claim,
         look: &Look<'_>,
         comments: &[CommentView],
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Vec<(CommentId, LeftOut)>, Outcome> {
         let now = self.clock.now();
         self.staff.learn(comments);
@@ -311,7 +310,7 @@ impl Replies<'_> {
         claim: &Claim,
         look: &Look<'_>,
         sorted: &mut Sorted<'_>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<(), Outcome> {
         let ours = claim.conversation.as_ref().and_then(|known| known.requester_id);
         let is_ours = look.told.is_some() && look.told == ours;

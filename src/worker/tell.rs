@@ -7,16 +7,15 @@
 use std::time::Duration;
 
 use crate::domain::account::{Direction, End};
-use crate::domain::delivery::{Delivery, Outcome, State};
+use crate::domain::delivery::{Delivery, Outcome, State, Transition};
 use crate::domain::event::{EventId, EventKind, TicketId};
 use crate::domain::note::{Note, Tells};
 use crate::domain::retry::later;
 use crate::mapping::Name;
 use crate::ports::desk::Addition;
-use crate::store::{Claim, StoreError, Work};
+use crate::store::{Claim, StoreError, Verdict, Work};
 
 use super::claimed::not_arrived;
-use super::report::Learnt;
 use super::tickets::own_comment;
 use super::{Worker, context, own_writes};
 
@@ -32,21 +31,23 @@ impl Worker {
         &self,
         claim: &Claim,
         first: &Note,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<Outcome, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         self.gather(claim).await?;
-        let mut kept: Vec<(&Work, &Note)> = Vec::new();
+        let (mut kept, mut needless): (Vec<(&Work, &Note)>, _) = (Vec::new(), None);
         for work in &claim.work {
             let EventKind::Note(note) = &work.event.kind else { continue };
             match self.needless(work, note).await.map_err(retry)? {
-                Some(reason) => learnt.dropped.push((work.delivery.id, reason)),
+                Some(reason) => {
+                    needless.get_or_insert_with(|| reason.clone());
+                    learnt.moves.push((work.delivery.id, Transition::Skip { reason }));
+                }
                 None => kept.push((work, note)),
             }
         }
         if kept.is_empty() {
-            let reason = learnt.dropped.first().map(|(_, reason)| reason.clone());
-            return Ok(Outcome::Skip { reason: reason.unwrap_or_else(|| "there is nothing to say".to_owned()) });
+            return Ok(Outcome::Skip { reason: needless.unwrap_or_else(|| "there is nothing to say".to_owned()) });
         }
         if let Some(outcome) = self.noted_before(claim, first.ticket_id).await? {
             learnt.noted = not_arrived(kept.iter().map(|(work, _)| *work));

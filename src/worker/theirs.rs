@@ -8,13 +8,12 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{CommentId, TicketId, UserId};
 use crate::ports::desk::{TicketView, UserView, Written};
 use crate::ports::{Desk, Failure};
-use crate::store::Claim;
+use crate::store::{Claim, Verdict};
 
 use super::claimed::requester_of;
 use super::customers::Customers;
 use super::notes::written_on_anothers;
 use super::outcome;
-use super::report::Learnt;
 use super::tickets::newest_first;
 
 /// The owners of tickets: their requesters, and whether these are a conversation's customer.
@@ -35,7 +34,7 @@ impl Owners<'_> {
         claim: &Claim,
         ticket: TicketId,
         told: Option<UserId>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) -> Result<bool, Outcome> {
         let conversation = claim.conversation.as_ref();
         // A ticket that was just read has taught its requester.
@@ -100,7 +99,7 @@ impl Owners<'_> {
         claim: &Claim,
         written: &Written,
         requester: Option<UserId>,
-        learnt: &mut Learnt,
+        learnt: &mut Verdict,
     ) {
         let ticket = &written.ticket;
         if requester == Some(ticket.requester_id) {
