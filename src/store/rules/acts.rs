@@ -1,9 +1,6 @@
-//! An operator's acts: the records after a move, the pauses, the acts for the audit, and the deliveries that go with a
-//! customer who is erased.
+//! An operator's acts: the records after a move, the pauses, and the acts for the audit.
 //!
 //! Never chooses the deliveries of an act; [`super::groups::together`] says which ones move with another.
-
-use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
@@ -12,10 +9,9 @@ use crate::domain::account::AccountId;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Arrived, Delivery, Transition};
 use crate::domain::event::EventId;
-use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Act, Moved, Order, Pause, PauseTerms};
-use crate::store::{Forgotten, IllegalMove};
+use crate::store::IllegalMove;
 
 fn refused(id: EventId, reason: &str) -> IllegalMove {
     IllegalMove { id, reason: reason.to_owned() }
@@ -103,62 +99,14 @@ pub(in crate::store) fn paused(
     Some((Some(pause), Act::Pause { account, until }))
 }
 
-/// The outcome for a delivery when a customer is erased.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::store) enum Erasure {
-    /// It is not this customer's.
-    NotTheirs,
-    /// A worker holds it, so it is left.
-    InHand,
-    /// It is dropped, and not sent.
-    Waiting,
-    /// It is dropped.
-    Settled,
-    /// A body that names them is dropped.
-    Unreadable,
-}
-
-impl Erasure {
-    /// The outcome for one of the deliveries that lie under these keys, or of a body that was found to name the customer.
-    pub(in crate::store) fn of(delivery: &Delivery, keys: &BTreeSet<ConversationKey>, held: &[Position]) -> Self {
-        let is_unreadable = delivery.kind == KindName::Unreadable;
-        if !is_unreadable && !keys.contains(&delivery.conversation) {
-            Self::NotTheirs
-        } else if is_held(delivery.id, held) {
-            Self::InHand
-        } else if delivery.state.holds_lane() {
-            Self::Waiting
-        } else if is_unreadable {
-            Self::Unreadable
-        } else {
-            Self::Settled
-        }
-    }
-
-    /// Whether the delivery is dropped.
-    pub(in crate::store) fn drops(self) -> bool {
-        matches!(self, Self::Waiting | Self::Settled | Self::Unreadable)
-    }
-
-    /// Counts the delivery.
-    pub(in crate::store) fn count(self, forgotten: &mut Forgotten) {
-        match self {
-            Self::NotTheirs => {}
-            Self::InHand => forgotten.in_hand += 1,
-            Self::Waiting => forgotten.waiting += 1,
-            Self::Settled => forgotten.settled += 1,
-            Self::Unreadable => forgotten.unreadable += 1,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::account::Ends;
     use crate::domain::delivery::State;
+    use crate::domain::kind::KindName;
     use crate::domain::operator::{Access, Operator};
-    use crate::store::rules::testing::{at, delivery, id, looked_for, sending, set_aside, waiting};
+    use crate::store::rules::testing::{at, delivery, id, sending, set_aside};
 
     fn held(sequence: u64) -> [Position; 1] {
         [Position::of(id(sequence))]
@@ -244,33 +192,5 @@ mod tests {
         for other in [doorbell, delivery(1, State::Pending)] {
             assert_eq!(settled(&other, Arrived::WHOLE, key("home"), at(9)).unwrap_err().id, id(1));
         }
-    }
-
-    #[test]
-    fn a_customer_loses_all_that_is_theirs_and_in_no_workers_hands() {
-        let keys = BTreeSet::from([key("ada")]);
-        let delivered = State::Delivered { receipt: "r".into() };
-        let unreadable = Delivery {
-            kind: KindName::Unreadable,
-            conversation: key("nobody"),
-            ..delivery(1, State::Quarantined { cause: "no JSON".into() })
-        };
-        let (held, mut forgotten) = (held(1), Forgotten::default());
-        for (delivery, held, outcome) in [
-            (delivery(1, waiting(1, 9)), &[][..], Erasure::Waiting),
-            (delivery(1, looked_for(9)), &held[..], Erasure::InHand),
-            (delivery(2, State::Pending), &held[..], Erasure::Waiting),
-            (delivery(1, delivered.clone()), &[][..], Erasure::Settled),
-            (set_aside(1), &[][..], Erasure::Settled),
-            (unreadable, &[][..], Erasure::Unreadable),
-            (Delivery { conversation: key("bob"), ..delivery(1, delivered) }, &[][..], Erasure::NotTheirs),
-        ] {
-            let found = Erasure::of(&delivery, &keys, held);
-            assert_eq!(found, outcome, "{delivery:?}");
-            assert_eq!(found.drops(), !matches!(outcome, Erasure::InHand | Erasure::NotTheirs));
-            found.count(&mut forgotten);
-        }
-        let expected = Forgotten { waiting: 2, in_hand: 1, settled: 2, unreadable: 1, ..Forgotten::default() };
-        assert_eq!(forgotten, expected);
     }
 }

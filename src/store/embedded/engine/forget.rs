@@ -4,21 +4,16 @@
 //! that nothing more is sent; the settled deliveries follow in small steps. A text that arrives meanwhile begins a new
 //! conversation and stays.
 
-use std::collections::BTreeSet;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::domain::account::{AccountId, Ends};
-use crate::domain::address;
+use crate::domain::address::{self, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::{Customer, Event, EventKind};
+use crate::domain::event::Event;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
-use crate::domain::operator::{Act, Identifiers, Order, digest};
-use crate::domain::receipt::{Kept, Report};
+use crate::domain::operator::{Act, Order, digest};
+use crate::domain::receipt::Kept;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
 use crate::store::embedded::engine::directory::key_in;
@@ -26,27 +21,23 @@ use crate::store::embedded::engine::people::Person;
 use crate::store::embedded::engine::sweep::{self, Step};
 use crate::store::embedded::engine::tree::Look;
 use crate::store::embedded::engine::{layout, lists};
-use crate::store::rules::acts::Erasure;
+use crate::store::rules::erasure::{Erasure, Theirs};
 use crate::store::rules::lanes::lane_of;
 use crate::store::{Forgotten, StoreError};
 
-/// The kind of unreadable bodies ([`EventKind::name`]).
+/// The kind of unreadable bodies.
 const UNREADABLE: KindName = KindName::Unreadable;
 
 /// All names and keys of a customer in the store.
 pub(in crate::store) struct Identified {
     /// The key in the operator's order.
     named: ConversationKey,
-    /// The keys under which deliveries lie, including those of the customer's tickets.
-    keys: BTreeSet<ConversationKey>,
+    theirs: Theirs,
     conversations: Vec<Bytes>,
     /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<Bytes>,
-    /// The customer's ids and numbers, each with the carrier whose customer it names.
-    ids: BTreeSet<(AccountId, String)>,
     /// The carrier's reports about them whose fate is not known yet.
     reports: Vec<Bytes>,
-    identifiers: Identifiers,
 }
 
 /// The part of a delivery's record that the search reads.
@@ -62,45 +53,40 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         // Unreadable bodies lie under this key; they belong to no single customer.
         return Err(StoreError::NotFound(format!("conversation {key}")));
     }
-    let (base, carrier) = match load(look, &layout::conversation(key))? {
-        Some(named) => (base_of(look, &named)?, named.ends.carrier),
-        None => (key.clone(), id_in(key).0),
-    };
+    let by_name = |name: &Identity| Ok::<_, StoreError>(look.get(&layout::identity(name))?.map(|value| key_in(&value)));
+    let conversation = load(look, &layout::conversation(key))?;
     let mut known = Identified {
         named: key.clone(),
-        keys: BTreeSet::from([key.clone()]),
+        theirs: Theirs::of(key, conversation.as_ref(), by_name)?,
         conversations: Vec::new(),
         names: Vec::new(),
-        ids: BTreeSet::from([id_in(&base)]),
         reports: Vec::new(),
-        identifiers: Identifiers::default(),
     };
-    known.identifiers.add([key.0.as_str()]);
     for entry in look.with_prefix(&[layout::CONVERSATION]) {
         let (at, value) = entry?;
         let Some(record) = lists::whole(look, &at, value)? else { continue };
         let conversation: Conversation = layout::decode("conversation", &record)?;
-        let is_of_carrier = conversation.ends.carrier == carrier;
-        if conversation.key == *key || is_of_carrier && base_of(look, &conversation)? == base {
-            known.take(at, conversation);
+        if known.theirs.is_theirs(&conversation, by_name)? {
+            known.theirs.take(conversation);
+            known.conversations.push(at);
         }
     }
     for prefix in [layout::IDENTITY, layout::TICKET, layout::SCOPED_TICKET] {
         for entry in look.with_prefix(&[prefix]) {
             let (at, value) = entry?;
-            if known.keys.iter().any(|key| key.0.as_bytes() == &*value) {
+            if known.theirs.keys.iter().any(|key| key.0.as_bytes() == &*value) {
                 known.names.push(at);
             }
         }
     }
     let tickets = known.names.iter().filter_map(|at| layout::ticket_in(at));
     let tickets: Vec<ConversationKey> = tickets.map(ConversationKey::provisional).collect();
-    known.keys.extend(tickets);
+    known.theirs.keys.extend(tickets);
     for entry in look.with_prefix(&[layout::REPORT]) {
         let (at, value) = entry?;
         let Some(record) = lists::whole(look, &at, value)? else { continue };
         let kept: Kept = layout::decode("report", &record)?;
-        if known.is_about_them(&kept.report) {
+        if known.theirs.are_told_of(&kept.report) {
             known.reports.push(at);
         }
     }
@@ -113,46 +99,10 @@ fn load(look: &dyn Look, at: &Bytes) -> Result<Option<Conversation>, StoreError>
     record.map(|record| layout::decode("conversation", &record)).transpose()
 }
 
-/// The customer's first conversation, found as for a new text ([`address::resolve`]).
-fn base_of(look: &dyn Look, conversation: &Conversation) -> Result<ConversationKey, StoreError> {
-    for name in address::identities_of(&conversation.customer, conversation.ends.carrier) {
-        if let Some(key) = look.get(&layout::identity(&name))? {
-            return Ok(key_in(&key));
-        }
-    }
-    Ok(conversation.key.clone())
-}
-
-/// The customer's id that a key was made of, and the carrier whose customer it names.
-fn id_in(key: &ConversationKey) -> (AccountId, String) {
-    let (carrier, id) = AccountId::split(&key.0);
-    (carrier.unwrap_or(Ends::FIRST.carrier), id.to_owned())
-}
-
 impl Identified {
-    fn take(&mut self, at: Bytes, conversation: Conversation) {
-        let customer = &conversation.customer;
-        let identifiers = [&customer.external_id, &customer.carrier_id, &customer.phone, &customer.email];
-        self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
-        let ids = [&customer.external_id, &customer.carrier_id, &customer.phone];
-        let carrier = conversation.ends.carrier;
-        self.ids.extend(ids.into_iter().flatten().map(|id| (carrier, id.clone())));
-        self.keys.insert(conversation.key);
-        self.conversations.push(at);
-    }
-
-    /// Whether a report is about the customer.
-    fn is_about_them(&self, report: &Report) -> bool {
-        let Customer { external_id, carrier_id, phone, .. } = &report.customer;
-        let mut ids = [external_id, carrier_id, phone].into_iter().flatten();
-        ids.any(|id| self.ids.contains(&(report.carrier, id.clone())))
-    }
-
-    /// Whether this unreadable body names the customer.
+    /// Whether this event is an unreadable body that names the customer.
     fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
-        let event: Event = layout::decode("event", event)?;
-        let EventKind::Unreadable(kept) = event.kind else { return Ok(false) };
-        Ok(STANDARD.decode(&kept.body).is_ok_and(|body| self.identifiers.are_in(&body)))
+        Ok(self.theirs.are_named_in(&layout::decode::<Event>("event", event)?))
     }
 }
 
@@ -168,7 +118,7 @@ pub(in crate::store) fn left(
     let mut step = sweep::through(look, layout::HISTORY, after, |position, record| {
         let fields: KindAndKey = layout::decode("delivery", record)?;
         if fields.kind != UNREADABLE {
-            return Ok(known.keys.contains(&fields.conversation));
+            return Ok(known.theirs.keys.contains(&fields.conversation));
         }
         let theirs = match layout::event_in(record) {
             Some(event) => known.is_named_in(event)?,
@@ -195,7 +145,7 @@ impl Core {
         order: &Order,
     ) -> Result<(Forgotten, Position), StoreError> {
         let mut waiting = Vec::new();
-        for conversation in &known.keys {
+        for conversation in &known.theirs.keys {
             for lane in LaneName::all(conversation) {
                 waiting.extend(self.lanes.positions(&lane));
             }
@@ -245,7 +195,7 @@ impl Core {
             // It may have moved since it was looked up.
             let Some(delivery) = self.find(*position)? else { continue };
             let lane = lane_of(&delivery);
-            let outcome = Erasure::of(&delivery, &known.keys, self.held(&lane));
+            let outcome = Erasure::of(&delivery, &known.theirs.keys, self.held(&lane));
             outcome.count(&mut forgotten);
             if outcome.drops() {
                 self.drop_delivery(&delivery)?;
