@@ -37,13 +37,13 @@ pub fn accounts(path: Option<&Path>) -> Result<Vec<(AccountId, Vendor)>, Faults>
 pub struct ZendeskInstallation {
     /// Where Zendesk reaches the bridge.
     pub public_url: Url,
-    /// As [`super::Zendesk::url`].
+    /// As [`Zendesk::url`].
     pub url: Url,
-    /// As [`super::Zendesk::credentials`].
+    /// As [`Zendesk::credentials`].
     pub credentials: Credentials,
-    /// As [`super::Zendesk::user_field`].
+    /// As [`Zendesk::user_field`].
     pub user_field: String,
-    /// As [`super::Zendesk::webhook_secrets`], and empty as long as there are none.
+    /// As [`Zendesk::webhook_secrets`], and empty as long as there are none.
     pub webhook_secrets: Vec<SecretString>,
 }
 
@@ -52,17 +52,17 @@ pub struct ZendeskInstallation {
 pub struct BrazeInstallation {
     /// Where Braze reaches the bridge.
     pub public_url: Url,
-    /// As [`super::Campaigns::agent_reply`], and none as long as the campaign is not made.
+    /// As [`Campaigns::agent_reply`], and none as long as the campaign is not made.
     pub agent_reply: Option<String>,
-    /// As [`super::Campaigns::ticket_solved`].
+    /// As [`Campaigns::ticket_solved`].
     pub ticket_solved: Option<String>,
-    /// As [`super::Braze::subscription_group`].
+    /// As [`Braze::subscription_group`].
     pub subscription_group: Option<String>,
     /// The described lines of the account, as far as they are good.
     pub lines: Vec<LineKeys>,
-    /// As [`super::Braze::webhook_tokens`].
+    /// As [`Braze::webhook_tokens`].
     pub webhook_tokens: Vec<SecretString>,
-    /// As [`super::Braze::currents_tokens`].
+    /// As [`Braze::currents_tokens`].
     pub currents_tokens: Vec<SecretString>,
 }
 

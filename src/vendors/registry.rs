@@ -1,4 +1,4 @@
-//! The registry of vendors: one line each in [`vendors`], from which the configuration, the bridge and the checks know them.
+//! The registry of vendors: one line each in `vendors!`, from which the configuration, the bridge and the checks know them.
 //! Never decides anything: each call goes to the folder of the account's vendor ([`super::folder`]).
 
 use std::sync::Arc;
