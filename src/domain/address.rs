@@ -5,7 +5,7 @@
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, fingerprint};
 use crate::domain::event::{Customer, EventKind, TicketId, TicketRef};
-use crate::domain::line::{OnLine, Place};
+use crate::domain::line::{OnLine, Place, filled_in, is_one_line};
 
 /// The longest id that is used as a key unchanged, because a desk keeps no longer `external_id` on a ticket. A longer
 /// one is replaced by its digest, so that no id can make the index slow.
@@ -84,7 +84,7 @@ impl Address {
                 if identities.is_empty() {
                     return Self::Ticket { ticket, identity: None };
                 }
-                Self::Customer { identities, told: text.line.clone(), line: place.line.clone() }
+                Self::Customer { identities, told: text.told_line().map(str::to_owned), line: place.line.clone() }
             }
             EventKind::PhoneText(text) => named(&text.external_user_id),
             // Only the ticket itself can tell whether an unknown ticket is a text conversation.
@@ -267,7 +267,7 @@ fn of_customer<D: Directory>(
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
     let at_base = own_key(base.clone(), carrier, directory)?;
-    let base_line = at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref());
+    let base_line = filled_in(at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref()));
     let elsewhere = elsewhere(&base, base_line, told, line, directory)?;
     let (key, conversation) = match elsewhere {
         Some(key) => own_key(key, carrier, directory)?,
@@ -312,14 +312,14 @@ fn elsewhere<D: Directory>(
 ) -> Result<Option<ConversationKey>, D::Error> {
     let on = |address: &str| bounded(base.on_line(address));
     Ok(match line {
-        OnLine::Alone => told.filter(|told| base_line.is_some_and(|first| first != *told)).map(on),
-        OnLine::At(address) => (base_line != Some(address.as_str())).then(|| on(address)),
+        OnLine::Alone => told.filter(|told| base_line.is_some_and(|first| !is_one_line(first, told))).map(on),
+        OnLine::At(address) => (!base_line.is_some_and(|first| is_one_line(first, address))).then(|| on(address)),
         OnLine::Default(others) => {
             let earlier = match told.filter(|told| base_line != Some(*told)).map(on) {
                 Some(key) => directory.conversation(&key)?.map(|_| key),
                 None => None,
             };
-            let is_taken = base_line.is_some_and(|line| others.contains(line));
+            let is_taken = base_line.is_some_and(|line| others.iter().any(|other| is_one_line(other, line)));
             earlier.or_else(|| is_taken.then(|| on("")))
         }
     })
@@ -380,6 +380,7 @@ mod tests {
     use super::*;
     use crate::domain::conversation::learnt_from;
     use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText, TicketFields};
+    use crate::domain::line::GROUP_PLACEHOLDER;
 
     #[test]
     fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
@@ -632,6 +633,47 @@ mod tests {
             (Some("l2"), &["l2"], "a@l2"),
         ] {
             assert_eq!(known.on(told, configured), key, "{told:?} {configured:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_campaign_with_the_placeholder_tells_no_line_and_stays_in_its_conversation_when_the_campaign_is_mended()
+     {
+        for configured in [&[][..], &["l2"]] {
+            let mut known = Known::default();
+            for told in [Some(GROUP_PLACEHOLDER), Some("l1"), Some(GROUP_PLACEHOLDER), Some("l1")] {
+                assert_eq!(known.on(told, configured), "a", "{told:?} {configured:?}");
+            }
+            let line = |known: &Known| known.conversations[&ConversationKey("a".into())].line.clone();
+            assert_eq!(line(&known).as_deref(), Some("l1"));
+            // A conversation of before, under the placeholder.
+            let old = known.conversations.get_mut(&ConversationKey("a".into())).unwrap();
+            old.line = Some(GROUP_PLACEHOLDER.to_owned());
+            assert_eq!(known.on(Some("l1"), configured), "a", "{configured:?}");
+            assert_eq!(line(&known).as_deref(), Some("l1"));
+        }
+    }
+
+    #[test]
+    fn a_line_in_capital_letters_is_the_line_in_small_ones() {
+        for told in [["l1", "L1"], ["L1", "l1"]] {
+            for configured in [&[][..], &["l1"]] {
+                let mut known = Known::default();
+                let keys = told.map(|told| {
+                    known.place.line = match configured {
+                        [] => OnLine::Alone,
+                        [address, ..] => OnLine::At((*address).to_owned()),
+                    };
+                    known.learn(&text(Some("a"), None, Some(told)))
+                });
+                assert_eq!(keys[0], keys[1], "{told:?} {configured:?}");
+            }
+            // The line was described after its customers had written.
+            let mut known = Known::default();
+            known.on(Some(told[0]), &[]);
+            known.place.line = OnLine::At(told[1].to_owned());
+            assert_eq!(known.learn(&text(Some("a"), None, Some(told[1]))), "a", "{told:?}");
+            assert_eq!(known.on(None, &[told[0]]), "a@", "{told:?}");
         }
     }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::account::End;
 use crate::domain::conversation::{Keyword, TicketStatus};
 use crate::domain::kind::KindName;
+use crate::domain::line::filled_in;
 use crate::domain::note::Note;
 
 pub use crate::domain::ids::{CommentId, EventId, NotAnEventId, TicketId, TicketRef, UserId};
@@ -106,6 +107,14 @@ pub struct CustomerText {
     pub ticket_id: Option<TicketId>,
     /// Fields that the sender set (published recipe, new ticket).
     pub fields: TicketFields,
+}
+
+impl CustomerText {
+    /// The carrier's name of the line, where the campaign tells it. [`Self::line`] is as the campaign says it.
+    #[must_use]
+    pub fn told_line(&self) -> Option<&str> {
+        filled_in(self.line.as_deref())
+    }
 }
 
 /// "An agent replied": a doorbell that names the ticket to read and carries no text.

@@ -7,19 +7,19 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{AccountId, End, Ends};
+use crate::domain::account_table::AccountTable;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::EventKind;
+use crate::domain::line::filled_in;
 
 mod endpoint;
 
+pub use crate::domain::line::GROUP_PLACEHOLDER;
 pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint};
-
-/// Stands in the printed campaigns for a carrier's name of a line, until a person puts the name in its place.
-pub const GROUP_PLACEHOLDER: &str = "GROUP_ID";
 
 /// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;
@@ -35,6 +35,10 @@ const NAME_MAX_DIGITS: usize = 4;
 
 /// The most characters of a line: a carrier's id has 36.
 const LINE_MAX_CHARS: usize = 64;
+
+/// How long a campaign with the placeholder is told after its last text. Another campaign of the same name may be right all
+/// the time.
+const MENDED_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Characters of the longest telephone number, with dashes between its 15 digits.
 const PHONE_MAX_CHARS: usize = 30;
@@ -163,6 +167,25 @@ impl At {
     #[must_use]
     pub fn is_used(&self) -> bool {
         self.accepted.last.is_some() || !self.otherwise.is_empty()
+    }
+
+    /// The texts whose campaigns have the placeholder where the name of a line belongs, all as one. Those of a name are left
+    /// out when they are a day old and a later one of that name told its line, because the campaign is mended.
+    #[must_use]
+    pub fn unfilled(&self, now: Timestamp) -> Option<Seen> {
+        let has_placeholder = |named: &&Named| named.line.as_deref() == Some(GROUP_PLACEHOLDER);
+        let is_mended = |unfilled: &Named| {
+            let is_later = |named: &Named| {
+                named.name == unfilled.name
+                    && filled_in(named.line.as_deref()).is_some()
+                    && named.seen.last > unfilled.seen.last
+            };
+            let is_old = unfilled.seen.last.is_some_and(|last| now.duration_since(last) > MENDED_AFTER);
+            is_old && self.names.iter().any(is_later)
+        };
+        let came = self.names.iter().filter(|named| has_placeholder(named) && named.seen.last.is_some());
+        let open = came.filter(|named| !is_mended(named)).map(|named| named.seen);
+        open.reduce(|one, other| Seen { count: one.count + other.count, last: one.last.max(other.last) })
     }
 
     /// The index of a name, which is added where it is missing. The search copies no name.
@@ -304,7 +327,7 @@ impl Arrivals {
             .filter(move |at| at.endpoint.account == account)
             .flat_map(|at| &at.names)
             .filter(came)
-            .filter_map(|named| named.line.as_deref())
+            .filter_map(|named| filled_in(named.line.as_deref()))
     }
 
     /// When the last webhook of all endpoints became an event.
@@ -388,6 +411,22 @@ fn fit_line(line: &str) -> &str {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let is_id = line.len() > PHONE_MAX_CHARS || line.chars().any(|c| c.is_ascii_alphabetic());
     if line.chars().count() <= LINE_MAX_CHARS && is_id && line.chars().all(is_fit) { line } else { OTHERS }
+}
+
+/// A campaign's body in which the placeholder of the printed sheet was left, in words.
+#[must_use]
+pub fn unfilled_group() -> String {
+    format!("{GROUP_PLACEHOLDER} in place of the id of the subscription group")
+}
+
+/// The remedy for it, as a clause.
+#[must_use]
+pub fn remedy_of_unfilled_group(of: AccountTable) -> String {
+    format!(
+        "put the id into the body of the webhook campaigns, as {} --group ID prints it; until then their texts count as the \
+         default line's",
+        of.setup()
+    )
 }
 
 /// The remedy for webhooks that were answered so, for every vendor, as a clause; `None` where none is needed.

@@ -10,6 +10,22 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{AccountId, Ends};
 
+/// Stands in the printed campaigns for a carrier's name of a line, until a person puts the name in its place.
+pub const GROUP_PLACEHOLDER: &str = "GROUP_ID";
+
+/// The carrier's name of a line; `None` where the author of a campaign has left the placeholder in its place, which is no
+/// name.
+#[must_use]
+pub fn filled_in(told: Option<&str>) -> Option<&str> {
+    told.filter(|told| *told != GROUP_PLACEHOLDER)
+}
+
+/// Whether a carrier means one line by both names. A carrier's ids read the same in capital and in small letters.
+#[must_use]
+pub fn is_one_line(name: &str, other: &str) -> bool {
+    name.eq_ignore_ascii_case(other)
+}
+
 /// The kind of messages that a line carries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -99,6 +115,12 @@ impl Line {
     #[must_use]
     pub fn default_name(carrier: AccountId) -> &'static str {
         if carrier == Ends::FIRST.carrier { "default" } else { carrier.name() }
+    }
+
+    /// Whether the carrier calls it so.
+    #[must_use]
+    pub fn is_at(&self, name: &str) -> bool {
+        self.address.as_deref().is_some_and(|address| is_one_line(address, name))
     }
 
     /// The default line of a carrier, as it is where the configuration does not describe it.
@@ -212,8 +234,7 @@ impl Lines {
     /// its channel, or else the carrier's default line.
     #[must_use]
     pub fn of(&self, carrier: AccountId, address: Option<&str>, channel: Channel) -> Option<&Line> {
-        let at_address =
-            || self.of_carrier(carrier).filter(|line| address.is_some() && line.address.as_deref() == address);
+        let at_address = || self.of_carrier(carrier).filter(|line| address.is_some_and(|address| line.is_at(address)));
         at_address()
             .find(|line| line.channel == channel)
             .or_else(|| at_address().next())
@@ -223,7 +244,7 @@ impl Lines {
     /// The name of the line of this address, where the configuration has it.
     #[must_use]
     pub fn name_at(&self, carrier: AccountId, address: &str) -> Option<&str> {
-        let mut at_address = self.of_carrier(carrier).filter(|line| line.address.as_deref() == Some(address));
+        let mut at_address = self.of_carrier(carrier).filter(|line| line.is_at(address));
         at_address.next().map(|line| line.name.as_str())
     }
 
@@ -316,6 +337,8 @@ mod tests {
         assert_eq!(found(Some("g1"), Channel::Whatsapp), Some("uk"));
         assert_eq!(found(Some("g2"), Channel::Rcs), Some("default"));
         assert_eq!(found(None, Channel::Sms), Some("default"));
+        assert_eq!(found(Some("G1"), Channel::Sms), Some("uk"), "a carrier's ids have no case");
+        assert_eq!(lines.name_at(Ends::FIRST.carrier, "G1"), Some("uk"));
         let place = |address| lines.place(Ends::FIRST.carrier, address, Channel::Sms).map(|place| place.line);
         assert_eq!(place(Some("g1")), Some(OnLine::At("g1".into())));
         assert_eq!(place(Some("g2")), Some(OnLine::Default(Arc::new(["g1".to_owned()].into()))));

@@ -27,7 +27,7 @@ use crate::clock::Clock;
 use crate::domain::account::End;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint};
-use crate::domain::line::Place;
+use crate::domain::line::{Place, is_one_line};
 use crate::failpoint;
 use crate::intake::{self, Batch, Credential, Intake, RawWebhook, Refusal, Senders, Source};
 use crate::store::{Accepted, StoreError, Taken};
@@ -262,7 +262,7 @@ fn store(
 /// Whether customers may write to this bridge on a line that the configuration does not name: where webhooks have told of
 /// lines, on those only.
 fn may_be_ours(line: Option<&str>, told: &[String]) -> bool {
-    told.is_empty() || line.is_none_or(|line| told.iter().any(|told| told == line))
+    told.is_empty() || line.is_none_or(|line| told.iter().any(|told| is_one_line(told, line)))
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ impl Senders {
         match kind {
             EventKind::CustomerText(text) => {
                 let channel = Channel::of_word(&text.channel).unwrap_or_default();
-                self.lines.place(account, text.line.as_deref(), channel)
+                self.lines.place(account, text.told_line(), channel)
             }
             EventKind::AgentReply(_)
             | EventKind::PhoneText(_)

@@ -17,7 +17,7 @@ use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
 use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
 use crate::domain::find::Search;
 use crate::domain::kind::Confirmed;
-use crate::domain::line::{Channel, Line};
+use crate::domain::line::{Channel, Line, is_one_line};
 use crate::domain::note::{Note, Saying};
 use crate::domain::outgoing::Outgoing;
 use crate::domain::parts;
@@ -221,7 +221,7 @@ impl Worker {
         if self.is_another_profiles(report, text, now).await? {
             return Ok(Fate::Over);
         }
-        let place = self.place_on(text.line.as_deref(), Channel::of_word(&text.channel).unwrap_or_default());
+        let place = self.place_on(text.told_line(), Channel::of_word(&text.channel).unwrap_or_default());
         let what_to_do = match place {
             Some(place) if self.options.currents_backfill => {
                 info!("report.taken_in: a text of a customer's came by no webhook and is taken in from its report");
@@ -261,7 +261,8 @@ impl Worker {
         for delivery in self.store.deliveries(filter).await?.items {
             let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
             let EventKind::CustomerText(known) = &event.kind else { continue };
-            let is_same_line = known.line.is_none() || text.line.is_none() || known.line == text.line;
+            let lines = known.told_line().zip(text.told_line());
+            let is_same_line = lines.is_none_or(|(known, reported)| is_one_line(known, reported));
             if is_same_line && known.text.trim() == text.text.trim() && known.media.is_empty() == text.media.is_empty()
             {
                 same.push(delivery);

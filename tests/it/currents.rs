@@ -309,6 +309,33 @@ async fn a_text_whose_webhook_never_came_is_told_or_taken_in_and_never_counted_t
     }
 }
 
+#[tokio::test]
+async fn a_text_of_a_campaign_with_the_placeholder_is_not_taken_in_again_from_its_report() {
+    let bridge = bridge_with("currents_backfill = true").await;
+    let (ticket, customer) = bridge.talking("ada").await;
+    let before = bridge.comments(ticket).len();
+    bridge.sandbox.braze.pause_webhooks();
+    bridge.sandbox.phone.text(&customer, "ok");
+    let held = bridge.sandbox.braze.take_held_webhooks();
+    let group = SandboxOptions::default().subscription_group;
+    for mut webhook in held {
+        assert!(webhook.body.contains(&group), "{}", webhook.body);
+        webhook.body = webhook.body.replace(&group, "GROUP_ID");
+        bridge.sandbox.braze.send_webhook(webhook);
+    }
+    bridge.until("it is taken in", |bridge| bridge.comments(ticket).len() == before + 1).await;
+    // The report of a lost one shows when both have been looked at.
+    bridge.sandbox.phone.text(&customer, "lost");
+    drop(bridge.sandbox.braze.take_held_webhooks());
+    bridge.sandbox.braze.resume_webhooks();
+    bridge.report(&bridge.sandbox.braze.events("InboundReceive")).await;
+    bridge.clock.advance(jiff::SignedDuration::from_mins(10));
+    bridge.until("the lost one is taken in", |bridge| bridge.comments(ticket).iter().any(|said| said == "lost")).await;
+    bridge.settled().await;
+    assert_eq!(bridge.comments(ticket)[before..], ["ok", "lost"]);
+    bridge.finish(0).await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_operator_is_called_for_a_text_whose_webhook_never_came() {
     let receiver = Receiver::default();

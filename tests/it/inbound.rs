@@ -488,6 +488,19 @@ async fn a_second_line_is_a_conversation_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_campaign_whose_group_is_filled_in_later_opens_no_second_ticket() {
+    let bridge = TestBridge::start().await;
+    for (line, text) in [("GROUP_ID", "one"), ("line-1", "two"), ("GROUP_ID", "three"), ("LINE-1", "four")] {
+        let body = json!({"external_id": "c1", "first_name": "Ada", "group": line, "text": text, "channel": "sms"});
+        post(&bridge, &body).await;
+    }
+    assert_eq!(bridge.comments(ticket_of(&bridge, "c1").id), ["one", "two", "three", "four"]);
+    let lines: Vec<Value> = bridge.conversations().await.iter().map(|known| known["line"].clone()).collect();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    end(bridge, 0).await;
+}
+
+#[tokio::test]
 async fn a_customer_known_by_braze_id_only_has_a_conversation_too() {
     let bridge = TestBridge::start().await;
     let profile = Profile { phone: Some("+15555550177".into()), ..Profile::default() };

@@ -166,6 +166,31 @@ fn an_account_that_is_taken_up_remembers_when_and_counts_anew() {
 }
 
 #[test]
+fn a_campaign_with_the_placeholder_is_told_until_it_is_mended_and_names_no_line() {
+    let day = 86_400;
+    let mut account = Arrivals::new(at(0));
+    accept(&mut account, Door::Carrier, &text("other", Some("group-1"), None), at(1));
+    let unfilled = |account: &Arrivals, now| account.at(Door::Carrier).unwrap().unfilled(at(now));
+    assert_eq!(unfilled(&account, 2), None);
+    for (category, second) in [("other", 3), ("SUPPORT", 2)] {
+        accept(&mut account, Door::Carrier, &text(category, Some(GROUP_PLACEHOLDER), None), at(second));
+    }
+    let both = Some(Seen { count: 2, last: Some(at(3)) });
+    assert_eq!(unfilled(&account, 3), both);
+    assert_eq!(unfilled(&account, 9 * day), both, "it was never mended");
+    assert_eq!(account.lines(Ends::FIRST.carrier).collect::<Vec<_>>(), ["group-1"]);
+    for category in ["other", "SUPPORT"] {
+        accept(&mut account, Door::Carrier, &text(category, None, None), at(4));
+    }
+    assert_eq!(unfilled(&account, 9 * day), both, "a campaign without a group is another one");
+    accept(&mut account, Door::Carrier, &text("other", Some("group-1"), None), at(5));
+    assert_eq!(unfilled(&account, day), both, "another campaign of the name may be right");
+    assert_eq!(unfilled(&account, day + 4), Some(Seen { count: 1, last: Some(at(2)) }));
+    accept(&mut account, Door::Carrier, &text("SUPPORT", Some("group-1"), None), at(5));
+    assert_eq!(unfilled(&account, day + 4), None);
+}
+
+#[test]
 fn the_store_teaches_when_and_never_puts_a_later_time_back() {
     let mut account = Arrivals::new(at(100));
     account.remember(Door::Carrier, &text("other", None, None), at(50));

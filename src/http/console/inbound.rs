@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::view::{Moment, grouped, moment, vendor};
-use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen};
+use crate::domain::inbound::{Answered, Arrivals, At, Door, Otherwise, Seen, remedy_of_unfilled_group, unfilled_group};
 use crate::domain::line::Lines;
 use crate::intake::Senders;
 
@@ -30,7 +30,7 @@ pub(super) struct Row {
     pub(super) count: String,
 }
 
-/// Webhooks that were not taken, for one reason.
+/// Webhooks that were not taken, or that their campaign left unfilled, for one reason.
 pub(super) struct Answer {
     pub(super) words: String,
     pub(super) tone: &'static str,
@@ -82,7 +82,8 @@ fn rows(at: &At, lines: &Lines, now: Timestamp) -> Vec<Row> {
     }
 }
 
-/// The answers that have a remedy: a repeated webhook needs no operator.
+/// The answers that have a remedy, because a repeated webhook needs no operator, and the texts of campaigns that were left
+/// unfilled.
 fn answers(at: &At, senders: &Senders, now: Timestamp) -> Vec<Answer> {
     let answer = |answered: &Answered| {
         let remedy = senders.remedy(at.endpoint, answered.outcome, &answered.reason)?;
@@ -102,7 +103,15 @@ fn answers(at: &At, senders: &Senders, now: Timestamp) -> Vec<Answer> {
             remedy,
         })
     };
-    at.otherwise.iter().filter_map(answer).collect()
+    let unfilled = at.unfilled(now).map(|seen| Answer {
+        words: unfilled_group(),
+        tone: "warn",
+        path: at.endpoint.path(),
+        times: seen.times(),
+        last: seen.last.map(|last| moment(last, now)),
+        remedy: remedy_of_unfilled_group(at.endpoint.table()),
+    });
+    at.otherwise.iter().filter_map(answer).chain(unfilled).collect()
 }
 
 #[cfg(test)]
@@ -167,24 +176,42 @@ mod tests {
         assert_eq!(shown(&account).1, [("refused: wrong token".to_owned(), "")]);
     }
 
+    fn text_on(line: &str) -> EventKind {
+        EventKind::CustomerText(CustomerText {
+            customer: Customer::default(),
+            line: Some(line.into()),
+            text: "hello".into(),
+            media: Vec::new(),
+            channel: "sms".into(),
+            category: "other".into(),
+            keyword: None,
+            ticket_id: None,
+            fields: TicketFields::default(),
+        })
+    }
+
+    #[test]
+    fn a_campaign_with_the_placeholder_is_told_with_its_remedy() {
+        let mut account = Arrivals::new(noon());
+        let slot = account.slot(Door::Carrier, &text_on("GROUP_ID"));
+        account.accept(Door::Carrier, slot, noon());
+        let answers = Inbound::of(&account, &senders(), noon()).answers;
+        let [unfilled] = answers.as_slice() else { panic!("one") };
+        assert_eq!(unfilled.words, "GROUP_ID in place of the id of the subscription group");
+        assert_eq!(
+            (unfilled.tone, unfilled.path.as_str(), unfilled.times.as_str()),
+            ("warn", "/webhooks/braze", "once")
+        );
+        assert!(unfilled.remedy.contains("as tandem setup braze --group ID prints it"), "{}", unfilled.remedy);
+    }
+
     #[test]
     fn each_account_has_rows_and_remedies_of_its_own_and_a_line_its_name() {
         let canada = Endpoint { door: Door::Carrier, account: "canada".parse().unwrap() };
         let ends = [(Ends::FIRST.carrier, End::Carrier), (canada.account, End::Carrier)];
         let mut account = Arrivals::of(&ends.into(), noon());
         for endpoint in [Door::Carrier.into(), canada] {
-            let text = EventKind::CustomerText(CustomerText {
-                customer: Customer::default(),
-                line: Some("group-1".into()),
-                text: "hello".into(),
-                media: Vec::new(),
-                channel: "sms".into(),
-                category: "other".into(),
-                keyword: None,
-                ticket_id: None,
-                fields: TicketFields::default(),
-            });
-            let slot = account.slot(endpoint, &text);
+            let slot = account.slot(endpoint, &text_on("group-1"));
             account.accept(endpoint, slot, noon());
         }
         account.answer(canada, Otherwise::Refused, "wrong_token", noon());

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, TicketFields};
+use crate::domain::line::is_one_line;
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported, Wrote};
 use crate::intake::fields::{self, one_line};
@@ -78,7 +79,7 @@ impl Currents {
     fn is_our_line(&self, line: Option<&str>) -> Option<bool> {
         match line {
             None => Some(true),
-            Some(line) if self.lines.iter().any(|ours| ours == line) => Some(true),
+            Some(line) if self.lines.iter().any(|ours| is_one_line(ours, line)) => Some(true),
             Some(_) => self.names_all.then_some(false),
         }
     }

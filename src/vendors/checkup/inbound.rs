@@ -8,7 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Line, State};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
-use crate::domain::inbound::{Answered, Arrivals, At, Door, GROUP_PLACEHOLDER, Named, Otherwise};
+use crate::domain::inbound::{
+    Answered, Arrivals, At, Door, Named, Otherwise, remedy_of_unfilled_group, unfilled_group,
+};
+use crate::domain::line::is_one_line;
 
 /// A vendor as the sender of webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -81,8 +84,8 @@ fn seen(
         let said = format!("never, since {since} ({})", sender.name_never);
         found.push(Line::new(side, &never.join(", "), State::Note, said));
     }
-    let came_on =
-        |address: &str| names.iter().any(|named| named.line.as_deref() == Some(address) && named.seen.last.is_some());
+    let is_of = |named: &Named, address: &str| named.line.as_deref().is_some_and(|line| is_one_line(line, address));
+    let came_on = |address: &str| names.iter().any(|named| is_of(named, address) && named.seen.last.is_some());
     if is_own {
         let silent = lines.iter().filter(|(_, address)| !came_on(address));
         found.extend(silent.map(|(name, _)| {
@@ -90,18 +93,22 @@ fn seen(
             Line::new(side, &format!("line {name}"), State::Note, said)
         }));
     }
-    if came_on(GROUP_PLACEHOLDER) {
-        let said = format!("webhooks say {GROUP_PLACEHOLDER} where the id of the subscription group belongs");
-        let remedy =
-            format!("Put the id into the body of the webhook campaigns: {} --group ID prints them", of.setup());
-        found.push(Line::wrong(side, "subscription group", said, remedy));
+    if let Some(unfilled) = doors.iter().find_map(|at| at.unfilled(now)) {
+        let last = unfilled.last.map(|last| format!(", last {}", ago(last, now))).unwrap_or_default();
+        let said = format!("{}, {}{last}", unfilled_group(), unfilled.times());
+        found.push(Line::wrong(side, "subscription group", said, capitalised(&remedy_of_unfilled_group(of))));
     }
     found
 }
 
+fn capitalised(clause: &str) -> String {
+    let mut letters = clause.chars();
+    letters.next().map(|first| format!("{}{}", first.to_uppercase(), letters.as_str())).unwrap_or_default()
+}
+
 /// A name, with its line where the configuration has the line.
 fn told(named: &Named, lines: Addresses<'_>) -> String {
-    let line = lines.iter().find(|(_, address)| named.line.as_deref() == Some(address));
+    let line = named.line.as_deref().and_then(|told| lines.iter().find(|(_, address)| is_one_line(address, told)));
     line.map_or_else(|| named.name.clone(), |(line, _)| format!("{} on {line}", named.name))
 }
 
@@ -123,8 +130,7 @@ fn refused<'a>(sender: &'a Sender, at: &'a At, now: Timestamp) -> impl Iterator<
             // It is over by the time it is read, or the bridge is not ready and says so elsewhere.
             Otherwise::Unavailable | Otherwise::Duplicate => return None,
         };
-        let mut letters = remedy.chars();
-        let remedy = letters.next().map(|first| format!("{}{}", first.to_uppercase(), letters.as_str()));
+        let remedy = Some(capitalised(&remedy));
         Some(Line { remedy, ..Line::new(sender.side, answered.outcome.name(), state, said) })
     };
     at.otherwise.iter().filter_map(line)
@@ -153,7 +159,7 @@ mod tests {
     use super::*;
     use crate::domain::account::{End, Ends};
     use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
-    use crate::domain::inbound::{Endpoint, remedy};
+    use crate::domain::inbound::{Endpoint, GROUP_PLACEHOLDER, remedy};
 
     /// Two senders; only the words that tests read are filled.
     const SENDERS: [Sender; 2] = [
@@ -327,6 +333,13 @@ mod tests {
         let found = of_both(&Ok(account.shown()), &[]);
         let group = found.iter().find(|line| line.what == "subscription group").unwrap();
         assert_eq!((group.side, group.state), ("Braze", State::Wrong));
-        assert!(group.said.contains("GROUP_ID"), "{group:?}");
+        assert_eq!(group.said, "GROUP_ID in place of the id of the subscription group, once, last 1 minute ago");
+        assert_eq!(
+            group.remedy.as_deref(),
+            Some(
+                "Put the id into the body of the webhook campaigns, as tandem setup braze --group ID prints it; until then \
+                 their texts count as the default line's"
+            )
+        );
     }
 }

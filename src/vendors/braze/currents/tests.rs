@@ -290,6 +290,7 @@ fn a_report_is_ours_by_its_campaign_mark_or_line_or_else_only_webhooks_can_tell(
         (send(), false, [1, 0, 0, 0]),
         (sent_elsewhere, false, [0, 1, 0, 0]),
         (wrote(Some("g-1")), false, [1, 0, 0, 0]),
+        (wrote(Some("G-1")), true, [1, 0, 0, 0]),
         (wrote(None), true, [1, 0, 0, 0]),
         (wrote(Some("g-2")), false, [0, 0, 1, 0]),
         (wrote(Some("g-2")), true, [0, 0, 0, 1]),
