@@ -51,7 +51,7 @@ impl Setup {
 /// Runs the command of an account's vendor with the options behind the account's name.
 fn set_up(words: &[String], output: &mut impl Write) -> Result<(), Failure> {
     let (name, options) = words.split_first().ok_or_else(|| Failure::Usage("name an account".to_owned()))?;
-    let accounts = config::accounts(configuration_among(options))?;
+    let accounts = config::accounts(configuration_among(options), name)?;
     let Some((account, vendor)) = accounts.iter().find(|(account, _)| account.name() == name) else {
         let known: Vec<_> = accounts.iter().map(|(account, _)| account.name()).collect();
         return Err(Failure::Usage(format!("there is no account {name}; the configuration has {}", known.join(", "))));

@@ -2,6 +2,7 @@
 //! between them. Never knows which lines run between accounts.
 
 use secrecy::ExposeSecret;
+use url::Url;
 
 use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
@@ -10,6 +11,7 @@ use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Shown};
 use crate::keys::shapes::{Word, word};
 use crate::keys::table::table;
+use crate::keys::value::Value;
 use crate::vendors::registry::{NAME_A_VENDOR, Vendor, VendorKeys};
 
 pub use crate::domain::account_table::ACCOUNTS;
@@ -80,11 +82,21 @@ fn first_account(vendor: Vendor) -> Option<AccountId> {
     vendor.name().parse().ok()
 }
 
+/// The name of an account that is most like this text.
+pub(super) fn likely_name(text: &str) -> String {
+    let small = text.to_ascii_lowercase();
+    let words: Vec<&str> = small.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    if words.is_empty() { "support-eu".to_owned() } else { words.join("-") }
+}
+
 fn account(name: &str, at: &At, book: &mut Book<'_>) -> Option<AccountId> {
     match name.parse() {
         Ok(account) => Some(account),
         Err(problem) => {
-            let remedy = "Choose one such as support-eu; it never changes, because it is part of stored keys";
+            let remedy = format!(
+                "Choose one such as {}; it never changes, because it is part of stored keys",
+                likely_name(name)
+            );
             book.fault_of_table(at, Flaw::new(format!("is {problem}"), remedy))
         }
     }
@@ -108,6 +120,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
     fn read(&self, _at: &At, book: &mut Book<'_>) -> Option<Vec<VendorAccount>> {
         let mut read = Vec::new();
         for Standing { account, vendor, at } in standing(book) {
+            is_at_its_vendor(vendor, &at, book);
             if let Some(keys) = vendor.read(&at, book) {
                 read.push((at, VendorAccount { account, keys }));
             }
@@ -170,7 +183,19 @@ fn proofs_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     }
 }
 
-/// Warns of two carriers that are one workspace.
+/// Books an address that is another vendor's.
+fn is_at_its_vendor(vendor: Vendor, at: &At, book: &mut Book<'_>) {
+    let url = match book.given(at, "url").map(|given| &given.value) {
+        Some(Ok(Value::Text(text))) => Url::parse(text).ok(),
+        Some(_) | None => None,
+    };
+    if let Some(owner) = url.as_ref().and_then(Vendor::at).filter(|owner| *owner != vendor) {
+        let problem = format!("is an address of {}, but the account is one of {}", owner.title(), vendor.title());
+        book.fault::<()>(at, "url", Flaw::new(problem, vendor.own_address()));
+    }
+}
+
+/// Warns of two carriers that are one workspace, and of those that cannot both be at their address.
 fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     let carriers: Vec<_> = accounts
         .iter()
@@ -179,9 +204,18 @@ fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
         })
         .collect();
     for (index, (at, _, workspace)) in carriers.iter().enumerate() {
-        if let Some((_, other, _)) = carriers.iter().take(index).find(|(_, _, other)| other == workspace) {
+        let others = || carriers.iter().take(index);
+        let one = others().find(|(_, _, other)| other == workspace);
+        let of_one_key = || others().find(|(_, _, (_, key))| *key == workspace.1);
+        if let Some((_, other, _)) = one {
             let problem = format!(
                 "is that of {other} as well, at the same url: one account with several lines serves a workspace"
+            );
+            book.warn(at, "api_key", problem);
+        } else if let Some((_, other, _)) = of_one_key() {
+            let problem = format!(
+                "is that of {other} as well, at another url: a key is known in its own cluster only, so that Braze refuses \
+                 one of the two"
             );
             book.warn(at, "api_key", problem);
         }

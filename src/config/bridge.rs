@@ -10,6 +10,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::accounts::{Accounts, VendorAccount};
+use super::campaigns;
 use super::lines::{self, Described, LineKeys};
 use super::oidc::{self, IdentityProvider, Oidc};
 use super::operators::{self, OPERATORS, Operators};
@@ -22,9 +23,11 @@ use crate::keys::fault::Flaw;
 use crate::keys::key::{Field, Make, Shape, Shown, plainly};
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{
-    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, WEB_ADDRESS, listed, minutes_or_never, safe_address, secret, text, whole,
+    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, extensible_address, listed, minutes_or_never, safe_address, secret, text,
+    whole,
 };
 use crate::keys::table::{Beside, Table, below, table};
+use crate::vendors::registry::Vendor;
 
 table! {
     /// Everything that the operator decides, checked: its parts make sense by themselves and together.
@@ -43,7 +46,7 @@ table! {
         operators: Vec<Account> = Operators,
 
         /// How Zendesk and Braze reach `listen`; `serve` uses it only to find its webhooks in Zendesk's log of them.
-        public_url: Option<Url> = WEB_ADDRESS.optional().such_as(r#""https://tandem.acme.example""#),
+        public_url: Option<Url> = PUBLIC_ADDRESS.optional().such_as(r#""https://tandem.acme.example""#),
 
         /// How operators reach the console, such as `https://tandem.internal.example`; alarms link to it.
         console_url: Option<Url> =
@@ -143,6 +146,28 @@ const STORE_URL: Shape<StoreUrl> = Shape::new(
     StoreUrl::eq,
 );
 
+/// The address of `listen` in the world. A proxy may give the bridge a path of its own there.
+const PUBLIC_ADDRESS: Shape<Url> = text(|text| {
+    let url = extensible_address(text)?;
+    if let Some(vendor) = Vendor::at(&url) {
+        let remedy = "Set it to the address at which Zendesk and Braze reach this bridge";
+        return Err(Flaw::new(format!("is an address of {}", vendor.title()), remedy));
+    }
+    let ours = |segment: &&str| ["webhooks", "console", "healthz", "readyz", "metrics"].contains(segment);
+    match url.path_segments().and_then(|mut segments| segments.find(ours)) {
+        Some(page) => {
+            let remedy = format!("End it before /{page}: the paths are added");
+            Err(Flaw::new("is the address of one page of the bridge", remedy))
+        }
+        None => Ok(url),
+    }
+})
+.noting(|url| {
+    let has_path = url.path() != "/";
+    let problem = "has a path: webhooks are posted below it, and a proxy has to take it away";
+    has_path.then(|| problem.to_owned())
+});
+
 /// The console's address. Operators may reach it over a private network without TLS, and nothing is sent there by the
 /// bridge.
 const CONSOLE_ADDRESS: Shape<Url> = text(|text| {
@@ -194,6 +219,7 @@ impl Config {
         let shared = Self::operator_token().read(&top, book).flatten();
         operators::check(book, shared.as_ref());
         lines::check(book);
+        campaigns::check(book);
         let (console_url, has_tokens) = (Self::console_url().read(&top, book), has_tokens(book));
         oidc::check(book, console_url, has_tokens);
         config.filter(|_| book.faults.is_empty())

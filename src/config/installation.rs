@@ -7,7 +7,7 @@ use std::path::Path;
 use secrecy::SecretString;
 use url::Url;
 
-use super::accounts::{ACCOUNTS, standing};
+use super::accounts::{ACCOUNTS, VendorKey, standing};
 use super::bridge::Config;
 use super::faults::Faults;
 use super::lines::LineKeys;
@@ -24,9 +24,11 @@ use crate::vendors::zendesk::keys::{Credentials, Zendesk};
 /// Every account of the configuration with its vendor.
 ///
 /// # Errors
-/// A file that cannot be read or is not TOML.
-pub fn accounts(path: Option<&Path>) -> Result<Vec<(AccountId, Vendor)>, Faults> {
+/// A file that cannot be read or is not TOML, or a fault of the vendor of the account that is `wanted`.
+pub fn accounts(path: Option<&Path>, wanted: &str) -> Result<Vec<(AccountId, Vendor)>, Faults> {
     installation(path, |book| {
+        let at = book.accounts.iter().find(|(name, _)| name == wanted).map(|(_, at)| at.clone());
+        at.map_or(Some(()), |at| VendorKey::vendor().read(&at, book).map(|_| ()))?;
         let standing = book.quietly(|book| Some(standing(book))).unwrap_or_default();
         Some(standing.iter().map(|known| (known.account, known.vendor)).collect())
     })

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::accounts::{Standing, VendorAccount, standing};
 use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings};
+use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings, is_one_line};
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown, plainly};
@@ -14,6 +14,7 @@ use crate::keys::shapes::{FLAG, TEXT, Word, listed, text, time, word};
 use crate::keys::spelling::nearest;
 use crate::keys::table::{Table, table};
 use crate::vendors::braze::keys::{CAMPAIGN, IDENTIFIER};
+use crate::vendors::registry::Vendor;
 
 /// The name of the list.
 pub const LINES: &str = "lines";
@@ -224,7 +225,8 @@ pub(super) fn check(book: &mut Book<'_>) {
     for at in &lines {
         has_ends(at, &accounts, book);
         fits_its_channel(at, book);
-        has_campaigns(at, book);
+        has_a_campaign(at, book);
+        is_no_number(at, &accounts, book);
     }
     names_differ(&lines, &accounts, book);
     addresses_differ(&lines, book);
@@ -258,7 +260,8 @@ fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
             None if book.accounts.iter().any(|(known, _)| *known == name) => {}
             None => {
                 let at_end = accounts.iter().filter(|standing| standing.vendor.end() == wanted);
-                let remedy = match nearest(&name, at_end.map(|standing| standing.account.name())) {
+                let bare = name.trim_start_matches("accounts.").to_ascii_lowercase();
+                let remedy = match nearest(&bare, at_end.map(|standing| standing.account.name())) {
                     Some(meant) => format!("Did you mean {meant}? {remedy}"),
                     None => remedy,
                 };
@@ -304,19 +307,28 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
     }
 }
 
-/// Warns of campaigns that would send a reply from another number, or in no form that WhatsApp takes.
-fn has_campaigns(at: &At, book: &mut Book<'_>) {
+/// Warns of an address that looks like the number of the line, by which Braze does not call it.
+fn is_no_number(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
+    let Some(carrier) = LineKeys::carrier().read(at, book) else { return };
+    let of_braze = |known: &Standing| known.account.name() == carrier && known.vendor == Vendor::Braze;
+    if !accounts.iter().any(of_braze) {
+        return;
+    }
+    let address = LineKeys::address().read(at, book).flatten();
+    if address.is_some_and(|address| (7..=15).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_digit())) {
+        let problem = "looks like a telephone number, and Braze calls a line by the id of its subscription group: no text \
+                       would take this line";
+        book.warn(at, "address", problem);
+    }
+}
+
+/// Warns of a line whose replies would leave from another number.
+fn has_a_campaign(at: &At, book: &mut Book<'_>) {
     let channel = LineKeys::channel().read(at, book);
     if channel == Some(Channel::Sms) && book.is_given(at, "address") && !book.is_given(at, "agent_reply") {
         let problem =
             "is missing, so that replies go through the campaign of the carrier, from the number of its group";
         book.warn(at, "agent_reply", problem);
-    }
-    let reply = LineKeys::agent_reply().read(at, book).flatten();
-    let template = LineKeys::template().read(at, book).flatten();
-    if template.is_some() && template == reply {
-        let problem = "is the campaign of agent_reply as well, whose free text WhatsApp refuses outside of the window";
-        book.warn(at, "template", problem);
     }
 }
 
@@ -392,30 +404,40 @@ fn undescribed(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<
     carriers.map(|standing| standing.account).filter(is_left).collect()
 }
 
-/// Books a second line without an address, and a second line of one address and channel, each among those of one carrier.
+/// Books a second line without an address among those of one carrier, and a second line of one address that its group
+/// cannot serve beside the first.
 fn addresses_differ(lines: &[At], book: &mut Book<'_>) {
     let mut known: Vec<(String, Option<String>, Channel, &At)> = Vec::new();
     for at in lines {
         let carrier = LineKeys::carrier().read(at, book);
         let (address, channel) = (LineKeys::address().read(at, book), LineKeys::channel().read(at, book));
         let (Some(carrier), Some(address), Some(channel)) = (carrier, address, channel) else { continue };
-        let same = known
-            .iter()
-            .find(|(of, other, on, _)| *of == carrier && *other == address && (address.is_none() || *on == channel));
-        match (same, &address) {
-            (Some((_, _, _, other)), None) => {
+        let Some(address) = address else {
+            let default = known.iter().find(|(of, other, ..)| *of == carrier && other.is_none());
+            if let Some((.., other)) = default {
                 let problem = format!("is missing as in {}, but one line of {carrier} is its default", other.title());
                 let remedy = "Set it to the id of the line's subscription group";
                 book.fault::<()>(at, "address", Flaw::new(problem, remedy));
             }
-            (Some((_, _, _, other)), Some(_)) => {
-                let problem = format!("is that of {} too, on the same channel", other.title());
+            known.push((carrier, None, channel, at));
+            continue;
+        };
+        let is_same = |other: &Option<String>| other.as_deref().is_some_and(|other| is_one_line(other, &address));
+        for (of, other_address, on, other) in known.iter().filter(|(_, other, ..)| is_same(other)) {
+            let in_letters = if *other_address == Some(address.clone()) { "" } else { " in other letters" };
+            let problem = format!("is that of {} too{in_letters}", other.title());
+            if *of != carrier {
+                book.warn(at, "address", format!("{problem}, but a subscription group belongs to one workspace"));
+            } else if *on == channel {
                 let remedy = "Give each line an address of its own, or lines of one address different channels";
+                book.fault::<()>(at, "address", Flaw::new(format!("{problem}, on the same channel"), remedy));
+            } else if on.has_window() != channel.has_window() {
+                let problem = format!("{problem}, but no subscription group serves both {on} and {channel}");
+                let remedy = format!("Set it to the id of the {channel} subscription group");
                 book.fault::<()>(at, "address", Flaw::new(problem, remedy));
             }
-            (None, _) => {}
         }
-        known.push((carrier, address, channel, at));
+        known.push((carrier, Some(address), channel, at));
     }
 }
 

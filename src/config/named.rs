@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use toml::de::{DeTable, DeValue};
 
-use super::accounts::ACCOUNTS;
+use super::accounts::{ACCOUNTS, likely_name};
 use super::near;
 use super::operators::in_variables;
 use super::reference::{self, About, LINES, OPERATORS, VARIABLE_PREFIX};
@@ -14,6 +14,7 @@ use crate::keys::book::{At, Gathered, Given, as_written, joined};
 use crate::keys::fault::Place;
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::Word;
+use crate::keys::spelling::nearest;
 use crate::keys::value::{Value, from_file, from_variable};
 use crate::vendors::registry::Vendor;
 
@@ -48,9 +49,9 @@ impl List {
     }
 
     /// The remedy for a name that is none of its keys.
-    fn remedy_of_key(&self) -> String {
+    fn remedy_of_key(&self, name: &str) -> String {
         let known: Vec<&str> = (self.keys)().iter().map(|key| key.name.as_str()).collect();
-        format!("Remove it, or use one of: {}", known.join(", "))
+        near::remedy_in_list(self.name, name, &known)
     }
 
     fn no_key(&self) -> String {
@@ -100,7 +101,19 @@ fn account_and_key(variable: &str) -> Option<(String, &str)> {
 
 /// Whether every account, or every account of one vendor, has a key of this name.
 fn is_key_of_an_account(name: &str) -> bool {
-    name == reference::VENDOR || Vendor::WORDS.iter().any(|vendor| reference::known_in(vendor).contains(&name))
+    name == reference::VENDOR || near::is_key_of_a_vendor(name)
+}
+
+const IS_A_LIST: &str = "is a list, but each account has a table of its name";
+
+/// The remedy for a table that is none of the configuration, where it is most likely that of an account.
+pub(super) fn remedy_of_account_elsewhere(at: &At, above: &str, name: &str, table: &DeTable<'_>) -> Option<String> {
+    let is_one = match above {
+        "" => table.contains_key(reference::VENDOR),
+        vendor => Vendor::of_word(vendor).is_ok() && table.keys().any(|key| is_key_of_an_account(key.get_ref())),
+    };
+    let (name, shown) = (likely_name(name), at.shown(&as_written(name)));
+    is_one.then(|| format!("Write [{ACCOUNTS}.{name}] in place of [{shown}], and the vendor below"))
 }
 
 impl Gathered {
@@ -125,7 +138,7 @@ impl Gathered {
                 let name = as_written(name.get_ref());
                 match list.find(&name) {
                     Some(key) => self.put(at.key(&name), from_file(key.kind, value.get_ref()), place),
-                    None => self.unknown(at.shown(&name), list.no_key(), list.remedy_of_key(), place),
+                    None => self.unknown(at.shown(&name), list.no_key(), list.remedy_of_key(&name), place),
                 }
             }
             self.lists.entry(list.name).or_default().push(at);
@@ -137,20 +150,25 @@ impl Gathered {
         for (name, value) in accounts {
             let place = Place::of(text, &name.span());
             let (name, written) = (name.get_ref(), as_written(name.get_ref()));
+            let full = joined(ACCOUNTS, &written);
             let DeValue::Table(table) = value.get_ref() else {
                 if is_key_of_an_account(&written) {
                     self.bare_accounts(place);
+                } else if matches!(value.get_ref(), DeValue::Array(_)) {
+                    let remedy = format!("Write [{full}] in place of [[{full}]]");
+                    self.unknown(full, IS_A_LIST, remedy, place);
                 } else {
-                    self.no_accounts(joined(ACCOUNTS, &written), place);
+                    self.no_accounts(full, place);
                 }
                 continue;
             };
-            let full = joined(ACCOUNTS, &written);
             let at = At::entry(full.clone(), full, place);
             let given = table.iter().find(|(key, _)| key.get_ref() == reference::VENDOR);
             if let Some((key, value)) = given {
                 let place = Place::of(text, &key.span());
                 self.put(at.key(reference::VENDOR), from_file(VENDOR_KIND, value.get_ref()), place);
+            } else if !vendors.contains_key(name.as_ref()) {
+                self.misspelt_vendor(text, &at, table);
             }
             let of_file = || Vendor::of_word(given?.1.get_ref().as_str()?).ok();
             // The keys of an unknown vendor cannot be judged; its name is the fault to mend first.
@@ -158,6 +176,16 @@ impl Gathered {
                 self.read_table(text, &at, vendor.word(), table);
             }
             self.accounts.push((name.to_string(), at));
+        }
+    }
+
+    /// Notes a name that was meant for the key `vendor` in the table of an account without one, whose other keys cannot be
+    /// judged.
+    fn misspelt_vendor(&mut self, text: &str, at: &At, table: &DeTable<'_>) {
+        for name in table.keys().filter(|name| nearest(name.get_ref(), [reference::VENDOR].into_iter()).is_some()) {
+            let shown = at.shown(&as_written(name.get_ref()));
+            let remedy = format!("Did you mean {}? Mend the name, or remove it", reference::VENDOR);
+            self.unknown(shown, "is not a key of an account", remedy, Place::of(text, &name.span()));
         }
     }
 
@@ -172,7 +200,7 @@ impl Gathered {
     /// Notes a list where tables of accounts are expected.
     pub(super) fn listed_accounts(&mut self, place: Place) {
         let remedy = "Write [accounts.NAME], with the name of the account, in place of [[accounts]]";
-        self.unknown(ACCOUNTS.to_owned(), "is a list, but each account has a table of its name", remedy, place);
+        self.unknown(ACCOUNTS.to_owned(), IS_A_LIST, remedy, place);
     }
 
     /// Notes a value where tables of accounts are expected.
@@ -217,8 +245,8 @@ impl Gathered {
         match reference::OPERATOR_KEYS.iter().find(is_meant) {
             Some(key) => self.put(at.key(&key.name), from_variable(key.kind, text), place),
             None => {
-                let shown = at.shown(&word.to_ascii_lowercase());
-                self.unknown(shown, list.no_key(), list.remedy_of_key(), place);
+                let name = word.to_ascii_lowercase();
+                self.unknown(at.shown(&name), list.no_key(), list.remedy_of_key(&name), place);
             }
         }
     }

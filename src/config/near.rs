@@ -1,14 +1,72 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
 use super::reference::{self, About, VARIABLE_PREFIX};
+use crate::keys::shapes::Word;
 use crate::keys::spelling::{letters_wrong, nearest};
+use crate::vendors::registry::Vendor;
 
 /// The remedy for a name that is no key of the file's table `title`, which the reference calls `above`.
 pub(super) fn remedy_in_file(above: &str, title: &str, name: &str) -> String {
+    if !above.is_empty() && reference::is_of_the_top(name) {
+        return ABOVE_TABLES.to_owned();
+    }
+    if Vendor::of_word(above).is_ok()
+        && reference::LINE_KEYS.iter().any(|key| key.name == name)
+        && elsewhere(name).is_none()
+    {
+        return "It is a key of a line: move it into its [[lines]] table".to_owned();
+    }
+    if above != title && Vendor::of_word(above).is_ok() && nearest(name, [reference::VENDOR].into_iter()).is_some() {
+        return format!("Did you mean {}? Mend the name, or remove it", reference::VENDOR);
+    }
     match in_file(above, name).map(|meant| in_account(&meant, above, title)) {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
         None => format!("Remove it, or use one of: {}", reference::known_in(above).join(", ")),
     }
+}
+
+/// The remedy for a key of the top of the file that stands in a table. In TOML, a key belongs to the table above it.
+const ABOVE_TABLES: &str = "Move it above the first table of the file";
+
+/// Names that are used for a line's keys elsewhere, each with the key that it was meant for.
+const IN_LINES: [(&str, &str); 9] = [
+    ("subscription_group", "address"),
+    ("group", "address, for the subscription group, or group_id, for the group of agents"),
+    ("number", "address"),
+    ("sender", "address"),
+    ("account", "carrier"),
+    ("braze", "carrier"),
+    ("zendesk", "desk"),
+    ("campaign", "agent_reply"),
+    ("type", "channel"),
+];
+
+/// The remedy for a name that is no key of the tables of this list, which have the `known` ones.
+pub(super) fn remedy_in_list(list: &str, name: &str, known: &[&str]) -> String {
+    let small = name.to_ascii_lowercase();
+    let elsewhere =
+        || IN_LINES.iter().find(|(other, _)| list == reference::LINES && *other == small).map(|(_, meant)| *meant);
+    let meant = nearest(&small, known.iter().copied()).or_else(elsewhere).or_else(|| the_only_one_with(&small, known));
+    match meant {
+        Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
+        None if reference::is_of_the_top(&small) => ABOVE_TABLES.to_owned(),
+        None if is_key_of_a_vendor(&small) => {
+            "Move it into the table of its account, such as [braze] or [accounts.NAME]".to_owned()
+        }
+        None => format!("Remove it, or use one of: {}", known.join(", ")),
+    }
+}
+
+/// The one of these names that has this one among its words, or is among the words of this one.
+fn the_only_one_with<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+    let has = |one: &str, other: &str| format!("_{one}_").contains(&format!("_{other}_"));
+    let mut found = known.iter().filter(|known| has(known, name) || has(name, known));
+    found.next().filter(|_| found.next().is_none()).copied()
+}
+
+/// Whether every account of one vendor has a key of this name.
+pub(super) fn is_key_of_a_vendor(name: &str) -> bool {
+    Vendor::WORDS.iter().any(|vendor| reference::known_in(vendor).contains(&name))
 }
 
 /// A correction as it is written in the table of an account, which has the keys of its vendor's table.

@@ -69,8 +69,10 @@ impl Gathered {
                     let remedy = format!("Write [{}] on a line of its own and its keys below", at.shown(&written));
                     self.unknown(at.shown(&written), "is a table, not a value", remedy, place);
                 }
-                (None, _) => {
-                    let remedy = near::remedy_in_file(above, at.title(), bare);
+                (None, value) => {
+                    let account = |table: &_| named::remedy_of_account_elsewhere(at, above, bare, table);
+                    let remedy = value.as_table().and_then(account);
+                    let remedy = remedy.unwrap_or_else(|| near::remedy_in_file(above, at.title(), bare));
                     self.unknown(at.shown(&written), NO_KEY, remedy, place);
                 }
             }

@@ -53,6 +53,11 @@ pub(super) fn is_table(name: &str) -> bool {
     KEYS.iter().any(|key| key.name.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
 }
 
+/// Whether a key of this name stands at the top of the file.
+pub(super) fn is_of_the_top(name: &str) -> bool {
+    !name.contains('.') && find(name).is_some()
+}
+
 /// The names that may stand directly in this table ("" for the top), for the remedy of an unknown key.
 pub(super) fn known_in(table: &str) -> Vec<&'static str> {
     let prefix = if table.is_empty() { String::new() } else { format!("{table}.") };

@@ -138,8 +138,10 @@ fn everything_in_the_file_arrives() {
     assert!(braze.gsm7);
     assert_eq!(braze.subscription_group.as_deref(), Some("group-1"));
     assert_eq!(braze.campaigns.ticket_solved.as_deref(), Some("00000000-0000-4000-8000-000000000002"));
-    assert_eq!(warnings.len(), 1);
-    assert!(warnings[0].to_string().contains("2027-04-30"), "{}", warnings[0]);
+    assert_eq!(warnings.len(), 2);
+    let below_a_path = "public_url has a path: webhooks are posted below it, and a proxy has to take it away.";
+    assert_eq!(warnings[0].to_string(), below_a_path);
+    assert!(warnings[1].to_string().contains("2027-04-30"), "{}", warnings[1]);
 }
 
 #[test]
@@ -219,6 +221,42 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "public_url = \"http://a.b\"\n[zendesk]",
             "public_url (line 2) does not start with https",
             "https",
+        ),
+        (
+            "[zendesk]",
+            "public_url = \"https://a.b/webhooks/zendesk\"\n[zendesk]",
+            "public_url (line 2) is the address of one page of the bridge.",
+            "End it before /webhooks: the paths are added.",
+        ),
+        (
+            "[zendesk]",
+            "public_url = \"https://a.b/in/healthz\"\n[zendesk]",
+            "public_url (line 2) is the address of one page of the bridge.",
+            "End it before /healthz: the paths are added.",
+        ),
+        (
+            "[zendesk]",
+            "public_url = \"https://acme.zendesk.com\"\n[zendesk]",
+            "public_url (line 2) is an address of Zendesk.",
+            "Set it to the address at which Zendesk and Braze reach this bridge.",
+        ),
+        (
+            "https://acme.zendesk.com",
+            "https://YOUR-SUBDOMAIN.zendesk.com",
+            "zendesk.url (line 3) is or holds a placeholder",
+            "Put your own value",
+        ),
+        (
+            "https://acme.zendesk.com",
+            "acme.zendesk.com",
+            "zendesk.url (line 3) is not a web address",
+            "https://acme.zendesk.com.",
+        ),
+        (
+            "rest.iad-01.braze.com",
+            "sdk.fra-02.braze.eu",
+            "braze.url (line 8) is the address of Braze's SDKs, whose API has another",
+            "most likely https://rest.fra-02.braze.eu.",
         ),
         ("[zendesk]", "console_url = \"tandem\"\n[zendesk]", "console_url (line 2) is not a web address", "https"),
         (

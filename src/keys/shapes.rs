@@ -38,9 +38,6 @@ pub(crate) const ADDRESS: Shape<SocketAddr> = text(|text| {
     text.parse().map_err(|_| Flaw::new("is not an address and a port", remedy))
 });
 
-/// A web address to which paths and parameters are added.
-pub(crate) const WEB_ADDRESS: Shape<Url> = text(extensible_address);
-
 /// The web address of a vendor's account: scheme, host and port only.
 pub(crate) fn account_address(text: &str) -> Result<Url, Flaw> {
     match extensible_address(text)? {
@@ -166,7 +163,7 @@ pub(crate) fn listed<T, S: ToString>(values: &[T], word: impl Fn(&T) -> S) -> St
 /// A web address that is safe to send credentials and texts to.
 pub(crate) fn safe_address(text: &str) -> Result<Url, Flaw> {
     let Ok(url) = Url::parse(text) else {
-        return Err(Flaw::new("is not a web address", "Write it like https://host"));
+        return Err(Flaw::new("is not a web address", format!("Write it like https://{}", likely_host(text))));
     };
     if !(url.scheme() == "https" || url.scheme() == "http" && is_loopback(&url)) {
         let problem = "does not start with https:// (http:// is for this machine only)";
@@ -177,6 +174,14 @@ pub(crate) fn safe_address(text: &str) -> Result<Url, Flaw> {
         return Err(Flaw::new("holds a user name or a password", remedy));
     }
     Ok(url)
+}
+
+/// The text where it is the name of a host whose scheme was left out; nothing else of a text is quoted.
+fn likely_host(text: &str) -> &str {
+    let is_name = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    let ends_in_word = |(_, last): (&str, &str)| last.len() <= 10 && last.chars().all(|c| c.is_ascii_alphabetic());
+    let is_host = text.split('.').all(is_name) && text.rsplit_once('.').is_some_and(ends_in_word);
+    if is_host { text } else { "host" }
 }
 
 /// A [`safe_address`] to which paths and parameters can be added.

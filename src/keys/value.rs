@@ -4,6 +4,7 @@ use toml::de::DeValue;
 
 use super::fault::Flaw;
 use super::kind::{Item, Kind};
+use super::spelling::nearest;
 use crate::domain::inbound::GROUP_PLACEHOLDER;
 
 /// The longest single text, in bytes: several times the longest credential that either vendor hands out.
@@ -52,6 +53,8 @@ enum Remedy {
     SecretAlone,
     /// Put a value in the place of the placeholder.
     FillIn,
+    /// Give the word of the kind that is most like the given one.
+    Meant(&'static str),
 }
 
 impl Unfit {
@@ -61,6 +64,7 @@ impl Unfit {
             Remedy::NoMarks => "Write one pair of quotation marks around the value".to_owned(),
             Remedy::SecretAlone => "Give the secret alone".to_owned(),
             Remedy::FillIn => FILL_IN.to_owned(),
+            Remedy::Meant(word) => format!("Did you mean {word}? Give {kind}"),
         };
         Flaw { problem: self.problem, remedy }
     }
@@ -78,7 +82,9 @@ impl Unfit {
             (Remedy::OfItsKind, Kind::List { of: Item::Text | Item::Secret, .. }) => {
                 "Give texts with commas between them, without quotation marks"
             }
-            (Remedy::OfItsKind | Remedy::SecretAlone | Remedy::FillIn, _) => return self.in_file(kind),
+            (Remedy::OfItsKind | Remedy::SecretAlone | Remedy::FillIn | Remedy::Meant(_), _) => {
+                return self.in_file(kind);
+            }
         };
         Flaw { problem: self.problem, remedy: remedy.to_owned() }
     }
@@ -179,7 +185,12 @@ fn is_placeholder(text: &str) -> bool {
     let text = text.trim();
     let is_between = text.starts_with('<') && text.ends_with('>');
     let begins = ["YOUR_", "YOUR-"].iter().any(|word| text.starts_with(word));
-    is_between || begins || text.contains('…') || text.ends_with("...") || text == GROUP_PLACEHOLDER
+    is_between
+        || begins
+        || text.contains("://YOUR")
+        || text.contains('…')
+        || text.ends_with("...")
+        || text == GROUP_PLACEHOLDER
 }
 
 /// The value, when it keeps the limits of its kind.
@@ -212,9 +223,13 @@ fn in_bounds(verb: &str, number: i64, item: Item) -> Result<(), Unfit> {
 fn fits(text: &str, item: Item, is_entry: bool) -> Result<(), Unfit> {
     match item {
         Item::Word(words) if words.contains(&text) => Ok(()),
-        Item::Word(_) => {
+        Item::Word(words) => {
             let verb = if is_entry { "holds" } else { "is" };
-            Err(format!("{verb} {text:?}, which is not one of its words").into())
+            let meant = nearest(&text.to_lowercase(), words.iter().copied());
+            Err(Unfit {
+                problem: format!("{verb} {text:?}, which is not one of its words"),
+                remedy: meant.map_or(Remedy::OfItsKind, Remedy::Meant),
+            })
         }
         Item::Text | Item::Secret | Item::Network | Item::Integer { .. } => {
             plain_text(item, text).map_err(|unfit| match is_entry {

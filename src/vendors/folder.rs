@@ -33,6 +33,12 @@ pub trait Folder: Account + Sized + 'static {
     /// The remedy where two accounts take one proof of a sender.
     const ONE_PROOF: &'static str;
 
+    /// The domains of its hosts.
+    const DOMAINS: &'static [&'static str];
+
+    /// The remedy for an address that is another vendor's.
+    const OWN_ADDRESS: &'static str;
+
     /// The configuration keys of an account.
     #[expect(private_bounds, reason = "the machine of keys is of the crate's own use")]
     type Keys: Table;

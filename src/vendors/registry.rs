@@ -85,6 +85,28 @@ macro_rules! vendors {
                 }
             }
 
+            /// The vendor at one of whose hosts this address is.
+            #[must_use]
+            pub fn at(url: &Url) -> Option<Self> {
+                let host = url.host_str()?;
+                let is_within = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
+                Self::ALL.iter().copied().find(|vendor| vendor.domains().iter().any(is_within))
+            }
+
+            const fn domains(self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$name => <$folder>::DOMAINS,)+
+                }
+            }
+
+            /// The remedy for an address that is another vendor's.
+            #[must_use]
+            pub const fn own_address(self) -> &'static str {
+                match self {
+                    $(Self::$name => <$folder>::OWN_ADDRESS,)+
+                }
+            }
+
             /// Lists the keys of an account, in the order of the reference.
             pub(crate) fn keys(self, above: &str, keys: &mut Vec<About>) {
                 match self {

@@ -211,6 +211,17 @@ async fn an_account_that_there_is_not_is_told_with_those_that_there_are() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_account_whose_vendor_is_misspelt_is_told_so_and_not_as_missing() {
+    let site = Site::start().await;
+    site.change("vendor = \"braze\"", "vendor = \"brze\"");
+    let said = site.says(&["setup", "canada"]).await;
+    let meant = "is \"brze\", which is not one of its words. Did you mean braze? Give one of zendesk, braze.";
+    assert!(said.code == 78 && said.err.contains("accounts.canada.vendor") && said.err.contains(meant), "{said:?}");
+    let said = site.says(&["setup", "support-eu", "--dry-run"]).await;
+    assert_eq!(said.code, 0, "the fault of another account is for check: {said:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_accounts_of_one_zendesk_are_not_both_set_up() {
     let site = Site::start().await;
     site.change(site.second.zendesk.url(), site.first.zendesk.url());

@@ -114,8 +114,8 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
         (
             eu("vendor = \"zendesk\"", "vendor = \"zendsk\""),
             &[],
-            "accounts.support-eu.vendor (line 15) is \"zendsk\", which is not one of its words. Give one of zendesk, \
-             braze.",
+            "accounts.support-eu.vendor (line 15) is \"zendsk\", which is not one of its words. Did you mean zendesk? \
+             Give one of zendesk, braze.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = 1"),
@@ -133,7 +133,7 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
             eu("support-eu", "\"a b\""),
             &[],
             "accounts.\"a b\" (line 14) is not the name of an account: expected a-z and 0-9, with single `-` between \
-             them. Choose one such as support-eu; it never changes, because it is part of stored keys.",
+             them. Choose one such as a-b; it never changes, because it is part of stored keys.",
         ),
         (
             eu("support-eu", "zendesk"),
@@ -151,6 +151,36 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
             eu("url = \"https://acme-eu.zendesk.com\"\n", ""),
             &[],
             "accounts.support-eu.url (line 14) is missing. Set it to the address of the account, such as https://….",
+        ),
+        (
+            eu("https://acme-eu.zendesk.com", "https://rest.fra-01.braze.eu"),
+            &[],
+            "accounts.support-eu.url (line 16) is an address of Braze, but the account is one of Zendesk. Set it to the \
+             address of the Zendesk account, such as https://acme.zendesk.com.",
+        ),
+        (
+            canada("https://rest.iad-02.braze.com", "https://acme-eu.Zendesk.com"),
+            &[],
+            "accounts.canada.url (line 16) is an address of Zendesk, but the account is one of Braze. Set it to the REST \
+             endpoint that Braze shows under APIs and Identifiers.",
+        ),
+        (
+            eu("vendor = \"zendesk\"", "vendor = \"braze\"\nvender = \"zendesk\""),
+            &[("TANDEM_ACCOUNTS__SUPPORT_EU__VENDOR", "zendesk")],
+            "accounts.support-eu.vender (line 16) is not a key of the configuration. Did you mean vendor? Mend the name, or \
+             remove it.",
+        ),
+        (
+            canada("[accounts.canada]", "[accounts.canada]\nchannel = \"rcs\""),
+            &[],
+            "accounts.canada.channel (line 15) is not a key of the configuration. It is a key of a line: move it into its \
+             [[lines]] table.",
+        ),
+        (
+            canada("[accounts.canada]", "[accounts.canada]\nreopen_days = 7"),
+            &[],
+            "accounts.canada.reopen_days (line 15) is not a key of the configuration. Move it above the first table of the \
+             file.",
         ),
         (
             eu("client_secret = \"eu-client-secret\"\n", ""),
@@ -218,6 +248,24 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
              the account, in place of [[accounts]].",
         ),
         (
+            canada("[accounts.canada]", "[[accounts.canada]]"),
+            &[],
+            "accounts.canada (line 14) is a list, but each account has a table of its name. Write [accounts.canada] in place of \
+             [[accounts.canada]].",
+        ),
+        (
+            canada("[accounts.canada]", "[braze.canada]"),
+            &[],
+            "braze.canada (line 14) is not a key of the configuration. Write [accounts.canada] in place of [braze.canada], and \
+             the vendor below.",
+        ),
+        (
+            canada("[accounts.canada]", "[Canada]"),
+            &[],
+            "Canada (line 14) is not a key of the configuration. Write [accounts.canada] in place of [Canada], and the vendor \
+             below.",
+        ),
+        (
             format!("{ZENDESK}{BRAZE}[accounts]\nvendor = \"zendesk\"\nurl = \"https://acme-eu.zendesk.com\"\n"),
             &[],
             "accounts (line 15) has keys of an account, which has a name. Write [accounts.NAME], with the name of the \
@@ -276,6 +324,33 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
 }
 
 #[test]
+fn a_misspelt_vendor_key_is_named_beside_the_one_that_is_missing() {
+    for written in ["vender", "Vendor", "vendors"] {
+        let told = faults(&format!("{ZENDESK}{BRAZE}{}", CANADA.replace("vendor =", &format!("{written} ="))), &[]);
+        let expected = [
+            format!(
+                "accounts.canada.{written} (line 15) is not a key of an account. Did you mean vendor? Mend the name, or \
+                 remove it."
+            ),
+            "accounts.canada.vendor (line 14) is missing. Set it to one of: zendesk braze.".to_owned(),
+        ];
+        assert_eq!(told, expected);
+    }
+}
+
+#[test]
+fn the_first_accounts_of_swapped_vendors_are_told_both() {
+    let file = format!("{ZENDESK}{BRAZE}").replace("acme.zendesk.com", "rest.iad-02.braze.com");
+    let told = faults(&file.replace("rest.iad-01.braze.com", "acme.zendesk.com"), &[]);
+    let keys: Vec<&str> = told.iter().map(|fault| fault.split(" is ").next().unwrap()).collect();
+    assert_eq!(keys, ["zendesk.url (line 3)", "braze.url (line 8)"], "{told:#?}");
+    // Hosts that only look alike are none of theirs, and neither is a proxy.
+    for host in ["notbraze.com", "braze.com.acme.example", "tandem.internal"] {
+        assert_eq!(warnings(&file.replace("rest.iad-02.braze.com", host)), [""; 0], "{host}");
+    }
+}
+
+#[test]
 fn faults_of_several_accounts_are_told_together_and_no_secret_is_shown() {
     let file =
         format!("nope = 1\n{}", all().replace("-webhook-secret\"", "-webhook-secret \"").replace("/a", "/u:p@a"));
@@ -301,14 +376,17 @@ fn two_desks_at_one_address_are_a_fault() {
 }
 
 #[test]
-fn two_carriers_that_are_one_workspace_are_warned_about() {
+fn two_carriers_with_one_key_are_warned_about() {
     let [url, key] = [("iad-02", "iad-01"), ("canada-api-key-secret", "braze-api-key-secret")];
     let file = format!("{GOOD}{CANADA}");
     let same = file.replace(url.0, url.1).replace(key.0, key.1);
     let expected = "accounts.canada.api_key is that of braze as well, at the same url: one account with several lines serves a \
                     workspace.";
     assert_eq!(warnings(&same), [expected]);
-    for other in [file.clone(), file.replace(url.0, url.1), file.replace(key.0, key.1)] {
+    let expected = "accounts.canada.api_key is that of braze as well, at another url: a key is known in its own cluster only, \
+                    so that Braze refuses one of the two.";
+    assert_eq!(warnings(&file.replace(key.0, key.1)), [expected]);
+    for other in [file.clone(), file.replace(url.0, url.1)] {
         assert_eq!(warnings(&other), [""; 0]);
     }
 }

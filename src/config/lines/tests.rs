@@ -141,6 +141,11 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
              zendesk.",
         ),
         (
+            braze("desk = \"accounts.Zendesk\"\naddress = \"g1\""),
+            "lines.uk.desk (line 17) is \"accounts.Zendesk\", which is no account. Did you mean zendesk? Name an account that \
+             is a desk: zendesk.",
+        ),
+        (
             braze("address = \"GROUP_ID\""),
             "lines.uk.address (line 17) is or holds a placeholder of an example. Put your own value in its place.",
         ),
@@ -170,6 +175,11 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         (
             braze("channel = \"fax\"\naddress = \"g1\""),
             "lines.uk.channel (line 17) is \"fax\", which is not one of its words. Give one of sms, whatsapp, rcs.",
+        ),
+        (
+            braze("channel = \"WhatsApp\"\naddress = \"g1\""),
+            "lines.uk.channel (line 17) is \"WhatsApp\", which is not one of its words. Did you mean whatsapp? Give one of sms, \
+             whatsapp, rcs.",
         ),
         (
             braze("address = \"g1\"\ntemplate = \"00000000-0000-4000-8000-000000000005\""),
@@ -207,8 +217,8 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
              and hyphens, not an address or a placeholder.",
         ),
         (
-            braze("address = \"g1\"\ndesk_id = 1"),
-            "lines.uk.desk_id (line 18) is not a key of a line. Remove it, or use one of: name, carrier, channel, address, \
+            braze("address = \"g1\"\nanything = 1"),
+            "lines.uk.anything (line 18) is not a key of a line. Remove it, or use one of: name, carrier, channel, address, \
              sms_fallback, agent_reply, ticket_solved, template, window_minutes, template_wait_days, agent_language, desk, \
              brand_id, group_id, ticket_form_id, tags.",
         ),
@@ -233,6 +243,20 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
              or lines of one address different channels.",
         ),
         (
+            two("carrier = \"braze\"\naddress = \"ab-1\"", "carrier = \"braze\"\naddress = \"AB-1\""),
+            "lines.ie.address (line 21) is that of lines.uk too in other letters, on the same channel. Give each line an \
+             address of its own, or lines of one address different channels.",
+        ),
+        (
+            two(
+                "carrier = \"braze\"\naddress = \"g1\"",
+                "carrier = \"braze\"\naddress = \"g1\"\nchannel = \"whatsapp\"\nagent_reply = \
+                 \"00000000-0000-4000-8000-000000000003\"",
+            ),
+            "lines.ie.address (line 21) is that of lines.uk too, but no subscription group serves both sms and whatsapp. Set \
+             it to the id of the whatsapp subscription group.",
+        ),
+        (
             format!("{ONE_OF_EACH}[lines]\nname = \"uk\"\n"),
             "lines (line 14) is no list of tables. Write [[lines]] on a line of its own for each line, and the keys below.",
         ),
@@ -248,6 +272,153 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
     let told = cases.map(|(file, expected)| (faults(&file, &[]), expected));
     let wrong: Vec<_> = told.iter().filter(|(told, expected)| told != &[*expected]).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn a_misspelt_key_of_a_line_has_the_key_that_was_meant() {
+    let meant = |meant: &str| format!("Did you mean {meant}? Mend the name, or remove it.");
+    let cases = [
+        ("adress", meant("address")),
+        ("Address", meant("address")),
+        ("agent-reply", meant("agent_reply")),
+        ("chanel", meant("channel")),
+        ("carier", meant("carrier")),
+        ("desk_id", meant("desk")),
+        ("ticket_form", meant("ticket_form_id")),
+        ("windows_minutes", meant("window_minutes")),
+        ("templates", meant("template")),
+        ("tag", meant("tags")),
+        ("sms_fallbak", meant("sms_fallback")),
+        // A part of the name, or the name of the same thing elsewhere.
+        ("brand", meant("brand_id")),
+        ("language", meant("agent_language")),
+        ("reply", meant("agent_reply")),
+        ("template_campaign", meant("template")),
+        ("subscription_group", meant("address")),
+        ("group", meant("address, for the subscription group, or group_id, for the group of agents")),
+        ("account", meant("carrier")),
+        ("type", meant("channel")),
+        // The key of another table.
+        ("webhook_tokens", "Move it into the table of its account, such as [braze] or [accounts.NAME].".to_owned()),
+        ("listen", "Move it above the first table of the file.".to_owned()),
+    ];
+    for (written, remedy) in cases {
+        let file =
+            format!("{ONE_OF_EACH}[[lines]]\nname = \"uk\"\ncarrier = \"braze\"\naddress = \"g1\"\n{written} = 1\n");
+        let told = faults(&file, &[]);
+        assert_eq!(told, [format!("lines.uk.{written} (line 18) is not a key of a line. {remedy}")]);
+    }
+}
+
+#[test]
+fn a_campaign_that_cannot_serve_two_keys_is_a_fault() {
+    let [reply, text] = ["00000000-0000-4000-8000-000000000003", "00000000-0000-4000-8000-000000000001"];
+    let line = |name: &str, keys: &str| format!("[[lines]]\nname = \"{name}\"\ncarrier = \"braze\"\n{keys}\n");
+    let whatsapp = |keys: &str| line("wa", &format!("address = \"g2\"\nchannel = \"whatsapp\"\n{keys}"));
+    let uk = line("uk", &format!("address = \"g1\"\nagent_reply = \"{reply}\""));
+    let a_template = "template = \"00000000-0000-4000-8000-000000000005\"";
+    let with_response = "Set it to the id of an API-triggered WhatsApp campaign with a response message.";
+    let with_template = "Set it to the id of an API-triggered WhatsApp campaign with a template message.";
+    for (lines, expected) in [
+        (
+            whatsapp(&format!("agent_reply = \"{text}\"\n{a_template}")),
+            format!(
+                "lines.wa.agent_reply (line 19) is that of braze.campaigns.agent_reply as well, but that one is for sms and \
+                 this one for whatsapp. {with_response}"
+            ),
+        ),
+        (
+            format!("{uk}{}", whatsapp(&format!("agent_reply = \"{}\"\n{a_template}", reply.to_uppercase()))),
+            format!(
+                "lines.wa.agent_reply (line 24) is that of lines.uk.agent_reply as well, but that one is for sms and this \
+                 one for whatsapp. {with_response}"
+            ),
+        ),
+        (
+            format!("{}{uk}", whatsapp(&format!("agent_reply = \"{reply}\"\n{a_template}"))),
+            "lines.uk.agent_reply (line 25) is that of lines.wa.agent_reply as well, but that one is for whatsapp and this \
+             one for sms. Set it to the id of an API-triggered campaign with a text message."
+                .to_owned(),
+        ),
+        (
+            whatsapp(&format!("agent_reply = \"{reply}\"\ntemplate = \"{text}\"")),
+            format!(
+                "lines.wa.template (line 20) is that of braze.campaigns.agent_reply as well, but that one is for sms and \
+                 this one for whatsapp. {with_template}"
+            ),
+        ),
+        (
+            whatsapp(&format!("agent_reply = \"{reply}\"\ntemplate = \"{reply}\"")),
+            format!(
+                "lines.wa.template (line 20) is that of lines.wa.agent_reply as well, but one of the two is for a template \
+                 and the other for free text. {with_template}"
+            ),
+        ),
+        (
+            whatsapp(&format!("agent_reply = \"{reply}\"\n{a_template}\nticket_solved{}", &a_template["template".len()..])),
+            format!(
+                "lines.wa.template (line 20) is that of lines.wa.ticket_solved as well, but one of the two is for a template \
+                 and the other for free text. {with_template}"
+            ),
+        ),
+        (
+            line("uk", &format!("address = \"{reply}\"\nagent_reply = \"{reply}\"")),
+            "lines.uk.agent_reply (line 18) is the address of lines.uk, which is a subscription group. Set it to the id of an \
+             API-triggered campaign with a text message."
+                .to_owned(),
+        ),
+    ] {
+        assert_eq!(faults(&format!("{ONE_OF_EACH}{lines}"), &[]), [expected], "{lines}");
+    }
+}
+
+#[test]
+fn a_campaign_or_an_address_of_two_lines_is_a_warning_where_one_of_the_two_may_be_right() {
+    let line = |name: &str, keys: &str| format!("[[lines]]\nname = \"{name}\"\n{keys}\n");
+    let [of_carrier, reply] = [1, 3].map(|id| format!("agent_reply = \"00000000-0000-4000-8000-00000000000{id}\""));
+    let [braze, canada] = ["braze", "canada"].map(|carrier| format!("carrier = \"{carrier}\""));
+    let consequence = "so that the texts of both lines leave from the number of one of them.";
+    for (lines, expected) in [
+        (
+            line("uk", &format!("{braze}\naddress = \"g1\"\n{of_carrier}")),
+            Some(format!("lines.uk.agent_reply is that of braze.campaigns.agent_reply as well, {consequence}")),
+        ),
+        (
+            ["uk", "ie"].map(|name| line(name, &format!("{braze}\naddress = \"g-{name}\"\n{reply}"))).concat(),
+            Some(format!("lines.ie.agent_reply is that of lines.uk.agent_reply as well, {consequence}")),
+        ),
+        (
+            line("north", &format!("{canada}\naddress = \"g1\"\n{of_carrier}")),
+            Some(
+                "lines.north.agent_reply is that of braze.campaigns.agent_reply as well, but a campaign belongs to one \
+                 workspace."
+                    .to_owned(),
+            ),
+        ),
+        (
+            format!(
+                "{}{}",
+                line("uk", &format!("{braze}\naddress = \"g1\"\n{reply}")),
+                line("north", &format!("{canada}\naddress = \"G1\"\n{}", reply.replace("03\"", "04\"")))
+            ),
+            Some(
+                "lines.north.address is that of lines.uk too in other letters, but a subscription group belongs to one \
+                 workspace."
+                    .to_owned(),
+            ),
+        ),
+        // The default line is the carrier's own, RCS leaves from the numbers of its SMS, and a closing text is a free text.
+        (line("us", &format!("{braze}\n{of_carrier}\nticket_solved{}", &of_carrier["agent_reply".len()..])), None),
+        (
+            ["sms", "rcs"]
+                .map(|on| line(on, &format!("{braze}\naddress = \"g1\"\nchannel = \"{on}\"\n{reply}")))
+                .concat(),
+            None,
+        ),
+    ] {
+        let told = warnings(&format!("{ONE_OF_EACH}{CANADA}{lines}"));
+        assert_eq!(told, expected.into_iter().collect::<Vec<_>>(), "{lines}");
+    }
 }
 
 #[test]
@@ -276,13 +447,6 @@ fn every_doubt_about_a_line_is_a_warning() {
                  last message is given up.",
             ),
         ),
-        (
-            whatsapp("template = \"00000000-0000-4000-8000-000000000003\""),
-            Some(
-                "lines.uk.template is the campaign of agent_reply as well, whose free text WhatsApp refuses outside of the \
-                 window.",
-            ),
-        ),
         (whatsapp("template = \"00000000-0000-4000-8000-000000000005\""), None),
         (
             line("address = \"g1\""),
@@ -293,6 +457,13 @@ fn every_doubt_about_a_line_is_a_warning() {
         ),
         (line(&format!("address = \"g1\"\n{reply}")), None),
         (line("address = \"g1\"\nchannel = \"rcs\""), None),
+        (
+            line(&format!("address = \"15551234567\"\n{reply}")),
+            Some(
+                "lines.uk.address looks like a telephone number, and Braze calls a line by the id of its subscription group: \
+                 no text would take this line.",
+            ),
+        ),
         (line("brand_id = 7"), None),
         (
             format!("{ONE_OF_EACH}{EU}"),

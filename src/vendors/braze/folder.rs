@@ -32,6 +32,8 @@ impl Folder for Braze {
     const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Draw a long random token for each account: openssl rand -base64 32";
+    const DOMAINS: &'static [&'static str] = &["braze.com", "braze.eu"];
+    const OWN_ADDRESS: &'static str = "Set it to the REST endpoint that Braze shows under APIs and Identifiers";
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {

@@ -110,13 +110,18 @@ const ASCENDING_WAITS: Shape<Vec<Duration>> = Shape::new(
     Vec::eq,
 );
 
-/// The address of the REST endpoint, and not of the dashboard, which is on another host.
+/// The address of the REST endpoint, and not of the dashboard or the SDKs, which have hosts of their own.
 fn address(text: &str) -> Result<Url, Flaw> {
     let url = account_address(text)?;
-    let Some(dashboard) = url.host_str().filter(|host| host.starts_with("dashboard")) else { return Ok(url) };
-    let likely = rest_host(dashboard).map(|host| format!(", most likely https://{host}")).unwrap_or_default();
+    let host = url.host_str().unwrap_or_default();
+    let (whose, rest) = match host.strip_prefix("sdk.") {
+        Some(instance) if instance.contains(".braze.") => ("SDKs", Some(format!("rest.{instance}"))),
+        Some(_) | None if host.starts_with("dashboard") => ("dashboard", rest_host(host)),
+        Some(_) | None => return Ok(url),
+    };
+    let likely = rest.map(|host| format!(", most likely https://{host}")).unwrap_or_default();
     let remedy = format!("Set it to the REST endpoint that Braze shows under APIs and Identifiers{likely}");
-    Err(Flaw::new("is the address of Braze's dashboard, whose API has another", remedy))
+    Err(Flaw::new(format!("is the address of Braze's {whose}, whose API has another"), remedy))
 }
 
 /// The REST host of the instance that has this dashboard (<https://www.braze.com/docs/api/basics/#endpoints>).

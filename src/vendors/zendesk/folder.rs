@@ -29,6 +29,8 @@ impl Folder for Zendesk {
     const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Give each account the signing secret of its own webhook";
+    const DOMAINS: &'static [&'static str] = &["zendesk.com"];
+    const OWN_ADDRESS: &'static str = "Set it to the address of the Zendesk account, such as https://acme.zendesk.com";
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {
