@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::clock::Steady;
 
+mod album;
 mod archive;
 mod claim;
 mod commits;
@@ -29,6 +30,7 @@ mod reports;
 mod rules;
 mod terms;
 
+pub use album::{Album, Keeping, Picture, PictureId, Pictured};
 pub use archive::Archive;
 pub use claim::{Claim, Verdict, Work};
 pub use commits::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats};
@@ -50,9 +52,9 @@ pub use terms::{IsShort, Terms};
 ///
 /// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; a call's own docs name only
 /// its further errors.
-pub trait Store: Inbox + Queue + Archive + Control {}
+pub trait Store: Inbox + Queue + Archive + Control + Album {}
 
-impl<S: Inbox + Queue + Archive + Control> Store for S {}
+impl<S: Inbox + Queue + Archive + Control + Album> Store for S {}
 
 /// The most memory that one waiting delivery takes: in a lane of its own, with its dedupe keys and its index entries.
 pub const WAITING_BYTES: u64 = 950;
@@ -70,6 +72,8 @@ pub struct StoreLimits {
     pub backlog_bytes: Option<u64>,
     /// Free space below which nothing is accepted.
     pub disk_floor_bytes: u64,
+    /// The most room for customers' pictures, however large the disk is.
+    pub pictures_bytes: u64,
     /// How long a claim lives ([`crate::domain::delivery::LEASE`]).
     pub lease: Duration,
     /// The clock that times claims. It cannot be set, because a lease that ends while its holder is calling lets a
@@ -90,6 +94,8 @@ impl Default for StoreLimits {
             backlog_bytes: None,
             // sled cannot reopen a directory on a full disk, so it must never come to that.
             disk_floor_bytes: 256 * 1024 * 1024,
+            // Some thousands of pictures, as phones send them.
+            pictures_bytes: 1024 * 1024 * 1024,
             lease: crate::domain::delivery::LEASE,
             steady: Steady::default(),
             turn_bytes: 16 * 1024 * 1024,

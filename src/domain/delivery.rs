@@ -150,6 +150,20 @@ impl State {
         !self.holds_lane()
     }
 
+    /// Whether its event will never be applied any more, not even by an operator's order.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Delivered { .. } | Self::Skipped { .. } => true,
+            Self::Pending
+            | Self::Sending { .. }
+            | Self::Waiting { .. }
+            | Self::Unconfirmed { .. }
+            | Self::Dead { .. }
+            | Self::Quarantined { .. } => false,
+        }
+    }
+
     /// When a worker should next take it; `None` while one works on it and once it is settled.
     #[must_use]
     pub fn due_at(&self) -> Option<Timestamp> {

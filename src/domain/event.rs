@@ -277,6 +277,21 @@ impl EventKind {
         }
     }
 
+    /// Whether it is a customer's text with links to pictures.
+    #[must_use]
+    pub fn has_pictures(&self) -> bool {
+        match self {
+            Self::CustomerText(text) => !text.media.is_empty(),
+            Self::AgentReply(_)
+            | Self::PhoneText(_)
+            | Self::Template(_)
+            | Self::TicketSolved(_)
+            | Self::TicketReopened(_)
+            | Self::Note(_)
+            | Self::Unreadable(_) => false,
+        }
+    }
+
     /// Whether the catch-up on missed webhooks found this.
     #[must_use]
     pub fn is_caught_up(&self) -> bool {

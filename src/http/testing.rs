@@ -32,8 +32,8 @@ use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
 use crate::intake::Senders;
 use crate::store::{
-    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
-    Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
+    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::sources::FirstAccounts;
@@ -192,6 +192,35 @@ impl Queue for ScriptedStore {
 
     async fn compact(&self, _: Compaction) -> Result<(), StoreError> {
         Ok(())
+    }
+}
+
+#[async_trait]
+impl Album for ScriptedStore {
+    async fn pictured(&self, _: Option<u64>) -> Result<Pictured, StoreError> {
+        Ok(Pictured::default())
+    }
+
+    async fn pictures_came(&self) {}
+
+    async fn keep_picture(&self, _: PictureId, _: Picture) -> Result<Keeping, StoreError> {
+        Ok(Keeping::TooLate)
+    }
+
+    async fn picture(&self, _: PictureId) -> Result<Option<Picture>, StoreError> {
+        Ok(None)
+    }
+
+    fn picture_bytes(&self, _: PictureId) -> Option<u64> {
+        None
+    }
+
+    fn has_room_for_picture(&self, _: u64) -> bool {
+        false
+    }
+
+    fn pictures_bytes(&self) -> u64 {
+        0
     }
 }
 

@@ -26,6 +26,7 @@ use crate::store::{
 };
 
 mod accounts;
+mod album;
 mod find;
 mod operator;
 mod refused;
@@ -39,6 +40,11 @@ pub(crate) use accounts::{
     a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along,
     a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out,
     the_first_carrier_of_a_desk_is_chosen_once, two_accounts_share_no_key,
+};
+pub(crate) use album::{
+    a_forgotten_customers_pictures_are_gone, a_picture_goes_with_its_text_however_that_ends,
+    a_picture_is_kept_over_a_crash_until_its_text_is_written, every_waiting_text_with_pictures_is_found_once,
+    pictures_have_a_bound_and_texts_do_not_feel_it,
 };
 pub(crate) use find::{
     a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
@@ -176,6 +182,11 @@ macro_rules! contract_tests {
             a_template_that_an_operator_ends_leaves_no_text_waiting_for_it,
             a_template_that_an_operator_ends_late_changes_no_later_request,
             reports_of_one_carriers_customer_go_and_those_of_another_with_the_same_id_stay,
+            a_picture_is_kept_over_a_crash_until_its_text_is_written,
+            a_picture_goes_with_its_text_however_that_ends,
+            a_forgotten_customers_pictures_are_gone,
+            pictures_have_a_bound_and_texts_do_not_feel_it,
+            every_waiting_text_with_pictures_is_found_once,
         );
     };
     ($backend:ty: $($name:ident),* $(,)?) => {$(

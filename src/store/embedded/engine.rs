@@ -4,6 +4,7 @@
 //! and answers; [`shared::Shared`] is its side that all threads see. Nothing here opens a file, spawns a thread or
 //! knows the cost of *durable*: that is the tree's.
 
+pub(super) mod album;
 pub(super) mod backend;
 pub(super) mod bytes;
 pub(super) mod claims;

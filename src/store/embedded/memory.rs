@@ -5,12 +5,14 @@
 //! another on the same medium. No real bridge runs on it: the medium is gone with the process.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::store::embedded::engine::album::{Album, Files};
 use crate::store::embedded::engine::backend::Backend;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
@@ -18,7 +20,7 @@ use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::recovery::{self, Start};
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
-use crate::store::{Compaction, StoreError, StoreLimits};
+use crate::store::{Compaction, PictureId, StoreError, StoreLimits};
 
 type Records = BTreeMap<Bytes, Bytes>;
 
@@ -26,12 +28,13 @@ type Records = BTreeMap<Bytes, Bytes>;
 #[derive(Clone)]
 pub struct Medium {
     records: Arc<Mutex<Arc<Records>>>,
+    pictures: Arc<Mutex<BTreeMap<PictureId, Vec<u8>>>>,
     free_bytes: Arc<AtomicU64>,
 }
 
 impl Default for Medium {
     fn default() -> Self {
-        Self { records: Arc::default(), free_bytes: Arc::new(AtomicU64::new(u64::MAX)) }
+        Self { records: Arc::default(), pictures: Arc::default(), free_bytes: Arc::new(AtomicU64::new(u64::MAX)) }
     }
 }
 
@@ -39,7 +42,11 @@ impl Medium {
     /// Another medium with the same contents, and with unlimited room.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self { records: Arc::new(Mutex::new(lock(&self.records).clone())), ..Self::default() }
+        Self {
+            records: Arc::new(Mutex::new(lock(&self.records).clone())),
+            pictures: Arc::new(Mutex::new(lock(&self.pictures).clone())),
+            ..Self::default()
+        }
     }
 
     /// Sets the free space from now on. Writes take none of it.
@@ -68,7 +75,9 @@ impl MemoryStore {
     pub fn open(medium: &Medium, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, StoreError> {
         let tree = Box::new(MemoryTree(medium.clone()));
         let core = recovery::take_up(tree, medium.disk(), &limits, Start { epoch, now, home: None })?;
-        let shared = Shared::new(limits, &core);
+        let files = Box::new(MemoryFiles(medium.clone()));
+        let album = Album::open(files, &limits, core.disk.clone(), |text| core.needs_pictures(text))?;
+        let shared = Shared::new(limits, &core, album);
         shared.publish(&core);
         Ok(Self { core: Mutex::new(core), shared })
     }
@@ -86,6 +95,7 @@ impl Backend for MemoryStore {
         if core.commit()? {
             self.shared.measured(1, Duration::ZERO);
         }
+        self.shared.drop_pictures(&mut core);
         self.shared.publish(&core);
         self.shared.wake(&mut core);
         outcome
@@ -169,6 +179,30 @@ impl Tree for MemoryTree {
     }
 }
 
+/// The files of the pictures on a medium.
+struct MemoryFiles(Medium);
+
+impl Files for MemoryFiles {
+    fn list(&self) -> io::Result<Vec<(PictureId, u64)>> {
+        let pictures = lock(&self.0.pictures);
+        Ok(pictures.iter().map(|(id, file)| (*id, u64::try_from(file.len()).unwrap_or(u64::MAX))).collect())
+    }
+
+    fn write(&self, id: PictureId, head: &[u8], body: &[u8]) -> io::Result<()> {
+        lock(&self.0.pictures).insert(id, [head, body].concat());
+        Ok(())
+    }
+
+    fn read(&self, id: PictureId) -> io::Result<Vec<u8>> {
+        lock(&self.0.pictures).get(&id).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn remove(&self, id: PictureId) -> io::Result<()> {
+        lock(&self.0.pictures).remove(&id);
+        Ok(())
+    }
+}
+
 fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (Bytes, Bytes)> + 'a {
     let range = records.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
     range.map(|(key, value)| (key.clone(), value.clone()))
@@ -187,7 +221,8 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::store::contract::{Home, contract_tests};
+    use crate::store::contract::{Home, accept, at, contract_tests, text};
+    use crate::store::{Album as _, Inbox as _, Keeping, Picture};
 
     struct InMemory(Medium);
 
@@ -212,4 +247,22 @@ mod tests {
     }
 
     contract_tests!(InMemory);
+
+    #[tokio::test]
+    async fn pictures_take_a_share_of_the_free_disk_and_leave_the_floor() {
+        let medium = Medium::default();
+        let limits = StoreLimits { disk_floor_bytes: 1_000, ..StoreLimits::default() };
+        let store = MemoryStore::open(&medium, limits, 7, at(0)).unwrap();
+        let id = PictureId { text: accept(&store, text("a", "look")).await, number: 0 };
+        let bytes = bytes::Bytes::from_static(&[7; 100]);
+        let picture = Picture { file_name: "a.png".into(), content_type: "image/png".into(), bytes };
+        for (free, room) in [(1_003, 0), (1_400, 100), (500, 0), (0, 0)] {
+            medium.set_free_bytes(free);
+            assert!(store.has_room_for_picture(room) && !store.has_room_for_picture(room + 1), "{free}");
+            assert_eq!(store.keep_picture(id, picture.clone()).await, Ok(Keeping::NoRoom), "{free}");
+        }
+        medium.set_free_bytes(2_000);
+        assert_eq!(store.keep_picture(id, picture).await, Ok(Keeping::Safe));
+        assert_eq!(store.health(), Ok(()));
+    }
 }

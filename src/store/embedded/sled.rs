@@ -24,6 +24,7 @@
 //! | `log.0`, `log.1` | committed changes that may not be in sled yet |
 //! | `current` | the name of sled's current directory |
 //! | `sled.N` | sled's own files |
+//! | `pictures` | customers' pictures, a file each; absent until the first one ([`pictures`]) |
 //!
 //! It never runs on a network file system, and two processes never share a directory.
 
@@ -34,10 +35,12 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
+use crate::store::embedded::engine::album::Album;
 use crate::store::embedded::engine::backend::Backend;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::Look;
+use crate::store::embedded::sled::pictures::Folder;
 use crate::store::embedded::sled::writer::{Ask, Request};
 use crate::store::{StoreError, StoreLimits};
 
@@ -46,6 +49,7 @@ mod generation;
 mod log;
 mod open;
 mod pages;
+mod pictures;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -78,7 +82,11 @@ impl SledStore {
 
     fn open_blocking(path: &Path, limits: StoreLimits, epoch: u32, now: Timestamp) -> Result<Self, OpenError> {
         let opened = open::open(path, &limits, epoch, now)?;
-        let shared = Arc::new(Shared::new(limits, &opened.core));
+        let unusable = |cause: StoreError| OpenError::Unusable { path: path.to_owned(), cause: cause.to_string() };
+        let files = Box::new(Folder::of(&opened.directory));
+        let disk = opened.core.disk.clone();
+        let album = Album::open(files, &limits, disk, |text| opened.core.needs_pictures(text)).map_err(unusable)?;
+        let shared = Arc::new(Shared::new(limits, &opened.core, album));
         shared.publish(&opened.core);
         let (sender, receiver) = mpsc::channel(writer::QUEUE_MAX);
         let (core, directory, seen) = (opened.core, opened.directory, shared.clone());

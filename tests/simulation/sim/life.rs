@@ -23,8 +23,8 @@ use tandem::domain::line::Place;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
-    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
-    Page, Queue, Store, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
+    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, Store, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -230,6 +230,38 @@ impl Queue for MortalStore {
 
     async fn compact(&self, how: Compaction) -> Result<(), StoreError> {
         self.call("compact", self.store.compact(how)).await
+    }
+}
+
+/// The worlds have no pictures, so these calls are no steps.
+#[async_trait]
+impl Album for MortalStore {
+    async fn pictured(&self, after: Option<u64>) -> Result<Pictured, StoreError> {
+        self.store.pictured(after).await
+    }
+
+    async fn pictures_came(&self) {
+        self.store.pictures_came().await;
+    }
+
+    async fn keep_picture(&self, id: PictureId, picture: Picture) -> Result<Keeping, StoreError> {
+        self.store.keep_picture(id, picture).await
+    }
+
+    async fn picture(&self, id: PictureId) -> Result<Option<Picture>, StoreError> {
+        self.store.picture(id).await
+    }
+
+    fn picture_bytes(&self, id: PictureId) -> Option<u64> {
+        self.store.picture_bytes(id)
+    }
+
+    fn has_room_for_picture(&self, bytes: u64) -> bool {
+        self.store.has_room_for_picture(bytes)
+    }
+
+    fn pictures_bytes(&self) -> u64 {
+        self.store.pictures_bytes()
     }
 }
 

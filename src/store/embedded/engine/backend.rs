@@ -24,6 +24,7 @@ use crate::domain::lanes::{LaneName, Position};
 use crate::domain::line::Place;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
+use crate::store::embedded::engine::album::{self, Encoded};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
 use crate::store::embedded::engine::core::{Arrival, Core};
@@ -32,8 +33,8 @@ use crate::store::embedded::engine::tree::{Look, Rewriting};
 use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
 use crate::store::rules::expiry::Cut;
 use crate::store::{
-    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, LostTime, Moves,
-    Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
+    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 
 /// A way to the core.
@@ -251,6 +252,48 @@ impl<B: Backend> Queue for B {
                 Rewriting::Wait(mut finished) => drop(finished.changed().await),
             }
         }
+    }
+}
+
+#[async_trait]
+impl<B: Backend> Album for B {
+    async fn pictured(&self, after: Option<u64>) -> Result<Pictured, StoreError> {
+        self.read(move |look| album::pictured(look, after.map(Position))).await
+    }
+
+    async fn pictures_came(&self) {
+        self.shared().pictures().notified().await;
+    }
+
+    async fn keep_picture(&self, id: PictureId, picture: Picture) -> Result<Keeping, StoreError> {
+        let file = Encoded::new(picture)?;
+        let (album, bytes) = (Arc::clone(self.shared().album()), file.len());
+        // The writer tells whether the text needs it, and no commit that ends the text comes in between.
+        let reserve = move |core: &Core| {
+            let is_needed = core.needs_pictures(id.text)?;
+            Ok(if is_needed { album.reserve(id, bytes) } else { Err(Keeping::TooLate) })
+        };
+        self.read_named(reserve, move |_, place| place.map_or_else(Ok, |place| place.fill(&file))).await
+    }
+
+    async fn picture(&self, id: PictureId) -> Result<Option<Picture>, StoreError> {
+        let album = Arc::clone(self.shared().album());
+        match album.bytes_of(id) {
+            Some(_) => self.read(move |_| album.picture(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    fn picture_bytes(&self, id: PictureId) -> Option<u64> {
+        self.shared().album().bytes_of(id)
+    }
+
+    fn has_room_for_picture(&self, bytes: u64) -> bool {
+        self.shared().album().has_room_for(bytes)
+    }
+
+    fn pictures_bytes(&self) -> u64 {
+        self.shared().album().bytes()
     }
 }
 

@@ -49,6 +49,10 @@ pub(in crate::store) struct Core {
     pub(in crate::store) changed: BTreeSet<Route>,
     /// Whether a report came or went since the last commit.
     pub(in crate::store) reports_changed: bool,
+    /// Whether a text with links to pictures came since the last commit.
+    pub(in crate::store) pictures_came: bool,
+    /// The texts that need no pictures any more since the last commit.
+    pub(in crate::store) over: Vec<EventId>,
     /// Set by the last request.
     pub(in crate::store) stop: bool,
     /// The dedupe keys.
@@ -88,6 +92,8 @@ pub(in crate::store) enum Effect {
     Operator(pauses::Change),
     /// A report has another record, or its first, or its last.
     Report(Option<Brief>, Option<Brief>),
+    /// A text needs no pictures any more.
+    Over(EventId),
 }
 
 /// An event on its way in, prepared as far as possible without the store.
@@ -132,11 +138,18 @@ pub(in crate::store) struct Owed {
     pub(in crate::store) kind: KindName,
     pub(in crate::store) parent: Option<EventId>,
     pub(in crate::store) dispatch: Option<String>,
+    has_pictures: bool,
 }
 
 impl Owed {
     pub(in crate::store) fn new(event: &Event) -> Result<Self, StoreError> {
-        Ok(Self { record: layout::encode("event", event)?, kind: event.kind.name(), parent: None, dispatch: None })
+        Ok(Self {
+            record: layout::encode("event", event)?,
+            kind: event.kind.name(),
+            parent: None,
+            dispatch: None,
+            has_pictures: event.kind.has_pictures(),
+        })
     }
 
     /// An event that follows from this delivery.
@@ -159,6 +172,8 @@ impl Core {
             fence: 0,
             changed: BTreeSet::new(),
             reports_changed: false,
+            pictures_came: false,
+            over: Vec::new(),
             stop: false,
             dedupe_index: DedupeIndex::default(),
             operator: OperatorMemory::default(),
@@ -263,6 +278,8 @@ impl Core {
             self.journal.create(layout::at_position(layout::EVENT, position), owed.record);
         }
         self.enter(None, &delivery);
+        // A request that fails wakes the caller for nothing.
+        self.pictures_came |= owed.has_pictures;
         Ok(())
     }
 
@@ -286,6 +303,9 @@ impl Core {
         let position = Position::of(after.id);
         let (old, new) = (before.map(|before| self.index.entry(before)), self.index.entry(after));
         self.effects.push(Effect::Stands(old, Some(new)));
+        if after.kind == KindName::CustomerText && after.state.is_over() {
+            self.effects.push(Effect::Over(after.id));
+        }
 
         let lane = lane_of(after);
         if let Some(before) = before.filter(|before| before.state.holds_lane()) {
@@ -389,6 +409,7 @@ impl Core {
                     self.ledger.follow(before.as_ref(), after.as_ref());
                     self.reports_changed = true;
                 }
+                Effect::Over(text) => self.over.push(text),
                 Effect::Operator(change) => {
                     if let Some(account) = self.operator.apply(change) {
                         self.changed.extend(Direction::ALL.map(|direction| Route { direction, account }));

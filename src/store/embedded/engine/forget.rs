@@ -215,7 +215,7 @@ impl Core {
         self.journal.remove(layout::conversation(&known.key))
     }
 
-    /// Drops a delivery with its event and the vendor's answers.
+    /// Drops a delivery with its event, its pictures and the vendor's answers.
     pub(in crate::store) fn drop_delivery(&mut self, delivery: &Delivery) -> Result<(), StoreError> {
         let position = Position::of(delivery.id);
         let key = layout::at_position(prefix_of(delivery), position);
@@ -225,6 +225,7 @@ impl Core {
             self.journal.remove(layout::at_position(layout::EVENT, position))?;
         }
         self.drop_answers(position)?;
+        self.follow(Effect::Over(delivery.id));
         self.follow(Effect::Stands(Some(self.index.entry(delivery)), None));
         Ok(())
     }

@@ -27,6 +27,11 @@ impl Core {
         Ok(self.find(Position::of(id))?.filter(|delivery| delivery.id == id))
     }
 
+    /// Whether the text of this id may still be written, with its pictures.
+    pub(in crate::store) fn needs_pictures(&self, text: EventId) -> Result<bool, StoreError> {
+        Ok(self.find_by_id(text)?.is_some_and(|delivery| !delivery.state.is_over()))
+    }
+
     /// The id of the delivery at this position.
     pub(in crate::store) fn id_at(&self, position: Position) -> Result<EventId, StoreError> {
         let made_later = if position.sub() > 0 { self.find(position)? } else { None };

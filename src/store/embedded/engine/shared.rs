@@ -12,6 +12,7 @@ use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 use crate::domain::operator::Pause;
+use crate::store::embedded::engine::album::Album;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::Epochs;
@@ -23,6 +24,8 @@ pub(in crate::store) struct Shared {
     /// One bell a route, made when it is first waited for or rung.
     bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
     reports: Notify,
+    pictures: Notify,
+    album: Arc<Album>,
     /// Set by [`crate::store::Control::close`].
     pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
@@ -46,11 +49,13 @@ struct Gauges {
 }
 
 impl Shared {
-    pub(in crate::store) fn new(limits: StoreLimits, core: &Core) -> Self {
+    pub(in crate::store) fn new(limits: StoreLimits, core: &Core, album: Album) -> Self {
         Self {
             gauges: Mutex::default(),
             bells: Mutex::default(),
             reports: Notify::new(),
+            pictures: Notify::new(),
+            album: Arc::new(album),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
             limits,
@@ -87,12 +92,29 @@ impl Shared {
         if std::mem::take(&mut core.reports_changed) {
             self.reports.notify_one();
         }
+        if std::mem::take(&mut core.pictures_came) {
+            self.pictures.notify_one();
+        }
         std::mem::take(&mut core.changed).into_iter().for_each(|route| self.bell(route).notify_one());
     }
 
     /// The one who weighs reports is woken by this.
     pub(in crate::store) fn reports(&self) -> &Notify {
         &self.reports
+    }
+
+    /// The caller that fetches pictures is woken by this.
+    pub(in crate::store) fn pictures(&self) -> &Notify {
+        &self.pictures
+    }
+
+    pub(in crate::store) fn album(&self) -> &Arc<Album> {
+        &self.album
+    }
+
+    /// Drops the pictures of the texts that a commit has ended, before its callers are answered.
+    pub(in crate::store) fn drop_pictures(&self, core: &mut Core) {
+        self.album.drop_of(&std::mem::take(&mut core.over));
     }
 
     /// When the next report is weighed, and how many there are of which no delivery is known.

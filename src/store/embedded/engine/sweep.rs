@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::domain::account::Ends;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Shelf, StateName};
+use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::tree::Look;
@@ -27,13 +28,14 @@ pub(in crate::store) struct Step {
     pub(in crate::store) up_to: Option<Position>,
 }
 
-/// The part of a delivery's record that a sweep reads.
+/// The part of a delivery's record that a look reads.
 #[derive(Deserialize)]
-struct SweepFields {
+pub(in crate::store) struct SweepFields {
+    pub(in crate::store) id: EventId,
     conversation: ConversationKey,
-    kind: KindName,
+    pub(in crate::store) kind: KindName,
     #[serde(default)]
-    ends: Ends,
+    pub(in crate::store) ends: Ends,
     accepted_at: Timestamp,
     state: Is,
 }

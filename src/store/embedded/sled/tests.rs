@@ -11,13 +11,17 @@ use crate::domain::account::Ends;
 use crate::domain::answer::Answer;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{StateName, Transition};
+use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::sled::directory::STAMP;
-use crate::store::{Accepted, Archive, Compaction, Control, DeliveryFilter, Inbox, Queue, Terms, Verdict};
+use crate::store::{
+    Accepted, Album, Archive, Compaction, Control, DeliveryFilter, Inbox, Keeping, Picture, PictureId, Queue, Terms,
+    Verdict,
+};
 
 struct InDirectory(tempfile::TempDir);
 
@@ -625,4 +629,71 @@ async fn a_lost_pointer_or_stamp_loses_nothing_else() {
     let error = open(&home.path()).await.map(drop).unwrap_err();
     let OpenError::Broken { moved_to, .. } = &error else { panic!("{error}") };
     assert!(error.to_string().contains("`current`") && moved_to.join("sled.2/db").exists(), "{error}");
+}
+
+fn pictures_in(path: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(path.join("pictures")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<String> = names.map(|name| name.into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// Accepts a text and keeps a picture of it.
+async fn with_picture(store: &SledStore, customer: &str) -> EventId {
+    let id = accept(store, text(customer, "look")).await;
+    let bytes = bytes::Bytes::from_static(b"picture");
+    let picture = Picture { file_name: "a.png".into(), content_type: "image/png".into(), bytes };
+    let kept = store.keep_picture(PictureId { text: id, number: 0 }, picture).await;
+    assert_eq!(kept, Ok(Keeping::Safe));
+    id
+}
+
+#[tokio::test]
+async fn an_opening_drops_drafts_and_the_pictures_of_no_waiting_text_and_leaves_other_files() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    let (written, waiting) = (with_picture(&store, "a").await, with_picture(&store, "b").await);
+    let folder = home.path().join("pictures");
+    let file = folder.join(format!("{written}.0"));
+    let modes = [&folder, &file].map(|path| path.metadata().unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o700, 0o600], "private to this user");
+    let kept = std::fs::read(&file).unwrap();
+    let head = claim(&store, DESK, at(1)).await;
+    store.record(&head, done(&head), at(1)).await.unwrap();
+    assert_eq!(pictures_in(&home.path()), [format!("{waiting}.0")]);
+    store.close().await;
+    drop(store);
+    // A power cut brings a removed file back; a kill leaves a draft.
+    std::fs::write(&file, &kept).unwrap();
+    let unknown = EventId { epoch: 1, sequence: 77, sub: 0 };
+    for name in [format!("{unknown}.0"), format!("{waiting}.1.new"), "mine.txt".to_owned()] {
+        std::fs::write(folder.join(name), &kept).unwrap();
+    }
+    let store = home.open(StoreLimits::default(), at(2)).await;
+    assert_eq!(pictures_in(&home.path()), [format!("{waiting}.0"), "mine.txt".to_owned()]);
+    assert_eq!(Some(store.pictures_bytes()), store.picture_bytes(PictureId { text: waiting, number: 0 }));
+}
+
+#[tokio::test]
+async fn a_picture_that_is_damaged_or_cannot_be_written_costs_the_picture_alone() {
+    let home = InDirectory::new().await;
+    let store = home.open(StoreLimits::default(), at(0)).await;
+    let id = PictureId { text: with_picture(&store, "a").await, number: 0 };
+    let file = home.path().join(format!("pictures/{}.0", id.text));
+    let kept = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &kept[..kept.len() - 1]).unwrap();
+    assert!(matches!(store.picture(id).await, Err(StoreError::Failed(_))));
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(store.picture(id).await, Ok(None));
+    // A directory in the place of the draft.
+    let other = PictureId { text: accept(&store, text("b", "look")).await, number: 0 };
+    std::fs::create_dir(home.path().join(format!("pictures/{}.0.new", other.text))).unwrap();
+    let before = store.pictures_bytes();
+    let bytes = bytes::Bytes::from_static(b"picture");
+    let picture = Picture { file_name: "a.png".into(), content_type: "image/png".into(), bytes };
+    assert!(matches!(store.keep_picture(other, picture).await, Err(StoreError::Failed(_))));
+    assert_eq!((store.pictures_bytes(), store.picture_bytes(other), store.health()), (before, None, Ok(())));
+    assert_eq!(words(&claim(&store, DESK, at(1)).await), ["look"]);
 }

@@ -91,6 +91,9 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             committed = commit(core, shared, batch.len());
             failpoint::reach("store.committed");
         }
+        if committed.is_ok() {
+            shared.drop_pictures(core);
+        }
         shared.publish(core);
         if core.stop {
             // Requests queued by now are still served; later ones are not.

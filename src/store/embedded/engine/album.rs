@@ -1,0 +1,340 @@
+//! The kept pictures of a store with one writer: their index in memory, their bound, and the form of their files.
+//!
+//! A file is written beside the writer. The writer reserves its place while the text needs it, and takes the place back
+//! when a commit has ended the text; a file that is finished after that finds its place gone and is removed. So no
+//! order of the two leaves a picture without a text. Nothing here opens a file: that is the medium's ([`Files`]).
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use crate::domain::event::{Event, EventId};
+use crate::domain::kind::KindName;
+use crate::domain::lanes::Position;
+
+use crate::store::embedded::engine::disk::Disk;
+use crate::store::embedded::engine::tree::Look;
+use crate::store::embedded::engine::{layout, lists, sweep};
+use crate::store::{Keeping, Picture, PictureId, Pictured, StoreError, StoreLimits};
+
+/// The part of the free space above the floor that pictures may take, with the space that they have: 1 in this many.
+/// Texts need a thousandth of a picture's room, so the rest lasts for long.
+const SHARE: u64 = 4;
+
+/// The files of the pictures on a medium.
+pub(in crate::store) trait Files: Send + Sync {
+    /// All whole files, with their lengths. Unfinished ones are removed.
+    fn list(&self) -> io::Result<Vec<(PictureId, u64)>>;
+    /// Writes a file, of two parts, durably. An error leaves no file.
+    fn write(&self, id: PictureId, head: &[u8], body: &[u8]) -> io::Result<()>;
+    /// A whole file.
+    fn read(&self, id: PictureId) -> io::Result<Vec<u8>>;
+    /// Removes a file. The removal of a file that is not there is none.
+    fn remove(&self, id: PictureId) -> io::Result<()>;
+}
+
+/// The first line of a file.
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    name: String,
+    #[serde(rename = "type")]
+    content_type: String,
+    bytes: usize,
+}
+
+/// The kept pictures.
+pub(in crate::store) struct Album {
+    files: Box<dyn Files>,
+    disk: Disk,
+    floor_bytes: u64,
+    bytes_max: u64,
+    index: Mutex<Index>,
+}
+
+#[derive(Default)]
+struct Index {
+    places: BTreeMap<PictureId, Place>,
+    bytes: u64,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    bytes: u64,
+    /// Whether the file is there. Until then the place is reserved.
+    is_whole: bool,
+}
+
+/// A place whose file is not written yet. It is given back when this is dropped.
+pub(in crate::store) struct Reserved {
+    album: Arc<Album>,
+    id: PictureId,
+}
+
+impl Album {
+    /// The album on these files. Removes the pictures of texts that need them no more.
+    pub(in crate::store) fn open(
+        files: Box<dyn Files>,
+        limits: &StoreLimits,
+        disk: Disk,
+        needs: impl Fn(EventId) -> Result<bool, StoreError>,
+    ) -> Result<Self, StoreError> {
+        let mut index = Index::default();
+        for (id, bytes) in files.list().map_err(failed)? {
+            if needs(id.text)? {
+                index.put(id, Place { bytes, is_whole: true });
+            } else {
+                files.remove(id).map_err(failed)?;
+            }
+        }
+        let (floor_bytes, bytes_max) = (limits.disk_floor_bytes, limits.pictures_bytes);
+        Ok(Self { files, disk, floor_bytes, bytes_max, index: Mutex::new(index) })
+    }
+
+    /// [`crate::store::Album::has_room_for_picture`].
+    pub(in crate::store) fn has_room_for(&self, bytes: u64) -> bool {
+        self.has_room_beside(self.bytes(), bytes)
+    }
+
+    fn has_room_beside(&self, kept: u64, bytes: u64) -> bool {
+        let free = self.disk.free().unwrap_or(0).saturating_sub(self.floor_bytes);
+        let share = free.saturating_add(kept) / SHARE;
+        kept.saturating_add(bytes) <= share.min(self.bytes_max)
+    }
+
+    /// [`crate::store::Album::picture_bytes`].
+    pub(in crate::store) fn bytes_of(&self, id: PictureId) -> Option<u64> {
+        self.lock().places.get(&id).filter(|place| place.is_whole).map(|place| place.bytes)
+    }
+
+    /// [`crate::store::Album::pictures_bytes`].
+    pub(in crate::store) fn bytes(&self) -> u64 {
+        self.lock().bytes
+    }
+
+    /// Reserves a place, or answers at once. Only the writer asks, and only for a text that needs the picture.
+    pub(in crate::store) fn reserve(self: &Arc<Self>, id: PictureId, bytes: u64) -> Result<Reserved, Keeping> {
+        let mut index = self.lock();
+        if index.places.contains_key(&id) {
+            return Err(Keeping::Safe);
+        }
+        if !self.has_room_beside(index.bytes, bytes) {
+            return Err(Keeping::NoRoom);
+        }
+        index.put(id, Place { bytes, is_whole: false });
+        Ok(Reserved { album: Arc::clone(self), id })
+    }
+
+    /// [`crate::store::Album::picture`].
+    pub(in crate::store) fn picture(&self, id: PictureId) -> Result<Option<Picture>, StoreError> {
+        match self.files.read(id) {
+            Ok(file) => read(file).map(Some),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Drops the pictures of these texts. A file that cannot be removed goes when the store is opened.
+    pub(in crate::store) fn drop_of(&self, texts: &[EventId]) {
+        for text in texts {
+            let theirs = self.lock().take_of(*text);
+            for id in theirs {
+                self.remove(id);
+            }
+        }
+    }
+
+    fn remove(&self, id: PictureId) {
+        if let Err(error) = self.files.remove(id) {
+            warn!(%error, "picture.not_removed: a picture of {} stays on the disk until the next start", id.text);
+        }
+    }
+
+    /// Every change is one insertion or removal with its sum, so a poisoned lock still holds a whole index.
+    fn lock(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Index {
+    fn put(&mut self, id: PictureId, place: Place) {
+        let before = self.places.insert(id, place).map_or(0, |before| before.bytes);
+        self.bytes = self.bytes.saturating_sub(before).saturating_add(place.bytes);
+    }
+
+    fn take(&mut self, id: PictureId) {
+        let bytes = self.places.remove(&id).map_or(0, |place| place.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    fn take_of(&mut self, text: EventId) -> Vec<PictureId> {
+        let (first, last) = (PictureId { text, number: 0 }, PictureId { text, number: u16::MAX });
+        let theirs: Vec<PictureId> = self.places.range(first..=last).map(|(id, _)| *id).collect();
+        theirs.iter().for_each(|id| self.take(*id));
+        theirs
+    }
+}
+
+impl Reserved {
+    /// Writes the file.
+    pub(in crate::store) fn fill(self, file: &Encoded) -> Result<Keeping, StoreError> {
+        self.album.files.write(self.id, &file.head, &file.body).map_err(failed)?;
+        if let Some(place) = self.album.lock().places.get_mut(&self.id) {
+            place.is_whole = true;
+            return Ok(Keeping::Safe);
+        }
+        self.album.remove(self.id);
+        Ok(Keeping::TooLate)
+    }
+}
+
+impl Drop for Reserved {
+    fn drop(&mut self) {
+        let mut index = self.album.lock();
+        if index.places.get(&self.id).is_some_and(|place| !place.is_whole) {
+            index.take(self.id);
+        }
+    }
+}
+
+/// A picture in the form of its file.
+pub(in crate::store) struct Encoded {
+    head: Vec<u8>,
+    body: bytes::Bytes,
+}
+
+impl Encoded {
+    pub(in crate::store) fn new(picture: Picture) -> Result<Self, StoreError> {
+        let Picture { file_name: name, content_type, bytes: body } = picture;
+        let head = serde_json::to_vec(&Head { name, content_type, bytes: body.len() });
+        let mut head = head.map_err(|error| StoreError::Failed(format!("a picture's head: {error}")))?;
+        head.push(b'\n');
+        Ok(Self { head, body })
+    }
+
+    pub(in crate::store) fn len(&self) -> u64 {
+        u64::try_from(self.head.len() + self.body.len()).unwrap_or(u64::MAX)
+    }
+}
+
+fn read(file: Vec<u8>) -> Result<Picture, StoreError> {
+    let damaged = || StoreError::Failed("the file of a kept picture is damaged".to_owned());
+    let end = file.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
+    let head: Head = file.get(..end).and_then(|head| serde_json::from_slice(head).ok()).ok_or_else(damaged)?;
+    let bytes = bytes::Bytes::from(file).slice(end + 1..);
+    if bytes.len() != head.bytes {
+        return Err(damaged());
+    }
+    Ok(Picture { file_name: head.name, content_type: head.content_type, bytes })
+}
+
+fn failed(error: io::Error) -> StoreError {
+    StoreError::Failed(format!("a picture's file: {error}"))
+}
+
+/// The waiting texts with links to pictures behind this position.
+pub(in crate::store) fn pictured(look: &dyn Look, after: Option<Position>) -> Result<Pictured, StoreError> {
+    let mut texts = Vec::new();
+    let mut last = after;
+    let step = sweep::through(look, layout::PENDING, after, |position, record| {
+        last = Some(position);
+        let fields: sweep::SweepFields = layout::decode("delivery", record)?;
+        if fields.kind != KindName::CustomerText || !has_pictures(look, position, record)? {
+            return Ok(false);
+        }
+        texts.push((fields.id, fields.kind.route(fields.ends).account));
+        Ok(true)
+    })?;
+    Ok(Pictured { texts, next: last.map(|position| position.0), more: step.up_to.is_some() })
+}
+
+fn has_pictures(look: &dyn Look, position: Position, record: &[u8]) -> Result<bool, StoreError> {
+    let event: Event = match layout::event_in(record) {
+        Some(event) => layout::decode("event", event)?,
+        None => {
+            let at = layout::at_position(layout::EVENT, position);
+            let event = look.get(&at)?.map(|value| lists::whole(look, &at, value)).transpose()?.flatten();
+            // It went while it was looked for.
+            let Some(event) = event else { return Ok(false) };
+            layout::decode("event", &event)?
+        }
+    };
+    Ok(event.kind.has_pictures())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files of a medium that can fail.
+    #[derive(Clone, Default)]
+    struct Fake {
+        files: Arc<Mutex<BTreeMap<PictureId, Vec<u8>>>>,
+        fails: Arc<std::sync::atomic::AtomicBool>,
+    }
+
+    impl Files for Fake {
+        fn list(&self) -> io::Result<Vec<(PictureId, u64)>> {
+            Ok(Vec::new())
+        }
+
+        fn write(&self, id: PictureId, head: &[u8], body: &[u8]) -> io::Result<()> {
+            if self.fails.load(std::sync::atomic::Ordering::SeqCst) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.files.lock().unwrap().insert(id, [head, body].concat());
+            Ok(())
+        }
+
+        fn read(&self, id: PictureId) -> io::Result<Vec<u8>> {
+            self.files.lock().unwrap().get(&id).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+        }
+
+        fn remove(&self, id: PictureId) -> io::Result<()> {
+            self.files.lock().unwrap().remove(&id);
+            Ok(())
+        }
+    }
+
+    fn album() -> (Fake, Arc<Album>) {
+        let (files, disk) = (Fake::default(), Disk::measured_by(|| Ok(u64::MAX)));
+        let album = Album::open(Box::new(files.clone()), &StoreLimits::default(), disk, |_| Ok(true)).unwrap();
+        (files, Arc::new(album))
+    }
+
+    fn encoded() -> Encoded {
+        let bytes = bytes::Bytes::from_static(b"picture");
+        let picture = Picture { file_name: "a.png".into(), content_type: "image/png".into(), bytes };
+        Encoded::new(picture).unwrap()
+    }
+
+    const ID: PictureId = PictureId { text: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 3 };
+
+    #[test]
+    fn a_text_that_ends_while_its_picture_is_written_leaves_no_file() {
+        let (files, album) = album();
+        let file = encoded();
+        let place = album.reserve(ID, file.len()).ok().unwrap();
+        assert_eq!((album.bytes_of(ID), album.bytes()), (None, file.len()), "reserved and not there yet");
+        assert_eq!(album.reserve(ID, file.len()).err(), Some(Keeping::Safe), "another call is at it");
+        album.drop_of(&[ID.text]);
+        assert_eq!(place.fill(&file), Ok(Keeping::TooLate));
+        assert_eq!((files.files.lock().unwrap().len(), album.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn a_place_that_is_not_filled_is_given_back() {
+        let (files, album) = album();
+        let file = encoded();
+        drop(album.reserve(ID, file.len()).ok().unwrap());
+        assert_eq!(album.bytes(), 0, "the caller went away");
+        files.fails.store(true, std::sync::atomic::Ordering::SeqCst);
+        assert!(album.reserve(ID, file.len()).ok().unwrap().fill(&file).is_err());
+        assert_eq!((album.bytes(), album.bytes_of(ID)), (0, None));
+        files.fails.store(false, std::sync::atomic::Ordering::SeqCst);
+        assert_eq!(album.reserve(ID, file.len()).ok().unwrap().fill(&file), Ok(Keeping::Safe));
+        assert_eq!((album.bytes(), album.bytes_of(ID)), (file.len(), Some(file.len())));
+    }
+}
