@@ -32,9 +32,10 @@
 //! * [`mapping`] — from events to request bodies, and from the codes of notes to words in a language. Liquid fills
 //!   leaves and never builds JSON. [`mapping::suppose`] makes a context of an event alone, for people who try a
 //!   mapping.
-//! * [`store`] — the durable state: a change is on the disk once its call returns. It has four sides: [`store::Inbox`] for
-//!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read and [`store::Control`] for operators. An index in
-//!   memory answers lists and searches, and is filled from the records when a store is opened. It never calls a vendor.
+//! * [`store`] — the durable state: a change is on the disk once its call returns. It has five sides: [`store::Inbox`] for
+//!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read, [`store::Control`] for operators and
+//!   [`store::Album`] for customers' pictures. An index in memory answers lists and searches, and is filled from the
+//!   records when a store is opened. It never calls a vendor.
 //! * [`ports`] — the bridge's side of every account, in words that name no vendor: [`ports::Source`], [`ports::Desk`] with its
 //!   four sides and [`ports::Carrier`]. The folders of the vendors implement them. It never does I/O itself.
 //! * [`vendors`] — one folder a vendor: its configuration keys, the source of its webhooks, the client for its API, its
@@ -43,7 +44,7 @@
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
 //! * [`worker`] — claims, acts and records, each step with the collaborators that it uses and no others; catches up on missed webhooks; finds the delivery of each of a carrier's
-//!   reports; drops old records. A loop that ends is started again. It never sees an incoming request.
+//!   reports; fetches the pictures of texts that wait; drops old records. A loop that ends is started again. It never sees an incoming request.
 //! * [`http`] — the public router, and the operator's router with the API and the console (pages in `templates`, their
 //!   assets in `assets`). Each operator's route names the role that it needs ([`domain::access`]). It never calls a
 //!   vendor.

@@ -17,6 +17,7 @@ use std::panic::PanicHookInfo;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::{EnvFilter, fmt, registry};
 
+mod distribution;
 mod ear;
 pub mod exposition;
 mod metrics;
@@ -28,9 +29,10 @@ mod traces;
 #[path = "telemetry/no_traces.rs"]
 mod traces;
 
+pub use distribution::Distribution;
 use ear::Ear;
 pub use ear::TracesError;
-pub use metrics::{Distribution, Metrics};
+pub use metrics::Metrics;
 pub use readiness::{Readiness, Since, Trouble};
 pub use samples::{SAMPLE_EVERY, SAMPLES_MAX, Sample, Samples, Tallies};
 pub use traces::{EXPORT_TIMEOUT, Traces};

@@ -43,6 +43,7 @@ mod context;
 mod crew;
 mod customers;
 mod facts_kept;
+mod fetch_ahead;
 mod health;
 mod identify;
 mod in_force;

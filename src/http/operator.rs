@@ -85,6 +85,7 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
     state.metrics.set_unbound(state.store.unbound());
+    state.metrics.set_pictures_kept(state.store.pictures_bytes());
     for account in state.accounts.keys().copied() {
         state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }

@@ -6,14 +6,12 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::domain::account::{AccountId, Direction, Ends};
 use jiff::{SignedDuration, Timestamp};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
-use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -21,6 +19,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::distribution::{Distribution, Shown};
 use super::exposition;
 use super::samples::Tallies;
 use crate::domain::receipt::Reported;
@@ -31,6 +30,9 @@ const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store
 /// What becomes of a carrier's reports, as labels.
 const REPORTS: [&str; 9] =
     ["new", "repeated", "foreign", "bound", "unbound", "paired", "taken_in", "unsubscribed", "over"];
+
+/// The results of fetching pictures of texts that wait, as labels.
+const PICTURES: [&str; 4] = ["kept", "failed", "refused", "no_room"];
 
 /// All metrics of one bridge. Cheap to update from any thread.
 ///
@@ -66,6 +68,8 @@ pub struct Metrics {
     commit_requests: Shown,
     alarms: Family<Result, Counter>,
     loop_restarts: Family<Task, Counter>,
+    pictures: Family<Result, Counter>,
+    pictures_kept: Gauge,
     reloads: Family<Result, Counter>,
     // The sums without labels, for [`Tallies`].
     taken_in: Counter,
@@ -142,37 +146,6 @@ struct Task {
     r#loop: String,
 }
 
-/// A histogram that another part of the bridge keeps.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Distribution {
-    /// The upper bound of each bucket, ascending, and the number of values in it and in no lower one. The last bound is
-    /// [`f64::INFINITY`].
-    pub buckets: Vec<(f64, u64)>,
-    /// The sum of all values.
-    pub sum: f64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Shown(Arc<Mutex<Distribution>>);
-
-impl Shown {
-    fn set(&self, distribution: Distribution) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = distribution;
-    }
-}
-
-impl EncodeMetric for Shown {
-    fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
-        let shown = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = shown.buckets.iter().map(|(_, count)| count).sum();
-        encoder.encode_histogram::<NoLabelSet>(shown.sum, count, &shown.buckets, None)
-    }
-
-    fn metric_type(&self) -> MetricType {
-        MetricType::Histogram
-    }
-}
-
 /// Buckets from a local answer to the time-out of a call.
 fn call_seconds() -> Histogram {
     Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0])
@@ -210,6 +183,8 @@ impl Default for Metrics {
             commit_requests: Shown::default(),
             alarms: Family::default(),
             loop_restarts: Family::default(),
+            pictures: Family::default(),
+            pictures_kept: Gauge::default(),
             reloads: Family::default(),
             taken_in: Counter::default(),
             done: Counter::default(),
@@ -221,6 +196,7 @@ impl Default for Metrics {
         REPORTS.into_iter().for_each(|fate| drop(metrics.reports.get_or_create(&Fate { fate })));
         Reported::NAMES.into_iter().for_each(|what| drop(metrics.receipts.get_or_create(&What { what })));
         ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
+        PICTURES.into_iter().for_each(|result| drop(metrics.pictures.get_or_create(&Result { result })));
         ["taken", "refused"].into_iter().for_each(|result| drop(metrics.reloads.get_or_create(&Result { result })));
         metrics
     }
@@ -279,6 +255,10 @@ impl Metrics {
         registry.register("alarms", "Alarms posted to the alarm receiver, by result", self.alarms.clone());
         let help = "Loops of the bridge that ended before the stop and were started again";
         registry.register("loop_restarts", help, self.loop_restarts.clone());
+        let help = "Pictures of texts that wait, by the result of fetching them";
+        registry.register("pictures", help, self.pictures.clone());
+        let help = "The length of the pictures that are kept until their texts are written";
+        registry.register_with_unit("pictures_kept", help, Unit::Bytes, self.pictures_kept.clone());
         registry.register("config_reloads", "Configurations read again, by result", self.reloads.clone());
     }
 
@@ -430,6 +410,16 @@ impl Metrics {
         self.loop_restarts.get_or_create(&Task { r#loop: name.to_owned() }).inc();
     }
 
+    /// Counts a picture of a text that waits: one of [`PICTURES`].
+    pub fn picture(&self, result: &'static str) {
+        self.pictures.get_or_create(&Result { result }).inc();
+    }
+
+    /// Sets the length of all kept pictures.
+    pub fn set_pictures_kept(&self, bytes: u64) {
+        self.pictures_kept.set(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
     /// Counts a reload of the configuration: taken, or refused as a whole.
     pub fn reloaded(&self, taken: bool) {
         self.reloads.get_or_create(&Result { result: if taken { "taken" } else { "refused" } }).inc();
@@ -519,6 +509,8 @@ mod tests {
         metrics.alarm(true);
         metrics.loop_may_be_restarted("janitor");
         metrics.loop_restarted("catch_up");
+        metrics.picture("no_room");
+        metrics.set_pictures_kept(4096);
         metrics.reloaded(false);
         metrics.set_deliveries([("pending", 3), ("dead", 0)], Duration::from_millis(1500));
         let seconds = Distribution { buckets: vec![(0.001, 2), (f64::INFINITY, 1)], sum: 0.25 };
@@ -551,6 +543,9 @@ mod tests {
             "tandem_alarms_total{result=\"sent\"} 1",
             "tandem_loop_restarts_total{loop=\"catch_up\"} 1",
             "tandem_loop_restarts_total{loop=\"janitor\"} 0",
+            "tandem_pictures_total{result=\"no_room\"} 1",
+            "tandem_pictures_total{result=\"kept\"} 0",
+            "tandem_pictures_kept_bytes 4096",
             "tandem_config_reloads_total{result=\"refused\"} 1",
             "tandem_deliveries{state=\"pending\"} 3",
             "tandem_deliveries{state=\"dead\"} 0",

@@ -1,5 +1,5 @@
 //! The workers of a bridge and the loops that they share: one that hands out the claims of each route, one janitor, one
-//! that weighs reports, and for each desk a catch-up and a completion of users.
+//! that weighs reports, one that fetches pictures, and for each desk a catch-up and a completion of users.
 //!
 //! A worker serves conversations between one pair of accounts, so a claim goes to the worker of its own pair and never
 //! to another. A claim whose account the configuration has lost waits, and a note tells the operator which account it
@@ -72,6 +72,7 @@ impl Crew {
             supervisor.keep(Loop::Janitor, &stop, || janitor::keep_house(store, clock, retention, &stop)),
             supervisor.keep(Loop::Reports, &stop, || self.weigh_reports(&stop)),
             supervisor.keep(Loop::Accounts, &stop, || self.note_missing(&stop)),
+            supervisor.keep(Loop::Pictures, &stop, || self.fetch_pictures(&stop)),
         );
         tasks.close();
         tasks.wait().await;
@@ -92,6 +93,11 @@ impl Crew {
     /// The worker between these accounts.
     pub(super) fn worker(&self, ends: Ends) -> Option<&Arc<Worker>> {
         self.workers.get(&ends)
+    }
+
+    /// One of the workers; `None` where there are no accounts.
+    pub(super) fn any_worker(&self) -> Option<&Arc<Worker>> {
+        self.workers.values().next()
     }
 
     /// A worker that calls this carrier.
@@ -202,8 +208,8 @@ impl Crew {
         note
     }
 
-    /// The desks for which messages to a phone wait: a desk's webhook named a customer by an id that begins with the name
-    /// of an account which is no carrier.
+    /// The desks for which messages to a phone wait: a desk's webhook named a customer by an id that begins with the
+    /// name of an account which is no carrier.
     fn not_carriers(&self) -> Vec<String> {
         let desks: BTreeSet<AccountId> = self.workers.keys().map(|ends| ends.desk).collect();
         let waits = |desk: &AccountId| {

@@ -12,7 +12,7 @@ use crate::mapping::{Context, Name};
 use crate::policy::inbound::{Facts, KnownTicket, Step, plan};
 use crate::ports::Failure;
 use crate::ports::desk::{Addition, NewTicket, Saved, TicketView, Written};
-use crate::store::{Claim, Verdict};
+use crate::store::{Album, Claim, Verdict};
 
 use super::claimed::{recent_tickets, requester_of};
 use super::completion::Completion;
@@ -71,8 +71,9 @@ impl Worker {
         }
         for _ in 0..STEPS_MAX {
             let step = plan(&facts);
-            if let Some(id) = head.filter(|_| writes(&step) && !written.uploaded) {
-                let copied = self.pictures.copy(self.desk.as_ref(), id, &written.media, self.clock.now()).await;
+            if writes(&step) && !written.uploaded {
+                let from = (self.desk.as_ref(), self.store.as_ref() as &dyn Album);
+                let copied = self.pictures.copy(from, claim, &written.media, self.clock.now()).await;
                 (written.uploads, written.is_reused) = copied;
                 written.uploaded = true;
             }

@@ -53,6 +53,8 @@ pub enum Loop {
     Arrivals,
     /// Looks for deliveries of accounts that are not configured.
     Accounts,
+    /// Fetches the pictures of texts that wait.
+    Pictures,
 }
 
 impl Loop {
@@ -69,6 +71,7 @@ impl Loop {
             Self::Samples,
             Self::Arrivals,
             Self::Accounts,
+            Self::Pictures,
         ];
         routes.into_iter().map(Self::Claims).chain(of_desks).chain(others)
     }
@@ -90,6 +93,7 @@ impl Loop {
             Self::Samples => "samples".into(),
             Self::Arrivals => "arrivals".into(),
             Self::Accounts => "accounts".into(),
+            Self::Pictures => "pictures".into(),
         }
     }
 
@@ -112,6 +116,7 @@ impl Loop {
             Self::Samples => "the samples of the console's plots".into(),
             Self::Arrivals => "the account of webhooks".into(),
             Self::Accounts => "the look for accounts that are not configured".into(),
+            Self::Pictures => "the pictures of texts that wait".into(),
         }
     }
 }

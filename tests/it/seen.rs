@@ -135,8 +135,8 @@ fn documented() -> BTreeSet<String> {
 
 /// Metrics that are set at the start, that the test reads on the way, or that move elsewhere only: by a store in trouble
 /// (`webhooks`), a clock in trouble (`wrong_clock`), Zendesk's circuit breaker (`heal`), a vendor that does not answer
-/// (`waiting`), a fault of the bridge's own (`loops`) or the operator (`bulk`).
-const UNMOVED: [&str; 11] = [
+/// (`waiting`), a fault of the bridge's own (`loops`), the operator (`bulk`) or a customer's pictures (`pictures`).
+const UNMOVED: [&str; 13] = [
     "process_start_time_seconds",
     "tandem_backlog_limit",
     "tandem_build_info",
@@ -146,6 +146,8 @@ const UNMOVED: [&str; 11] = [
     "tandem_destination_unreachable",
     "tandem_loop_restarts_total",
     "tandem_oldest_unsettled_seconds",
+    "tandem_pictures_kept_bytes",
+    "tandem_pictures_total",
     "tandem_unavailable_total",
     "tandem_webhooks_given_up_total",
 ];

@@ -24,6 +24,23 @@ impl Default for Places {
     }
 }
 
+/// A place for bytes that did not come through a [`Body`]; none is needed for few. It is given back when this is
+/// dropped.
+#[derive(Debug, Default)]
+pub struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Places {
+    /// Waits for a place for this many bytes.
+    pub(super) async fn for_bytes(&self, bytes: u64) -> Place {
+        let is_small = usize::try_from(bytes).is_ok_and(|bytes| bytes <= LARGE_BYTES);
+        // The semaphore is never closed.
+        let permit = if is_small { None } else { Arc::clone(&self.0).acquire_owned().await.ok() };
+        Place { _permit: permit }
+    }
+}
+
 /// A body on its way in.
 #[derive(Debug)]
 pub(super) struct Body {

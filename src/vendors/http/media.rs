@@ -13,6 +13,7 @@ use bytes::Bytes;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
+pub use crate::vendors::http::large::Place;
 use crate::vendors::http::large::{Body, Places};
 use crate::vendors::http::{CONNECT_TIMEOUT, client_builder};
 
@@ -20,7 +21,7 @@ mod address;
 mod kind;
 
 /// The largest file, which is also the most that US carriers allow. Most carriers cut MMS at well under this.
-const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
+pub const MEDIA_BYTES_MAX: usize = 5 * 1024 * 1024;
 
 /// The time for a whole fetch. The text waits for it, and gets a link where it fails.
 const MEDIA_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +43,8 @@ pub struct Media {
 pub struct MediaRefused {
     /// Why, in plain words and without the address.
     pub why: String,
+    /// Whether the host may serve the file later.
+    pub may_pass: bool,
 }
 
 /// Fetches media.
@@ -91,15 +94,22 @@ impl MediaClient {
         })
     }
 
+    /// Waits for a place in memory for a file that was fetched before, beside the files that are being fetched.
+    pub async fn place(&self, bytes: u64) -> Place {
+        self.places.for_bytes(bytes).await
+    }
+
     /// Fetches one file.
     ///
     /// # Errors
-    /// [`MediaRefused`], where the file does not arrive whole or is of no allowed kind. A repetition rarely helps.
+    /// [`MediaRefused`], where the file does not arrive whole or is of no allowed kind.
     pub async fn fetch(&self, url: &str) -> Result<Media, MediaRefused> {
         let url = self.rules.check(url)?;
-        let mut answer = self.client.get(url.clone()).send().await.map_err(|error| refused(why(&error)))?;
+        let mut answer = self.client.get(url.clone()).send().await.map_err(|error| cut_off(&error))?;
         if answer.status() != http::StatusCode::OK {
-            return Err(refused(&format!("its host answered {}", answer.status().as_u16())));
+            let status = answer.status().as_u16();
+            let may_pass = matches!(status, 408 | 429 | 500..);
+            return Err(MediaRefused { may_pass, ..refused(&format!("its host answered {status}")) });
         }
         let content_type = answer.headers().get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let kind = kind::Kind::of(content_type.unwrap_or_default()).ok_or_else(|| refused("it is of another kind"))?;
@@ -108,7 +118,7 @@ impl MediaClient {
             return Err(too_long());
         }
         let mut bytes = Body::new(&self.places);
-        while let Some(chunk) = answer.chunk().await.map_err(|error| refused(why(&error)))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|error| cut_off(&error))? {
             if bytes.len().saturating_add(chunk.len()) > MEDIA_BYTES_MAX {
                 return Err(too_long());
             }
@@ -172,7 +182,12 @@ impl NotPublic {
 }
 
 fn refused(why: &str) -> MediaRefused {
-    MediaRefused { why: why.to_owned() }
+    MediaRefused { why: why.to_owned(), may_pass: false }
+}
+
+fn cut_off(error: &reqwest::Error) -> MediaRefused {
+    let why = why(error);
+    MediaRefused { may_pass: why != NotPublic::WHY, ..refused(why) }
 }
 
 /// The fault in fixed words, because an error's own text may hold the address.
