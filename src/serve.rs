@@ -248,7 +248,12 @@ async fn compose(
 /// The metrics of a bridge that starts now.
 fn numbers(config: &Config, clock: &Clock, backlog_max: u64) -> Arc<Metrics> {
     let metrics = Arc::new(Metrics::default());
-    options::accounts(config).keys().for_each(|account| metrics.account_may_be_called(*account));
+    for (account, end) in options::accounts(config).iter() {
+        metrics.account_may_be_called(*account);
+        if *end == End::Carrier {
+            metrics.account_may_report(*account);
+        }
+    }
     config.lines().iter().for_each(|line| metrics.line_may_carry(&line.name));
     metrics.set_started(clock.now());
     metrics.set_backlog_max(backlog_max);

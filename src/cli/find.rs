@@ -74,8 +74,10 @@ fn heading(person: &Value) -> String {
     let mut words = vec![plain(&person["key"])];
     words.extend(person["phone_end"].as_str().map(table::printable));
     if person["ticket_id"].is_u64() {
-        words.push(format!("ticket #{} ({})", person["ticket_id"], plain(&person["ticket_state"])));
+        let (state, desk) = (plain(&person["ticket_state"]), plain(&person["desk"]));
+        words.push(format!("ticket #{} ({state}) at {desk}", person["ticket_id"]));
     }
+    words.extend(person["line_name"].as_str().map(|line| format!("line {}", table::printable(line))));
     words.extend((person["subscription"] == "out").then(|| "opted out".to_owned()));
     words.join("  ")
 }

@@ -180,8 +180,10 @@ pub(super) enum Conversations {
     },
 }
 
-const DELIVERY_COLUMNS: [&str; 7] = ["id", "state", "kind", "conversation", "attempts", "accepted_at", "cause"];
-const CONVERSATION_COLUMNS: [&str; 6] = ["key", "phone_end", "ticket_id", "ticket_state", "subscription", "updated_at"];
+const DELIVERY_COLUMNS: [&str; 9] =
+    ["id", "state", "kind", "conversation", "line_name", "destination", "attempts", "accepted_at", "cause"];
+const CONVERSATION_COLUMNS: [&str; 8] =
+    ["key", "phone_end", "line_name", "desk", "ticket_id", "ticket_state", "subscription", "updated_at"];
 
 impl Deliveries {
     pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {

@@ -22,7 +22,7 @@ pub(super) enum Reports {
     },
 }
 
-const COLUMNS: [&str; 6] = ["number", "what", "at", "external_id", "campaign", "dispatch"];
+const COLUMNS: [&str; 7] = ["number", "what", "at", "carrier", "external_id", "campaign", "dispatch"];
 
 impl Reports {
     pub(super) fn run(self, output: &mut impl Write) -> Result<(), Failure> {

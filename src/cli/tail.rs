@@ -27,7 +27,7 @@ const WATCHED: &str = "500";
 /// The most full pages of new deliveries in one look. The rest is left out, because it scrolls by unread.
 const PAGES_MAX: usize = 20;
 
-const COLUMNS: [&str; 6] = ["accepted_at", "id", "kind", "state", "conversation", "cause"];
+const COLUMNS: [&str; 7] = ["accepted_at", "id", "kind", "state", "conversation", "line_name", "cause"];
 
 /// The characters of `ticket_reopened`.
 const LONGEST_KIND: usize = 15;

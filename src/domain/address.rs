@@ -234,14 +234,8 @@ pub fn resolve<D: Directory>(address: &Address, directory: &D) -> Result<Resolut
     match address {
         Address::Customer { identities, told, line } => of_customer(identities, told.as_deref(), line, directory),
         Address::Ticket { ticket, identity } => of_ticket(*ticket, identity.as_ref(), directory),
-        Address::Nobody => Ok(Resolution::just(nobody())),
+        Address::Nobody => Ok(Resolution::just(ConversationKey::nobody())),
     }
-}
-
-/// The key for events that name neither customer nor ticket. No ticket has the number 0, so no customer ever has it.
-#[must_use]
-pub fn nobody() -> ConversationKey {
-    ConversationKey::provisional(TicketRef { account: Ends::FIRST.desk, id: TicketId(0) })
 }
 
 /// A customer keeps the first key under every name: the base of the keys on every line.
@@ -262,7 +256,7 @@ fn of_customer<D: Directory>(
     let carrier = identities.first().map_or(Ends::FIRST.carrier, |identity| identity.account);
     let base = match base {
         Some(known) => known,
-        None => own_key(identities.first().map_or_else(nobody, Identity::key), carrier, directory)?.0,
+        None => own_key(identities.first().map_or_else(ConversationKey::nobody, Identity::key), carrier, directory)?.0,
     };
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
@@ -338,7 +332,7 @@ fn of_ticket<D: Directory>(
         return Ok(Resolution::just(key));
     }
     let Some(identity) = identity else {
-        return Ok(Resolution::just(ticket.map_or_else(nobody, ConversationKey::provisional)));
+        return Ok(Resolution::just(ticket.map_or_else(ConversationKey::nobody, ConversationKey::provisional)));
     };
     let known = directory.by_identity(identity)?;
     let base = known.clone().unwrap_or_else(|| identity.key());
@@ -361,8 +355,9 @@ fn bounded(key: ConversationKey) -> ConversationKey {
     if key.0.len() > ID_BYTES_MAX {
         return ConversationKey(format!("{LONG}{}", fingerprint(&key.0)));
     }
-    // The texts of a customer whom the brand calls `ticket:7` must not wait for the customer of ticket 7.
-    if key.is_provisional() { digested(&key) } else { key }
+    // The texts of a customer whom the brand calls `ticket:7` must not wait for the customer of ticket 7, nor those of
+    // `ticket:uk:7` for a ticket of a desk that is named `uk` later.
+    if key.may_become_provisional() { digested(&key) } else { key }
 }
 
 fn digested(key: &ConversationKey) -> ConversationKey {
@@ -384,10 +379,23 @@ mod tests {
 
     #[test]
     fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
-        for (id, stands) in [("ada", true), ("ticket:", false), ("ticket:7", false), ("ticket:x", true)] {
+        for (id, stands) in [
+            ("ada", true),
+            ("ticket:", false),
+            ("ticket:7", false),
+            ("ticket:x", true),
+            ("ticket:x:y", true),
+            ("ticket:never-met-desk:7", false),
+        ] {
             let key = external_id(Ends::FIRST.carrier, id.to_owned()).key();
             assert_eq!((key.0 == id, key.is_provisional()), (stands, false), "{id}");
         }
+        // The desk is named after the customer wrote.
+        let key = external_id(Ends::FIRST.carrier, "ticket:desk-named-later:7".to_owned()).key();
+        let desk: AccountId = "desk-named-later".parse().unwrap();
+        let ticket = TicketRef { account: desk, id: TicketId(7) };
+        assert_ne!(key, ConversationKey::provisional(ticket));
+        assert!(!key.is_provisional());
     }
 
     #[test]

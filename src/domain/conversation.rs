@@ -54,11 +54,26 @@ impl ConversationKey {
         Self(format!("{PROVISIONAL}{}", ticket.account.scoped(&ticket.id.to_string())))
     }
 
+    /// The key for events that name neither customer nor ticket. No ticket has the number 0, so no customer ever has it.
+    #[must_use]
+    pub fn nobody() -> Self {
+        Self::provisional(TicketRef { account: Ends::FIRST.desk, id: TicketId(0) })
+    }
+
     /// Whether the key stands for a ticket whose customer is not known yet.
     #[must_use]
     pub fn is_provisional(&self) -> bool {
         self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
             let (_, number) = AccountId::split(rest);
+            number.bytes().all(|byte| byte.is_ascii_digit())
+        })
+    }
+
+    /// Whether the key stands for a ticket whose customer is not known yet, or would once a desk has the name in it.
+    #[must_use]
+    pub fn may_become_provisional(&self) -> bool {
+        self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
+            let number = rest.rsplit_once(':').map_or(rest, |(_, number)| number);
             number.bytes().all(|byte| byte.is_ascii_digit())
         })
     }

@@ -27,7 +27,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
@@ -289,6 +289,9 @@ pub struct Delivery {
     /// The accounts of its conversation.
     #[serde(default, skip_serializing_if = "Ends::are_first")]
     pub ends: Ends,
+    /// The account to which an unreadable body was posted; `None` for every other kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub posted_to: Option<AccountId>,
     /// When the event was accepted.
     pub accepted_at: Timestamp,
     /// Its state.
@@ -355,10 +358,17 @@ impl Delivery {
         self.kind.only_reads()
     }
 
-    /// Its way.
+    /// The key of its conversation; `None` for an event that names neither customer nor ticket, such as an unreadable body.
+    #[must_use]
+    pub fn whose(&self) -> Option<&ConversationKey> {
+        Some(&self.conversation).filter(|key| **key != ConversationKey::nobody())
+    }
+
+    /// Its way. An unreadable body is of the account that it was posted to, because its conversation is not known.
     #[must_use]
     pub fn route(&self) -> Route {
-        self.kind.route(self.ends)
+        let route = self.kind.route(self.ends);
+        Route { account: self.posted_to.unwrap_or(route.account), ..route }
     }
 
     /// The move of an operator who has found that it arrived.
@@ -474,6 +484,7 @@ pub(crate) mod tests {
             kind: KindName::PhoneText,
             conversation: ConversationKey("c".into()),
             ends: Ends::FIRST,
+            posted_to: None,
             accepted_at: at(0),
             state: State::Pending,
             attempts: 0,

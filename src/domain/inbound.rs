@@ -19,7 +19,7 @@ use crate::domain::line::filled_in;
 mod endpoint;
 
 pub use crate::domain::line::GROUP_PLACEHOLDER;
-pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint};
+pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint, posted_to};
 
 /// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;

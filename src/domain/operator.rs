@@ -312,40 +312,86 @@ pub fn digest(key: &ConversationKey) -> String {
 
 /// A customer's identifiers, to find the customer in an unreadable body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Identifiers(Vec<String>);
+pub struct Identifiers(Vec<Identifier>);
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Identifier {
+    word: String,
+    /// Whether it is unique among the customers of one carrier only.
+    is_id: bool,
+}
+
+/// The sender of a body in which a customer is looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The customer's carrier, or one that is not known.
+    Carrier,
+    /// A desk, which several carriers may share.
+    Desk {
+        /// The customer's carrier.
+        carrier: AccountId,
+        /// Whether the desk knows the carrier's customers by their ids alone.
+        is_first: bool,
+    },
+}
 
 /// The shortest identifier that counts, because a shorter one stands in other customers' messages as well.
 const IDENTIFIER_BYTES_MIN: usize = 6;
 
 impl Identifiers {
-    /// Adds the ids, numbers and addresses of the customer that are long enough to be unique.
+    /// Adds the carrier's and the brand's ids of the customer that are long enough to be unique among those of one
+    /// carrier. Another carrier may have given them to another person.
+    pub fn add_ids<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
+        self.push(words, true);
+    }
+
+    /// Adds the names of the customer that are unique wherever they stand: numbers, addresses, keys.
     pub fn add<'a>(&mut self, words: impl IntoIterator<Item = &'a str>) {
+        self.push(words, false);
+    }
+
+    fn push<'a>(&mut self, words: impl IntoIterator<Item = &'a str>, is_id: bool) {
         for word in words {
             let word = word.trim_start_matches('+');
-            if word.len() >= IDENTIFIER_BYTES_MIN && !self.0.iter().any(|known| known == word) {
-                self.0.push(word.to_owned());
+            if word.len() >= IDENTIFIER_BYTES_MIN && !self.0.iter().any(|known| known.word == word) {
+                self.0.push(Identifier { word: word.to_owned(), is_id });
             }
         }
     }
 
     /// Whether this body contains one of them as a whole word, plain or form-encoded.
     #[must_use]
-    pub fn are_in(&self, body: &[u8]) -> bool {
+    pub fn are_in(&self, body: &[u8], from: Sender) -> bool {
         let decoded: Vec<String> =
             form_urlencoded::parse(body).flat_map(|(name, value)| [name.into_owned(), value.into_owned()]).collect();
         let plain = String::from_utf8_lossy(body);
         let texts = || std::iter::once(&*plain).chain(decoded.iter().map(String::as_str));
-        self.0.iter().any(|word| texts().any(|text| stands_in(word, text)))
+        self.0.iter().any(|known| texts().any(|text| known.stands_in(text, from)))
     }
 }
 
-fn stands_in(word: &str, text: &str) -> bool {
-    let part_of_a_word = |c: char| c.is_alphanumeric();
-    text.match_indices(word).any(|(at, _)| {
-        let before = text[..at].chars().next_back();
-        let after = text[at + word.len()..].chars().next();
-        !before.is_some_and(part_of_a_word) && !after.is_some_and(part_of_a_word)
-    })
+impl Identifier {
+    fn stands_in(&self, text: &str, from: Sender) -> bool {
+        let part_of_a_word = |c: char| c.is_alphanumeric();
+        text.match_indices(&self.word).any(|(at, _)| {
+            let (before, after) = (&text[..at], &text[at + self.word.len()..]);
+            !before.ends_with(part_of_a_word) && !after.starts_with(part_of_a_word) && self.is_theirs(before, from)
+        })
+    }
+
+    /// Whether the word means this customer behind that text. A desk knows the customers of its first carrier by their ids
+    /// alone, and all others by ids with the carrier's name in front ([`crate::domain::address::id_at_desk`]).
+    fn is_theirs(&self, before: &str, from: Sender) -> bool {
+        let Sender::Desk { carrier, is_first } = from else { return true };
+        let is_of_name = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let in_front = before.strip_suffix(':').and_then(|rest| rest.rsplit(|c| !is_of_name(c)).next());
+        match in_front.and_then(AccountId::known) {
+            _ if !self.is_id => true,
+            Some(named) => named == carrier,
+            None => is_first,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -452,8 +498,28 @@ mod tests {
             ("external_id=7", false),
             ("", false),
         ] {
-            assert_eq!(identifiers.are_in(body.as_bytes()), found, "{body}");
+            assert_eq!(identifiers.are_in(body.as_bytes(), Sender::Carrier), found, "{body}");
         }
-        assert!(!Identifiers::default().are_in(b"external_id=ada-42"));
+        assert!(!Identifiers::default().are_in(b"external_id=ada-42", Sender::Carrier));
+    }
+
+    #[test]
+    fn at_a_desk_an_id_is_that_of_the_carrier_in_front_of_it_or_else_of_the_first() {
+        let (first, further): (AccountId, AccountId) = ("braze".parse().unwrap(), "canada".parse().unwrap());
+        let mut identifiers = Identifiers::default();
+        identifiers.add_ids(["ada-42"]);
+        identifiers.add(["+15555550101"]);
+        let at = |carrier, is_first| Sender::Desk { carrier, is_first };
+        for (body, of_first, of_further) in [
+            (r#"{"external_user_id":"ada-42""#, true, false),
+            (r#"{"external_user_id":"canada:ada-42""#, false, true),
+            ("external_user_id=canada%3Aada-42&x", false, true),
+            (r#"{"external_user_id":"=braze:ada-42""#, true, false),
+            ("{external_user_id:ada-42", true, false),
+            (r#"{"phone":"+15555550101""#, true, true),
+        ] {
+            let found = [at(first, true), at(further, false)].map(|from| identifiers.are_in(body.as_bytes(), from));
+            assert_eq!(found, [of_first, of_further], "{body}");
+        }
     }
 }

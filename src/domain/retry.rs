@@ -202,6 +202,7 @@ mod tests {
             accepted_at: at(0),
             attempts: state.attempts(),
             state,
+            posted_to: None,
             first_sent_at: None,
             parts_sent: 0,
             noted: false,

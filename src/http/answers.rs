@@ -12,14 +12,15 @@ use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
 use crate::domain::line::Lines;
 use crate::domain::operator::{self, Access, Act};
-use crate::domain::{conversation as known, phone};
 use crate::store;
 
+mod conversation;
 mod forgotten;
 mod inbound;
 mod reports;
 mod vendor;
 
+pub(super) use conversation::{Conversation, ConversationWithCustomer};
 pub(super) use forgotten::Forgotten;
 pub(super) use inbound::Inbound;
 pub(super) use reports::{Batch, Receipt, UnboundReport};
@@ -105,9 +106,13 @@ pub(super) struct Delivery {
     /// `customer_text`, `agent_reply`, `phone_text`, `ticket_solved`, `ticket_reopened`, `note` or `unreadable`.
     #[schema(value_type = String)]
     kind: KindName,
-    /// The key of its conversation.
-    conversation: String,
-    /// The vendor that it calls: `zendesk` or `braze`.
+    /// The key of its conversation; `null` for an unreadable body, whose customer is not known.
+    #[schema(required)]
+    conversation: Option<String>,
+    /// The name of the line that its conversation runs on, where the configuration has it.
+    #[schema(required)]
+    line_name: Option<String>,
+    /// The account that it calls, such as `zendesk` or `braze`; of an unreadable body, the one that it was posted to.
     #[schema(value_type = String)]
     destination: AccountId,
     /// Attempts made; counted from one again after a redrive.
@@ -142,8 +147,9 @@ pub(super) struct Delivery {
     receipts: Vec<Receipt>,
 }
 
-impl From<&delivery::Delivery> for Delivery {
-    fn from(delivery: &delivery::Delivery) -> Self {
+impl Delivery {
+    /// The delivery, on the line of this name.
+    pub(super) fn of(delivery: &delivery::Delivery, line_name: Option<&str>) -> Self {
         let (receipt, cause) = if let State::Delivered { receipt } = &delivery.state {
             (Some(receipt.clone()), "")
         } else {
@@ -153,7 +159,8 @@ impl From<&delivery::Delivery> for Delivery {
             id: delivery.id,
             state: delivery.state.name().word(),
             kind: delivery.kind,
-            conversation: delivery.conversation.0.clone(),
+            conversation: delivery.whose().map(|key| key.0.clone()),
+            line_name: line_name.map(str::to_owned),
             destination: delivery.route().account,
             attempts: delivery.attempts,
             cause: Some(cause.to_owned()).filter(|cause| !cause.is_empty()),
@@ -182,55 +189,6 @@ pub(super) struct DeliveryWithEvent {
     /// The event as it is stored. Its fields follow its kind, and may change from one version to the next.
     #[schema(value_type = Object)]
     pub(super) event: Value,
-}
-
-/// A conversation, as lists show it: without the customer's name, address and whole number.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Conversation {
-    /// Its name: the customer's external id or Braze id, with `@line` behind it for further lines.
-    key: String,
-    /// The ticket that it goes to now.
-    #[schema(required)]
-    ticket_id: Option<u64>,
-    /// The ticket's status in Zendesk's word, as tandem last learnt it.
-    #[schema(required)]
-    ticket_state: Option<&'static str>,
-    /// Since when it has that status, as far as tandem knows.
-    #[schema(required, value_type = Option<String>, format = DateTime)]
-    ticket_state_since: Option<Timestamp>,
-    /// The line that the customer writes to, where Braze named it.
-    #[schema(required)]
-    line: Option<String>,
-    /// The name of the line that it runs on, where the configuration has it.
-    #[schema(required)]
-    line_name: Option<String>,
-    /// The end of the customer's number, as lists may show it, such as `…33`; `null` where no number is known.
-    #[schema(required)]
-    phone_end: Option<String>,
-    /// `unknown`, `in` or `out`.
-    #[schema(value_type = String)]
-    subscription: known::Subscription,
-    /// When any of its fields last changed.
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-}
-
-impl Conversation {
-    /// The conversation, on one of these lines.
-    pub(super) fn of(conversation: &known::Conversation, lines: &Lines) -> Self {
-        let ticket = conversation.ticket.as_ref();
-        Self {
-            key: conversation.key.0.clone(),
-            ticket_id: ticket.map(|ticket| ticket.id.0),
-            ticket_state: ticket.map(|ticket| ticket.status.name()),
-            ticket_state_since: ticket.map(|ticket| ticket.since),
-            line: conversation.line.clone(),
-            line_name: conversation.line_name(lines).map(str::to_owned),
-            phone_end: conversation.customer.phone.as_deref().map(phone::redacted),
-            subscription: conversation.subscription,
-            updated_at: conversation.updated_at,
-        }
-    }
 }
 
 /// The finds for an operator's words.
@@ -268,73 +226,25 @@ struct FoundPerson {
 impl Finds {
     /// The finds, on these lines.
     pub(super) fn of(found: &store::Finds, lines: &Lines) -> Self {
-        let deliveries = |known: &[delivery::Delivery]| known.iter().map(Delivery::from).collect();
+        let deliveries = |known: &[delivery::Delivery], people: &[store::Person]| {
+            let whose = |one: &delivery::Delivery| {
+                people.iter().map(|person| &person.conversation).find(|known| known.key == one.conversation)
+            };
+            let line = |one: &delivery::Delivery| whose(one).and_then(|known| known.line_name(lines));
+            known.iter().map(|one| Delivery::of(one, line(one))).collect()
+        };
         let person = |person: &store::Person| FoundPerson {
             conversation: Conversation::of(&person.conversation, lines),
-            latest: deliveries(&person.latest),
+            latest: deliveries(&person.latest, std::slice::from_ref(person)),
         };
         let group = |group: &store::Group| FoundGroup {
             by: group.by.name(),
-            deliveries: deliveries(&group.deliveries),
+            deliveries: deliveries(&group.deliveries, &group.people),
             people: group.people.iter().map(person).collect(),
             total: group.total,
             more: group.more,
         };
         Self { groups: found.groups.iter().map(group).collect() }
-    }
-}
-
-/// A conversation with the customer's particulars.
-#[derive(Serialize, ToSchema)]
-pub(super) struct ConversationWithCustomer {
-    #[serde(flatten)]
-    conversation: Conversation,
-    customer: Customer,
-    /// The customer as a Zendesk user.
-    #[schema(required)]
-    requester_id: Option<u64>,
-    /// Everything after this comment of the ticket is new.
-    #[schema(required)]
-    forwarded_comment_id: Option<u64>,
-}
-
-/// The customer of a conversation, as far as tandem knows them.
-#[derive(Serialize, ToSchema)]
-struct Customer {
-    /// Braze's external user id.
-    #[schema(required)]
-    external_id: Option<String>,
-    /// Braze's own id.
-    #[schema(required)]
-    braze_id: Option<String>,
-    /// In international form where that is possible.
-    #[schema(required)]
-    phone: Option<String>,
-    #[schema(required)]
-    email: Option<String>,
-    #[schema(required)]
-    first_name: Option<String>,
-    #[schema(required)]
-    last_name: Option<String>,
-}
-
-impl ConversationWithCustomer {
-    /// The conversation, on one of these lines.
-    pub(super) fn of(conversation: &known::Conversation, lines: &Lines) -> Self {
-        let customer = conversation.customer.clone();
-        Self {
-            conversation: Conversation::of(conversation, lines),
-            customer: Customer {
-                external_id: customer.external_id,
-                braze_id: customer.carrier_id,
-                phone: customer.phone,
-                email: customer.email,
-                first_name: customer.first_name,
-                last_name: customer.last_name,
-            },
-            requester_id: conversation.requester_id.map(|id| id.0),
-            forwarded_comment_id: conversation.forwarded.last().map(|forwarded| forwarded.up_to.0),
-        }
     }
 }
 

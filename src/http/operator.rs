@@ -6,7 +6,6 @@
 //! is the token's, or that of the header `X-Tandem-By` where several people share the token. Never changes a record
 //! except through the store's own rules.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Path, Request, State};
@@ -41,8 +40,9 @@ mod destinations;
 pub(super) mod lists;
 mod requests;
 
+use lists::{LineNames, delivery_json};
 pub(super) use requests::{Query, Refusal};
-use requests::{answer, delivery_json, parse_id, read_body, read_reason, to_json};
+use requests::{answer, parse_id, read_body, read_reason, to_json};
 
 /// `GET /metrics` and everything under `/api/`.
 pub(super) fn routes(state: OperatorState) -> Router {
@@ -84,18 +84,15 @@ async fn metrics(State(state): State<OperatorState>, headers: HeaderMap) -> Resp
     let by_state = StateName::ALL.map(|name| (name.word(), counts.of(name)));
     state.metrics.set_deliveries(by_state, oldest);
     state.metrics.set_backlog_max(counts.room.backlog_max);
-    state.metrics.set_unbound(state.store.unbound());
+    state.metrics.set_unbound(&state.store.unbound());
     state.metrics.set_pictures_kept(state.store.pictures_bytes());
     for account in state.accounts.keys().copied() {
         state.metrics.set_paused_by_operator(account, state.store.paused(account).is_some());
     }
-    // Accounts may share a name, as the carriers' reports do.
-    let mut last_accepted: BTreeMap<&'static str, Timestamp> = BTreeMap::new();
     for at in state.inbound.shown().endpoints {
         let Some(last) = at.accepted.last else { continue };
-        last_accepted.entry(at.endpoint.name()).and_modify(|known| *known = last.max(*known)).or_insert(last);
+        state.metrics.set_last_accepted(at.endpoint.name(), last);
     }
-    last_accepted.into_iter().for_each(|(endpoint, last)| state.metrics.set_last_accepted(endpoint, last));
     let (seconds, requests) = distributions(&counts.commits);
     state.metrics.set_commits(seconds, requests);
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
@@ -134,7 +131,9 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
         let known = state.store.conversation(&delivery.conversation).await?;
         let cut = state.cut(known.as_ref(), delivery.ends.carrier);
         let parts = parts::count(&event.kind, cut);
-        Ok(to_json(&answers::DeliveryWithEvent { delivery: (&delivery).into(), parts, event: to_json(&event) }))
+        let line = known.as_ref().and_then(|known| known.line_name(&state.lines));
+        let delivery = answers::Delivery::of(&delivery, line);
+        Ok(to_json(&answers::DeliveryWithEvent { delivery, parts, event: to_json(&event) }))
     };
     answer(shown.await, &state)
 }
@@ -197,8 +196,9 @@ async fn show_answers(
 
 /// A delivery that was just moved, as it stands now.
 async fn moved_json(state: &OperatorState, id: EventId) -> Result<Value, Refusal> {
-    let delivery = state.store.delivery(id).await?.map(|(delivery, _)| delivery);
-    Ok(delivery.map_or_else(|| json!({ "id": id }), |delivery| delivery_json(&delivery)))
+    let Some((delivery, _)) = state.store.delivery(id).await? else { return Ok(json!({ "id": id })) };
+    let names = LineNames::find(state, std::slice::from_ref(&delivery)).await?;
+    Ok(delivery_json(&delivery, &names))
 }
 
 /// The body of a settling, which may be left out.

@@ -287,8 +287,8 @@ impl Archive for ScriptedStore {
         Ok(Page { items: Vec::new(), total: 0, more: false })
     }
 
-    fn unbound(&self) -> u64 {
-        0
+    fn unbound(&self) -> BTreeMap<AccountId, u64> {
+        BTreeMap::new()
     }
 
     fn pauses(&self) -> BTreeMap<AccountId, Pause> {
@@ -430,6 +430,7 @@ pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
         accepted_at: noon(),
         attempts: 2,
         state,
+        posted_to: None,
         first_sent_at: None,
         parts_sent: 0,
         noted: false,

@@ -141,6 +141,7 @@ mod tests {
             accepted_at: at(0),
             state,
             attempts: 1,
+            posted_to: None,
             first_sent_at: None,
             parts_sent,
             noted: false,

@@ -67,8 +67,8 @@ pub trait Archive: Send + Sync + 'static {
     /// As every call.
     async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError>;
 
-    /// How many reports there are of which no delivery is known.
-    fn unbound(&self) -> u64;
+    /// How many reports of each carrier there are of which no delivery is known. A carrier without any may be left out.
+    fn unbound(&self) -> BTreeMap<AccountId, u64>;
 
     /// The pause of a destination, as of the last commit. Cheap to ask. A pause whose end has come
     /// ([`Pause::has_ended`]) is about to be resumed.

@@ -35,11 +35,13 @@ mod scarce;
 mod window;
 
 pub(crate) use accounts::{
-    a_pause_holds_one_account_only, a_ticket_of_a_second_desk_goes_home_to_its_own_accounts,
+    a_customer_is_forgotten_in_no_body_that_names_another_carriers_customer, a_pause_holds_one_account_only,
+    a_ticket_of_a_second_desk_goes_home_to_its_own_accounts,
     a_ticket_that_a_merge_leads_to_rings_in_the_conversation_that_followed_it,
     a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along,
     a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out,
-    the_first_carrier_of_a_desk_is_chosen_once, two_accounts_share_no_key,
+    an_unreadable_body_is_of_the_account_that_it_was_posted_to, the_first_carrier_of_a_desk_is_chosen_once,
+    two_accounts_share_no_key,
 };
 pub(crate) use album::{
     a_forgotten_customers_pictures_are_gone, a_picture_goes_with_its_text_however_that_ends,
@@ -77,7 +79,7 @@ pub(crate) use reports::{
     a_report_is_bound_with_what_follows_from_it_in_one_commit,
     a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
     an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
-    reports_go_with_their_time_and_with_their_customer,
+    reports_go_with_their_time_and_with_their_customer, reports_of_no_delivery_are_counted_by_their_carriers,
     reports_of_one_carriers_customer_go_and_those_of_another_with_the_same_id_stay,
     what_waits_for_the_name_of_a_send_is_weighed_again_when_it_is_told,
 };
@@ -107,6 +109,8 @@ macro_rules! contract_tests {
         crate::store::contract::contract_tests!($backend:
             what_was_accepted_is_there_after_a_crash,
             two_accounts_share_no_key,
+            an_unreadable_body_is_of_the_account_that_it_was_posted_to,
+            a_customer_is_forgotten_in_no_body_that_names_another_carriers_customer,
             a_ticket_of_a_second_desk_goes_home_to_its_own_accounts,
             a_pause_holds_one_account_only,
             the_first_carrier_of_a_desk_is_chosen_once,
@@ -176,6 +180,7 @@ macro_rules! contract_tests {
             a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
             an_end_of_a_subscription_is_learnt_with_its_note_and_a_later_keyword_counts_more,
             reports_go_with_their_time_and_with_their_customer,
+            reports_of_no_delivery_are_counted_by_their_carriers,
             a_template_goes_before_the_texts_that_wait_for_its_answer,
             news_of_a_window_that_comes_while_a_worker_has_the_text_is_not_slept_through,
             a_solution_is_known_to_the_texts_that_stand_before_it,

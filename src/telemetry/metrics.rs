@@ -4,6 +4,7 @@
 //! whose labels are known beforehand is on the page from the start, at 0, so that an alarm on it can begin and end.
 //! Never takes a label from a request.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -19,10 +20,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use self::labels::{At, Attempt, Call, Endpoint, Fate, GivenUp, LineText, Reason, Refused, Result, State, Task, What};
 use super::distribution::{Distribution, Shown};
 use super::exposition;
 use super::samples::Tallies;
 use crate::domain::receipt::Reported;
+
+mod labels;
 
 /// The reasons for answering a webhook with 503, as labels.
 const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
@@ -57,7 +61,7 @@ pub struct Metrics {
     backlog_max: Gauge,
     calls: Family<Call, Histogram, fn() -> Histogram>,
     reports: Family<Fate, Counter>,
-    reports_unbound: Gauge,
+    reports_unbound: Family<At, Gauge>,
     receipts: Family<What, Counter>,
     budget_waits: Family<At, Counter>,
     budget_wait: Family<At, Counter<f64, AtomicU64>>,
@@ -75,75 +79,6 @@ pub struct Metrics {
     taken_in: Counter,
     done: Counter,
     troubled: Counter,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Endpoint {
-    endpoint: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Refused {
-    endpoint: &'static str,
-    cause: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Reason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Attempt {
-    destination: &'static str,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct LineText {
-    line: String,
-    direction: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct GivenUp {
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct State {
-    state: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Call {
-    destination: &'static str,
-    answer: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct At {
-    destination: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Result {
-    result: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Fate {
-    fate: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct What {
-    what: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct Task {
-    r#loop: String,
 }
 
 /// Buckets from a local answer to the time-out of a call.
@@ -172,7 +107,7 @@ impl Default for Metrics {
             backlog_max: Gauge::default(),
             calls: Family::new_with_constructor(call_seconds),
             reports: Family::default(),
-            reports_unbound: Gauge::default(),
+            reports_unbound: Family::default(),
             receipts: Family::default(),
             budget_waits: Family::default(),
             budget_wait: Family::default(),
@@ -193,8 +128,7 @@ impl Default for Metrics {
         metrics.register();
         UNAVAILABLE.into_iter().for_each(|reason| drop(metrics.unavailable.get_or_create(&Reason { reason })));
         Ends::FIRST.accounts().into_iter().for_each(|account| metrics.account_may_be_called(account));
-        REPORTS.into_iter().for_each(|fate| drop(metrics.reports.get_or_create(&Fate { fate })));
-        Reported::NAMES.into_iter().for_each(|what| drop(metrics.receipts.get_or_create(&What { what })));
+        metrics.account_may_report(Ends::FIRST.carrier);
         ["sent", "failed"].into_iter().for_each(|result| drop(metrics.alarms.get_or_create(&Result { result })));
         PICTURES.into_iter().for_each(|result| drop(metrics.pictures.get_or_create(&Result { result })));
         ["taken", "refused"].into_iter().for_each(|result| drop(metrics.reloads.get_or_create(&Result { result })));
@@ -234,7 +168,7 @@ impl Metrics {
         registry.register("backlog_limit", help, self.backlog_max.clone());
         let help = "How long calls to a vendor took, by the class of the answer";
         registry.register_with_unit("call", help, Unit::Seconds, self.calls.clone());
-        let help = "The carrier's reports, by what became of them";
+        let help = "A carrier's reports, by what became of them";
         registry.register("reports", help, self.reports.clone());
         let help = "Reports that are kept and of which no delivery is known";
         registry.register("reports_unbound", help, self.reports_unbound.clone());
@@ -353,26 +287,29 @@ impl Metrics {
         self.budget_wait.get_or_create(&at).inc_by(wait.as_secs_f64());
     }
 
-    /// A batch of the carrier's reports was taken in.
-    pub fn reports_taken(&self, new: u64, repeated: u64, foreign: u64) {
+    /// A batch of a carrier's reports was taken in.
+    pub fn reports_taken(&self, carrier: AccountId, new: u64, repeated: u64, foreign: u64) {
         for (fate, count) in [("new", new), ("repeated", repeated), ("foreign", foreign)] {
-            self.reports.get_or_create(&Fate { fate }).inc_by(count);
+            self.reports.get_or_create(&Fate { destination: carrier.name(), fate }).inc_by(count);
         }
     }
 
     /// A report found its fate: one of the words behind the first three of [`REPORTS`].
-    pub fn report_weighed(&self, fate: &'static str) {
-        self.reports.get_or_create(&Fate { fate }).inc();
+    pub fn report_weighed(&self, carrier: AccountId, fate: &'static str) {
+        self.reports.get_or_create(&Fate { destination: carrier.name(), fate }).inc();
     }
 
     /// A report was found to be about a delivery.
-    pub fn receipt(&self, what: &'static str) {
-        self.receipts.get_or_create(&What { what }).inc();
+    pub fn receipt(&self, carrier: AccountId, what: &'static str) {
+        self.receipts.get_or_create(&What { destination: carrier.name(), what }).inc();
     }
 
-    /// How many reports are kept of which no delivery is known.
-    pub fn set_unbound(&self, unbound: u64) {
-        self.reports_unbound.set(i64::try_from(unbound).unwrap_or(i64::MAX));
+    /// How many reports of each carrier are kept of which no delivery is known.
+    pub fn set_unbound(&self, unbound: &BTreeMap<AccountId, u64>) {
+        for (carrier, many) in unbound {
+            let at = At { destination: carrier.name() };
+            self.reports_unbound.get_or_create(&at).set(i64::try_from(*many).unwrap_or(i64::MAX));
+        }
     }
 
     /// Shows this word of Zendesk's for a lost webhook at 0, so that an alarm sees the first one.
@@ -432,6 +369,14 @@ impl Metrics {
         drop(self.budget_wait.get_or_create(&At { destination }));
         drop(self.paused.get_or_create(&At { destination }));
         drop(self.unreachable.get_or_create(&At { destination }));
+    }
+
+    /// Shows the numbers of a carrier's reports from the start on, as zero.
+    pub fn account_may_report(&self, carrier: AccountId) {
+        let destination = carrier.name();
+        REPORTS.into_iter().for_each(|fate| drop(self.reports.get_or_create(&Fate { destination, fate })));
+        Reported::NAMES.into_iter().for_each(|what| drop(self.receipts.get_or_create(&What { destination, what })));
+        drop(self.reports_unbound.get_or_create(&At { destination }));
     }
 
     /// Sets whether the operator has paused a destination.
@@ -558,6 +503,30 @@ mod tests {
             assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
         }
         assert!(page.ends_with("# EOF\n"), "{page}");
+    }
+
+    #[test]
+    fn each_carriers_reports_are_counted_apart_from_the_start_on() {
+        let metrics = Metrics::default();
+        metrics.reports_taken(Ends::FIRST.carrier, 3, 2, 1);
+        let further: AccountId = "canada".parse().unwrap();
+        metrics.account_may_report(further);
+        metrics.report_weighed(further, "unbound");
+        metrics.receipt(further, "delivered");
+        metrics.set_unbound(&BTreeMap::from([(Ends::FIRST.carrier, 0), (further, 4)]));
+        let page = metrics.render();
+        for line in [
+            "tandem_reports_total{destination=\"braze\",fate=\"new\"} 3",
+            "tandem_reports_total{destination=\"braze\",fate=\"unbound\"} 0",
+            "tandem_reports_total{destination=\"canada\",fate=\"new\"} 0",
+            "tandem_reports_total{destination=\"canada\",fate=\"unbound\"} 1",
+            "tandem_receipts_total{destination=\"braze\",what=\"delivered\"} 0",
+            "tandem_receipts_total{destination=\"canada\",what=\"delivered\"} 1",
+            "tandem_reports_unbound{destination=\"braze\"} 0",
+            "tandem_reports_unbound{destination=\"canada\"} 4",
+        ] {
+            assert!(page.lines().any(|found| found == line), "{line} is not on the page:\n{page}");
+        }
     }
 
     #[test]

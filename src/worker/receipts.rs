@@ -73,12 +73,12 @@ impl Crew {
             let word = word_of(kept, &fate);
             let what = kept.report.what.name();
             if let Fate::Bound { delivery, .. } = &fate {
-                self.supervisor.metrics.receipt(what);
+                self.supervisor.metrics.receipt(kept.report.carrier, what);
                 info!(event_id = %delivery, what, "report.{word}: the carrier reports of {delivery}: {what}");
             }
             self.store.weigh(kept.number, fate, now).await?;
             if word != "later" {
-                self.supervisor.metrics.report_weighed(word);
+                self.supervisor.metrics.report_weighed(kept.report.carrier, word);
             }
         }
         Ok(due.len())

@@ -6,10 +6,11 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::zendesk::{NewTicket, Placement, Ticket};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 
+use crate::process::shipped;
 use crate::support::{TestBridge, account_tables, answer};
 
 /// The group of the second brand's line, and the campaign of its replies.
-const UK: &str = "00000000-0000-4000-8000-0000000000a1";
+pub(crate) const UK: &str = "00000000-0000-4000-8000-0000000000a1";
 const UK_REPLY: &str = "00000000-0000-4000-8000-0000000000a2";
 
 /// The accounts of a second desk and a second carrier, which share no secret with the first.
@@ -42,13 +43,13 @@ desk = "support-eu"
 }
 
 /// A bridge between two of each vendor.
-struct Two {
-    bridge: TestBridge,
-    eu: Sandbox,
+pub(crate) struct Two {
+    pub(crate) bridge: TestBridge,
+    pub(crate) eu: Sandbox,
 }
 
 impl Two {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let mut bridge = TestBridge::start().await;
         let eu = Sandbox::start(eu(), bridge.clock.clone()).await.unwrap();
         let accounts = of_eu(&eu);
@@ -59,7 +60,7 @@ impl Two {
     }
 
     /// Moves time on until nothing is under way anywhere.
-    async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         loop {
             self.bridge.settled().await;
             if self.eu.zendesk.is_idle() && self.eu.braze.is_idle() {
@@ -249,6 +250,12 @@ async fn a_delivery_for_an_account_that_is_gone_waits_and_the_operator_is_told()
         told = note().await;
     }
     assert!(told.0 == 200 && told.1.contains("which the configuration does not name"), "{told:?}");
+    let (_, ready) = answer(two.bridge.http.get(format!("{}/readyz", two.bridge.operator))).await;
+    let ours = ready["notes"].as_array().unwrap().iter().filter_map(Value::as_str);
+    let ours = ours.filter(|note| note.starts_with("accounts: ")).map(|note| note.replace("support-eu", "…"));
+    let ours: Vec<String> = ours.collect();
+    assert_eq!(ours.len(), 1, "{ready}");
+    assert!(shipped("docs/runbook.md").contains(&format!("`{}`", ours[0])), "the runbook lacks {ours:?}");
     // Two days later they still wait.
     two.bridge.clock.advance(jiff::SignedDuration::from_hours(48));
     let ours = two.bridge.sandbox.braze.profiles().remove(0).braze_id;
@@ -311,7 +318,7 @@ async fn a_text_to_an_id_that_begins_with_a_desks_name_waits_and_readiness_says_
 }
 
 /// A bridge with two brands on one desk and one carrier.
-async fn two_brands() -> TestBridge {
+pub(crate) async fn two_brands() -> TestBridge {
     let options = SandboxOptions { more_campaigns: vec![UK_REPLY.into()], ..SandboxOptions::default() };
     TestBridge::start_from(options, |sandbox, options| {
         let settings = crate::support::settings(sandbox, options, "", "", "");
@@ -347,7 +354,7 @@ fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 /// A customer who has written on both lines: Braze's id, the default line's ticket and the other's.
-async fn on_both_lines(bridge: &TestBridge) -> (String, u64, u64) {
+pub(crate) async fn on_both_lines(bridge: &TestBridge) -> (String, u64, u64) {
     let ada = bridge.customer("ada");
     bridge.sandbox.phone.text_to(UK, &ada, "Hello, brand").unwrap();
     bridge.settled().await;

@@ -165,7 +165,7 @@ async fn the_first_text_is_watched_and_what_is_refused_before_it_is_told() {
     assert!(waiting.prints("Braze's test came in").await.unwrap().contains("Launch the campaign"));
     assert_eq!(post(&bridge, &token, "external_id=ada&category=opt_in&group=group-1&dispatch=d1&text=YES").await, 202);
     let said = waiting.prints("A text came in").await.unwrap();
-    assert!(said.ends_with("category opt_in, line group-1."), "{said}");
+    assert!(said.ends_with("category opt_in, line default (group group-1)."), "{said}");
     assert_eq!(waiting.exit().await, 0);
     assert!(!waiting.output().join("\n").contains(&token));
     bridge.finish(0).await;
@@ -189,6 +189,9 @@ async fn who_waits_in_vain_is_told_where_to_look() {
     assert!(nowhere.prints("waiting for it").await.unwrap().contains("http://127.0.0.1:1"));
     nowhere.signal("INT");
     assert_eq!(nowhere.exit().await, 1);
+    let said = nowhere.log().join("\n");
+    assert!(said.contains("no bridge answered before it was told to stop: no bridge answers at"), "{said}");
+    assert!(!said.contains("no text came") && !said.contains("Message Activity Log"), "{said}");
     let said = run(tandem(&["setup", "braze", "--wait", "--timeout", "soon"])).await;
     assert!(said.code == 2 && said.err.contains("90s, 10m or 1h"), "{said:?}");
 }

@@ -188,7 +188,19 @@ address = \"sms-group-2\"
     let said = site.says(&["setup", "canada", "--line", "sms-2"]).await;
     let own = format!("accounts.canada.campaigns.agent_reply = \"{CANADA_REPLY}\" is its id now");
     assert!(said.out.contains(&own) && said.out.contains("group=sms-group-2&"), "{}", said.out);
-    assert!(said.out.contains("which this line shares"), "{}", said.out);
+    let from = "not sms-group-2: line sms-2 has no campaign of its own, so its texts leave from there";
+    assert!(said.out.contains(from) && !said.out.contains("shares"), "{}", said.out);
+    // In one workspace a marketer sees the campaigns of all lines.
+    let names = async |line: &str| {
+        let sheet = site.says(&["setup", "canada", "--line", line, "--json"]).await.json();
+        let names = sheet["webhook_campaigns"].as_array().unwrap().iter();
+        names.map(|campaign| campaign["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(names("qc").await, ["tandem qc: every message"]);
+    assert_eq!(
+        (names("sms-2").await[0].as_str(), names("canada").await[0].as_str()),
+        ("tandem sms-2: Other", "tandem: Other")
+    );
     let said = site.says(&["setup", "canada", "--group", "GROUP_ID"]).await;
     assert!(said.code == 2 && said.err.contains("give the id itself"), "{said:?}");
     let said = site.says(&["setup", "braze", "--line", "qc"]).await;

@@ -72,6 +72,7 @@ mod seen;
 mod settled;
 mod setup;
 mod shipped;
+mod shown;
 mod stop;
 mod store_limits;
 mod storm;

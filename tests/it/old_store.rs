@@ -73,7 +73,7 @@ const FORMAT_1: Old = Old {
         ("evt_0c616ade0000000000090000", "zendesk", "waiting"),
         ("evt_0c616ade00000000000a0000", "zendesk", "pending"),
         ("evt_0c616ade00000000000c0000", "zendesk", "unconfirmed"),
-        ("evt_0c616ade00000000000d0000", "zendesk", "quarantined"),
+        ("evt_0c616ade00000000000d0000", "braze", "quarantined"),
         // In hand then, and looked for now.
         ("evt_0c616ade00000000000f0000", "zendesk", "unconfirmed"),
     ],
@@ -113,7 +113,7 @@ const FORMAT_3: Old = Old {
         ("evt_07cfd0c90000000000120000", "zendesk", "pending"),
         ("evt_07cfd0c90000000000130000", "braze", "skipped"),
         ("evt_07cfd0c90000000000150000", "zendesk", "pending"),
-        ("evt_07cfd0c90000000000160000", "zendesk", "quarantined"),
+        ("evt_07cfd0c90000000000160000", "braze", "quarantined"),
     ],
     answers: &[
         ("evt_07cfd0c90000000000050001", 2),

@@ -69,10 +69,25 @@ impl Braze {
             None => print_sheet(output, &sheet, &workspace)?,
         }
         if self.wait {
-            let awaited = Awaited { account, on: self.awaited_line(&config) };
+            let awaited = self.awaited(&config, &workspace);
             return wait::run(&self.bridge.find()?, &awaited, self.timeout, output);
         }
         Ok(())
+    }
+
+    /// The text to wait for.
+    fn awaited(&self, config: &BrazeInstallation, workspace: &Workspace) -> Awaited {
+        let account = workspace.table.0;
+        let default = config.lines.iter().find(|line| line.address.is_none());
+        // Of the lines of one address, the first described one gives the name.
+        let at = |line: &LineKeys| Some((line.address.clone()?, line.name.clone()));
+        Awaited {
+            account,
+            on: self.awaited_line(config),
+            channel: workspace.channel,
+            names: config.lines.iter().rev().filter_map(at).collect(),
+            default: default.map_or_else(|| Line::default_name(account).to_owned(), |line| line.name.clone()),
+        }
     }
 
     /// The line of the text to wait for. The options were checked before ([`Self::workspace`]).
@@ -115,6 +130,7 @@ impl Braze {
             keys: table.key("campaigns"),
             asks_for_state: config.subscription_group.is_some(),
             group: self.group.clone().or(config.subscription_group),
+            beside: None,
             shares_campaigns: false,
             categories: self.category.clone(),
             token,
@@ -146,6 +162,7 @@ fn of_line(workspace: Workspace, line: &LineKeys) -> Workspace {
         template: line.template.clone(),
         channel: line.channel,
         keys,
+        beside: line.address.is_some().then(|| line.name.clone()),
         shares_campaigns: shares_campaigns && line.address.is_some(),
         group: line.address.clone().or(workspace.group),
         ..workspace

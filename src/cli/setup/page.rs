@@ -22,6 +22,8 @@ struct Page<'a> {
     store: String,
     /// The command that prints the sheet.
     setup: String,
+    /// The line with campaigns of its own names that the sheet is for.
+    line: Option<&'a str>,
     steps: Vec<Step<'a>>,
     campaigns: &'a [WebhookCampaign],
     currents: Step<'a>,
@@ -49,6 +51,7 @@ pub(super) fn render(sheet: &Sheet, workspace: &Workspace) -> Result<String, Fai
         style: STYLE,
         store: format!("{} {}", workspace.command(), workspace.public_url),
         setup: workspace.command(),
+        line: workspace.beside.as_deref(),
         steps: sheet.blocks.iter().enumerate().map(|(index, block)| step(block, index == last)).collect(),
         campaigns: &sheet.webhook_campaigns,
         currents: step(&sheet.currents, false),

@@ -2,8 +2,9 @@
 //! comes in.
 //!
 //! It polls the operator listener, and never changes anything. A refusal is told with its remedy, because Braze does
-//! not repeat a refused webhook and shows its marketers nothing of it.
+//! not repeat a refused webhook and shows its marketers nothing of it. Lines go by their names in the configuration.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -16,18 +17,27 @@ use crate::cli::inbound::{ask, read};
 use crate::cli::table::printable;
 use crate::domain::account::AccountId;
 use crate::domain::inbound::{Answered, Arrivals, Door, Endpoint, GROUP_PLACEHOLDER, Named, News, Otherwise};
+use crate::domain::line::Channel;
 use crate::serve;
 use crate::vendors::braze::remedies::of_webhooks;
 
 /// The time between two polls: a person looks on.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// The places between a phone and the bridge at which a text may be lost.
-const TO_CHECK: &str = "Look, in this order:
+/// The places between a phone and the bridge at which a text message may be lost; RCS comes by the same campaigns.
+const TO_CHECK_OF_SMS: &str = "Look, in this order:
   1. The webhook campaign of the category Other is launched, its re-eligibility is on, after 0 minutes.
   2. Its \"Send test\" is answered 202: else the URL leads elsewhere. curl PUBLIC_URL/healthz must say alive.
   3. The number that was texted belongs to the subscription group of the campaign's trigger, and Braze has a profile of
      the phone: a first START makes one.
+  4. Braze's Message Activity Log shows what the webhook was answered.";
+
+/// The same for a WhatsApp message.
+const TO_CHECK_OF_WHATSAPP: &str = "Look, in this order:
+  1. The webhook campaign of the line's group is launched, its re-eligibility is on, after 0 minutes, and its trigger
+     has no condition on the body.
+  2. Its \"Send test\" is answered 202: else the URL leads elsewhere. curl PUBLIC_URL/healthz must say alive.
+  3. The message went to the WhatsApp number of the subscription group of the campaign's trigger.
   4. Braze's Message Activity Log shows what the webhook was answered.";
 
 /// Reads a time like `10m`.
@@ -42,6 +52,12 @@ pub(super) struct Awaited {
     pub(super) account: AccountId,
     /// Its line.
     pub(super) on: On,
+    /// The kind of its messages.
+    pub(super) channel: Channel,
+    /// The name of each line of the account, by the carrier's name for it.
+    pub(super) names: BTreeMap<String, String>,
+    /// The name of the account's default line, which takes the texts of all other groups.
+    pub(super) default: String,
 }
 
 /// The line of the text that ends the watch.
@@ -75,6 +91,57 @@ impl Awaited {
             (On::At(name, _) | On::Default(name, _), _) => Came::Elsewhere(name.clone()),
         }
     }
+
+    /// The line of a text whose campaign tells this name of the carrier's. Lines may share one; then it is the awaited
+    /// line where that is among them.
+    fn line(&self, told: Option<&str>) -> String {
+        match (told, &self.on) {
+            (None, _) => "no line told".to_owned(),
+            (Some(told), On::At(name, address)) if told == address => format!("line {name}"),
+            (Some(told @ GROUP_PLACEHOLDER), _) => format!("line {told}"),
+            (Some(told), _) => match self.names.get(told) {
+                Some(name) => format!("line {name}"),
+                None => format!("line {} (group {told})", self.default),
+            },
+        }
+    }
+
+    /// The places at which the text may have been lost.
+    const fn to_check(&self) -> &'static str {
+        match self.channel {
+            Channel::Sms | Channel::Rcs => TO_CHECK_OF_SMS,
+            Channel::Whatsapp => TO_CHECK_OF_WHATSAPP,
+        }
+    }
+
+    /// The request to make the text come.
+    const fn request(&self) -> &'static str {
+        match self.channel {
+            Channel::Sms | Channel::Rcs => "text the number",
+            Channel::Whatsapp => "write to the WhatsApp number",
+        }
+    }
+}
+
+/// The bridge's part in the watch so far.
+#[derive(Default)]
+struct Watched {
+    /// Its last account.
+    known: Option<Arrivals>,
+    /// Why it does not answer now; empty where it does.
+    trouble: String,
+}
+
+impl Watched {
+    /// Why the watch ended in vain, at this point.
+    fn in_vain(&self, why: &str, awaited: &Awaited) -> Failure {
+        let Self { known, trouble } = self;
+        Failure::Failed(match (known, trouble.as_str()) {
+            (_, "") => format!("no text came in {why}.\n{}", awaited.to_check()),
+            (None, trouble) => format!("no bridge answered {why}: {trouble}"),
+            (Some(_), trouble) => format!("no text came in {why}, and the bridge has ceased to answer: {trouble}"),
+        })
+    }
 }
 
 /// Waits for the first text.
@@ -84,7 +151,7 @@ pub(super) fn run(
     timeout: Option<Duration>,
     output: &mut impl Write,
 ) -> Result<(), Failure> {
-    let nothing = |why: &str| Err(Failure::Failed(format!("no text came in {why}.\n{TO_CHECK}")));
+    let mut watched = Watched::default();
     bridge.run(async {
         let stop = serve::stop_signal()?;
         let over = async {
@@ -94,24 +161,27 @@ pub(super) fn run(
             }
         };
         tokio::select! {
-            done = watch(bridge, awaited, output) => done,
-            () = stop => nothing("before it was told to stop"),
-            () = over => nothing("in time"),
+            done = watch(bridge, awaited, &mut watched, output) => done,
+            () = stop => Err(watched.in_vain("before it was told to stop", awaited)),
+            () = over => Err(watched.in_vain("in time", awaited)),
         }
     })
 }
 
-async fn watch(bridge: &Bridge, awaited: &Awaited, output: &mut impl Write) -> Result<(), Failure> {
-    let mut known: Option<Arrivals> = None;
-    let mut trouble = String::new();
+async fn watch(
+    bridge: &Bridge,
+    awaited: &Awaited,
+    watched: &mut Watched,
+    output: &mut impl Write,
+) -> Result<(), Failure> {
     loop {
         let answer = ask(bridge).await;
         // Waiting does not mend a refused token.
         let lets_in = !matches!(&answer, Ok(Answer { status: StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, .. }));
         match answer.and_then(read) {
             Ok(account) => {
-                trouble.clear();
-                match &known {
+                watched.trouble.clear();
+                match &watched.known {
                     Some(before) => {
                         if tell(&account.news(before), awaited, output)? {
                             return Ok(());
@@ -119,12 +189,12 @@ async fn watch(bridge: &Bridge, awaited: &Awaited, output: &mut impl Write) -> R
                     }
                     None => begin(bridge, awaited, output)?,
                 }
-                known = Some(account);
+                watched.known = Some(account);
             }
-            Err(Failure::Failed(why)) if lets_in && why == trouble => {}
+            Err(Failure::Failed(why)) if lets_in && why == watched.trouble => {}
             Err(Failure::Failed(why)) if lets_in => {
                 say(output, &format!("{why}; waiting for it"))?;
-                trouble = why;
+                watched.trouble = why;
             }
             Err(other) => return Err(other),
         }
@@ -137,21 +207,22 @@ fn begin(bridge: &Bridge, awaited: &Awaited, output: &mut impl Write) -> io::Res
         On::Any => String::new(),
         On::At(name, _) | On::Default(name, _) => format!(" of line {name}"),
     };
-    let bridge = origin(&bridge.url);
-    say(output, &format!("Watching the bridge at {bridge}: text the number{line} now. Ctrl-C ends it."))
+    let (bridge, request) = (origin(&bridge.url), awaited.request());
+    say(output, &format!("Watching the bridge at {bridge}: {request}{line} now. Ctrl-C ends it."))
 }
 
-/// Prints the news of the account, and tells whether the awaited text is among them.
+/// Prints the news of the account in the order of time, and ends at the awaited text. Tells whether that came.
 fn tell(news: &[News], awaited: &Awaited, output: &mut impl Write) -> io::Result<bool> {
-    let mut came = false;
+    let mut news: Vec<&News> = news.iter().collect();
+    news.sort_by_key(|news| last(news));
     for news in news {
         match news {
             // Reports are no texts.
             News::Accepted(Endpoint { door: Door::Reports, .. }, _) => {}
             News::Accepted(endpoint, named) if endpoint.account == awaited.account => {
-                say(output, &accepted(*endpoint, named.as_ref()))?;
+                say(output, &accepted(*endpoint, named.as_ref(), awaited))?;
                 match awaited.came(named.as_ref()) {
-                    Came::Awaited => came = true,
+                    Came::Awaited => return Ok(true),
                     Came::Unfilled => say(
                         output,
                         &format!(
@@ -165,31 +236,42 @@ fn tell(news: &[News], awaited: &Awaited, output: &mut impl Write) -> io::Result
                 }
             }
             News::Otherwise(endpoint, answered) if endpoint.account == awaited.account => {
-                say(output, &otherwise(*endpoint, answered))?;
+                say(output, &otherwise(*endpoint, answered, awaited))?;
             }
             // Webhooks of other accounts do not count.
             News::Accepted(..) | News::Otherwise(..) => {}
         }
     }
-    Ok(came)
+    Ok(false)
 }
 
-fn accepted(endpoint: Endpoint, named: Option<&Named>) -> String {
-    match named {
-        None => format!("A text came in at {}, by the recipe's campaign.", endpoint.path()),
-        Some(Named { name, line, seen }) => {
-            let line = line.as_ref().map_or_else(|| "no line told".to_owned(), |line| format!("line {line}"));
-            format!("A text came in{}: category {name}, {line}.", clock(seen.last))
-        }
+/// When the last of these webhooks came, as far as it is known.
+fn last(news: &News) -> Option<Timestamp> {
+    match news {
+        News::Accepted(_, named) => named.as_ref()?.seen.last,
+        News::Otherwise(_, answered) => answered.seen.last,
     }
 }
 
-fn otherwise(endpoint: Endpoint, answered: &Answered) -> String {
+fn accepted(endpoint: Endpoint, named: Option<&Named>, awaited: &Awaited) -> String {
+    let Some(Named { name, line, seen }) = named else {
+        return format!("A text came in at {}, by the recipe's campaign.", endpoint.path());
+    };
+    let (at, line) = (clock(seen.last), awaited.line(line.as_deref()));
+    match awaited.channel {
+        Channel::Sms | Channel::Rcs => format!("A text came in{at}: category {name}, {line}."),
+        // WhatsApp has no keyword categories.
+        Channel::Whatsapp => format!("A message came in{at}: {line}."),
+    }
+}
+
+fn otherwise(endpoint: Endpoint, answered: &Answered, awaited: &Awaited) -> String {
     let (words, at) = (answered.words(), clock(answered.seen.last));
     let remedy = of_webhooks(endpoint.table(), endpoint.door, answered.outcome, &answered.reason);
     match (answered.outcome, answered.reason.as_str(), remedy) {
         (Otherwise::Ignored, "test", _) => {
-            format!("Braze's test came in{at}: address and token are right. Launch the campaign, and text the number.")
+            let request = awaited.request();
+            format!("Braze's test came in{at}: address and token are right. Launch the campaign, and {request}.")
         }
         (_, _, Some(remedy)) => format!("{words}{at}: {remedy}."),
         (_, _, None) => format!("{words}{at}."),
@@ -222,36 +304,109 @@ mod tests {
         }
     }
 
+    fn awaited(on: On) -> Awaited {
+        let names = [("group-1", "uk"), ("group-2", "fr")].map(|(at, name)| (at.to_owned(), name.to_owned()));
+        Awaited {
+            account: "canada".parse().unwrap(),
+            on,
+            channel: Channel::Sms,
+            names: names.into(),
+            default: "canada".to_owned(),
+        }
+    }
+
+    fn text(account: AccountId, line: Option<&str>, second: i64) -> News {
+        let seen = Seen { count: 1, last: Timestamp::from_second(second).ok() };
+        let named = Named { name: "other".into(), line: line.map(str::to_owned), seen };
+        News::Accepted(Endpoint { door: Door::Carrier, account }, Some(named))
+    }
+
+    /// The printed lines, and whether the awaited text came.
+    fn told(news: &[News], awaited: &Awaited) -> (String, bool) {
+        let mut said = Vec::new();
+        let came = tell(news, awaited, &mut said).unwrap();
+        (String::from_utf8(said).unwrap(), came)
+    }
+
     #[test]
     fn only_a_text_of_the_account_and_of_the_line_ends_the_watch() {
         let canada: AccountId = "canada".parse().unwrap();
         let uk = || On::At("uk".into(), "group-1".into());
-        let default = || On::Default("default".into(), vec!["group-1".into()]);
-        let own = |account| Endpoint { door: Door::Carrier, account };
-        let reports = Endpoint { door: Door::Reports, account: canada };
+        let default = || On::Default("canada".into(), vec!["group-1".into(), "group-2".into()]);
         let first = Ends::FIRST.carrier;
-        for (on, endpoint, line, ends, says) in [
-            (On::Any, own(canada), Some("group-2"), true, "line group-2"),
-            (On::Any, own(canada), None, true, "no line told"),
-            (On::Any, own(first), Some("group-1"), false, ""),
-            (On::Any, reports, None, false, ""),
-            (On::Any, own(canada), Some("GROUP_ID"), false, "put the id into its body"),
-            (uk(), own(canada), Some("group-1"), true, "line group-1"),
-            (uk(), own(canada), Some("group-2"), false, "not of line uk"),
-            (uk(), own(canada), None, false, "not of line uk"),
-            (uk(), own(first), Some("group-1"), false, ""),
-            (default(), own(canada), None, true, "no line told"),
-            (default(), own(canada), Some("group-2"), true, "line group-2"),
-            (default(), own(canada), Some("group-1"), false, "not of line default"),
-            (default(), own(canada), Some("GROUP_ID"), false, "put the id into its body"),
+        for (on, account, line, ends, says) in [
+            (On::Any, canada, Some("group-2"), true, "line fr."),
+            (On::Any, canada, Some("group-9"), true, "line canada (group group-9)."),
+            (On::Any, canada, None, true, "no line told"),
+            (On::Any, first, Some("group-1"), false, ""),
+            (On::Any, canada, Some("GROUP_ID"), false, "put the id into its body"),
+            (uk(), canada, Some("group-1"), true, "line uk."),
+            (uk(), canada, Some("group-2"), false, "line fr.\nIt is not of line uk"),
+            (uk(), canada, None, false, "not of line uk"),
+            (uk(), first, Some("group-1"), false, ""),
+            (On::At("uk-rcs".into(), "group-1".into()), canada, Some("group-1"), true, "line uk-rcs."),
+            (default(), canada, None, true, "no line told"),
+            (default(), canada, Some("group-9"), true, "line canada (group group-9)."),
+            (default(), canada, Some("group-1"), false, "line uk.\nIt is not of line canada"),
+            (default(), canada, Some("GROUP_ID"), false, "put the id into its body"),
         ] {
-            let named = Named { name: "other".into(), line: line.map(str::to_owned), seen: Seen::default() };
-            let mut said = Vec::new();
-            let news = [News::Accepted(endpoint, Some(named))];
-            let came = tell(&news, &Awaited { account: canada, on }, &mut said).unwrap();
-            let said = String::from_utf8(said).unwrap();
-            assert_eq!(came, ends, "{endpoint:?} {line:?}: {said}");
+            let (said, came) = told(&[text(account, line, 1)], &awaited(on));
+            assert_eq!(came, ends, "{account} {line:?}: {said}");
             assert!(said.contains(says) && said.is_empty() == says.is_empty(), "{said}");
         }
+        let reports = News::Accepted(Endpoint { door: Door::Reports, account: canada }, None);
+        assert_eq!(told(&[reports], &awaited(On::Any)), (String::new(), false), "reports are no texts");
+    }
+
+    #[test]
+    fn the_watch_tells_in_the_order_of_time_and_nothing_behind_the_awaited_text() {
+        let canada: AccountId = "canada".parse().unwrap();
+        let refused = |second| {
+            let seen = Seen { count: 1, last: Timestamp::from_second(second).ok() };
+            let answered = Answered { outcome: Otherwise::Refused, reason: "wrong_token".into(), seen };
+            News::Otherwise(Endpoint { door: Door::Carrier, account: canada }, answered)
+        };
+        let news = [text(canada, Some("group-2"), 4), text(canada, Some("group-1"), 3), refused(5), refused(1)];
+        let (said, came) = told(&news, &awaited(On::At("uk".into(), "group-1".into())));
+        let lines: Vec<&str> = said.lines().collect();
+        let [refused, text] = lines.as_slice() else { panic!("{said}") };
+        assert!(came && refused.starts_with("refused: wrong token at 00:00:01"), "{said}");
+        assert!(text.ends_with("line uk."), "{said}");
+    }
+
+    #[test]
+    fn a_watch_in_vain_tells_what_was_missing() {
+        let of = |channel| Awaited { channel, ..awaited(On::Any) };
+        let account = || Some(Arrivals::new(Timestamp::UNIX_EPOCH));
+        let words = |known, trouble: &str, channel| {
+            let watched = Watched { known, trouble: trouble.to_owned() };
+            let Failure::Failed(words) = watched.in_vain("in time", &of(channel)) else { panic!("another failure") };
+            words
+        };
+        let never = words(None, "no bridge answers at http://127.0.0.1:1", Channel::Sms);
+        assert_eq!(never, "no bridge answered in time: no bridge answers at http://127.0.0.1:1");
+        let ceased = words(account(), "no bridge answers at http://127.0.0.1:1", Channel::Sms);
+        assert!(ceased.starts_with("no text came in in time, and the bridge has ceased to answer: no"), "{ceased}");
+        assert!(!never.contains("campaign") && !ceased.contains("campaign"), "a campaign is not to blame: {ceased}");
+        let sms = words(account(), "", Channel::Sms);
+        assert!(sms.contains("category Other") && sms.contains("START"), "{sms}");
+        let whatsapp = words(account(), "", Channel::Whatsapp);
+        assert!(whatsapp.contains("WhatsApp number") && whatsapp.contains("no condition on the body"), "{whatsapp}");
+        assert!(!whatsapp.contains("category") && !whatsapp.contains("START"), "{whatsapp}");
+    }
+
+    #[test]
+    fn a_whatsapp_message_is_told_without_the_words_of_text_messages() {
+        let canada: AccountId = "canada".parse().unwrap();
+        let whatsapp = Awaited { channel: Channel::Whatsapp, ..awaited(On::At("uk".into(), "group-1".into())) };
+        let seen = Seen { count: 1, last: None };
+        let test = Answered { outcome: Otherwise::Ignored, reason: "test".into(), seen };
+        let news = [
+            News::Otherwise(Endpoint { door: Door::Carrier, account: canada }, test),
+            text(canada, Some("group-1"), 1),
+        ];
+        let (said, came) = told(&news, &whatsapp);
+        assert!(came && said.contains("write to the WhatsApp number") && said.contains("A message came in"), "{said}");
+        assert!(!said.contains("category") && !said.contains("text the number"), "{said}");
     }
 }

@@ -1,6 +1,7 @@
 //! The endpoints for webhooks: one table of their paths, methods and names. It never serves them.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use http::Method;
 use serde::{Deserialize, Serialize};
@@ -175,6 +176,7 @@ impl Endpoint {
     pub fn name(self) -> &'static str {
         match self.door {
             Door::Desk | Door::Carrier => self.account.name(),
+            Door::Reports if !self.account.is_first() => name_of_reports(self.account),
             Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend | Door::Reports => self.door.name(),
         }
     }
@@ -202,6 +204,30 @@ impl Endpoint {
     }
 }
 
+/// The name of the endpoint for a further account's reports. It is kept for good, as the account's own name is.
+fn name_of_reports(account: AccountId) -> &'static str {
+    static NAMES: Mutex<BTreeMap<AccountId, &'static str>> = Mutex::new(BTreeMap::new());
+    let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+    names.entry(account).or_insert_with(|| String::leak(format!("{account}/{}", Door::Reports.name())))
+}
+
+/// The one of these accounts to which an unreadable body was posted, by its raw path; `None` for every other event.
+#[must_use]
+pub fn posted_to(kind: &EventKind, ends: Ends) -> Option<AccountId> {
+    let EventKind::Unreadable(kept) = kind else { return None };
+    Door::ALL.into_iter().find_map(|door| {
+        let part = door.open_part(&kept.path)?;
+        match door {
+            Door::Desk | Door::Carrier | Door::Reports => {
+                ends.accounts().into_iter().find(|account| account.name() == part)
+            }
+            Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend => {
+                Some(Endpoint::from(door).account).filter(|account| ends.end(*account).is_some())
+            }
+        }
+    })
+}
+
 /// The endpoints of these accounts: their own doors, the recipe's, and those for reports.
 pub(super) fn of_accounts(accounts: &BTreeMap<AccountId, End>) -> impl Iterator<Item = Endpoint> {
     let own = accounts.iter().map(|(account, end)| Endpoint { door: Door::own(*end), account: *account });
@@ -213,6 +239,7 @@ pub(super) fn of_accounts(accounts: &BTreeMap<AccountId, End>) -> impl Iterator<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::event::Unreadable;
 
     #[test]
     fn the_words_of_endpoints_stay() {
@@ -238,13 +265,32 @@ mod tests {
         let canada: AccountId = "canada".parse().unwrap();
         let told = |door| (Endpoint { door, account: canada }.name(), Endpoint { door, account: canada }.path());
         assert_eq!(told(Door::Carrier), ("canada", "/webhooks/canada".to_owned()));
-        assert_eq!(told(Door::Reports), ("currents", "/webhooks/canada/currents".to_owned()));
+        assert_eq!(told(Door::Reports), ("canada/currents", "/webhooks/canada/currents".to_owned()));
         let kept = |text| serde_json::from_str::<Endpoint>(text).unwrap();
         assert_eq!(kept(r#"{"endpoint":"currents"}"#), Door::Reports.into());
         assert_eq!(
             kept(r#"{"endpoint":"currents","account":"canada"}"#),
             Endpoint { door: Door::Reports, account: canada }
         );
+    }
+
+    #[test]
+    fn an_unreadable_body_is_of_the_account_that_its_path_names() {
+        let ends = Ends { carrier: "canada".parse().unwrap(), ..Ends::FIRST };
+        for (path, account) in [
+            ("/webhooks/zendesk", Some("zendesk")),
+            ("/webhooks/canada", Some("canada")),
+            ("/webhooks/canada/currents", Some("canada")),
+            ("/campaign/trigger/send", Some("zendesk")),
+            ("/api/v2/tickets/7", None),
+            ("/webhooks/braze", None),
+            ("/webhooks/%zz", None),
+            ("/elsewhere", None),
+        ] {
+            let (method, body) = ("POST".to_owned(), String::new());
+            let kept = Unreadable { path: path.to_owned(), method, content_type: None, body };
+            assert_eq!(posted_to(&EventKind::Unreadable(kept), ends).map(AccountId::name), account, "{path}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::account::AccountId;
+use crate::domain::line::Lines;
 use crate::domain::receipt::{self, Ended, Kept};
 
 /// A batch of reports is taken in.
@@ -110,14 +112,22 @@ pub(in crate::http) struct UnboundReport {
     /// The carrier's name for the send.
     #[schema(required)]
     dispatch: Option<String>,
-    /// The line.
+    /// The carrier's account.
+    #[schema(value_type = String)]
+    carrier: AccountId,
+    /// The carrier's name for the line.
     #[schema(required)]
     line: Option<String>,
+    /// The name of that line, where the configuration has it.
+    #[schema(required)]
+    line_name: Option<String>,
 }
 
-impl From<&Kept> for UnboundReport {
-    fn from(kept: &Kept) -> Self {
+impl UnboundReport {
+    /// The report, on one of these lines.
+    pub(in crate::http) fn of(kept: &Kept, lines: &Lines) -> Self {
         let report = &kept.report;
+        let line_name = report.line.as_deref().and_then(|line| lines.name_at(report.carrier, line));
         Self {
             number: kept.number,
             what: report.what.name(),
@@ -127,7 +137,9 @@ impl From<&Kept> for UnboundReport {
             braze_id: report.customer.carrier_id.clone(),
             campaign: report.campaign.clone(),
             dispatch: report.dispatch.clone(),
+            carrier: report.carrier,
             line: report.line.clone(),
+            line_name: line_name.map(str::to_owned),
         }
     }
 }

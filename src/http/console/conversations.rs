@@ -22,6 +22,7 @@ const PAGE: usize = 50;
 
 /// A conversation as lists show it: of the customer only the key and the end of the number.
 pub(super) struct Known {
+    /// The customer's share of the key.
     pub(super) key: String,
     pub(super) href: String,
     /// Number, status and address of the ticket; empty where there is none.
@@ -37,18 +38,13 @@ pub(super) struct Known {
 
 pub(super) fn known(state: &OperatorState, conversation: &Conversation) -> Known {
     let desk = state.console.options.desk_urls.get(&conversation.ends.desk);
-    let line = match (state.lines.iter().count(), conversation.line_name(&state.lines), &conversation.line) {
-        // With one line there is nothing to tell apart.
-        (2.., Some(name), _) => name,
-        (_, _, told) => told.as_deref().unwrap_or_default(),
-    };
-    shown(conversation, (line, desk), state.clock.now())
+    shown(conversation, (view::line(conversation, &state.lines), desk), state.clock.now())
 }
 
 fn shown(conversation: &Conversation, (line, desk): (&str, Option<&Url>), now: Timestamp) -> Known {
     let ticket = conversation.ticket.as_ref();
     Known {
-        key: conversation.key.to_string(),
+        key: view::customer(conversation, line),
         href: view::conversation_href(&conversation.key),
         ticket: ticket.map(|ticket| format!("#{}", ticket.id)).unwrap_or_default(),
         status: ticket.map(|ticket| ticket.status.name()).unwrap_or_default(),
@@ -151,6 +147,17 @@ mod tests {
     use crate::domain::conversation::{Change, TicketStatus};
     use crate::domain::event::TicketId;
     use crate::http::testing::{conversation, noon};
+
+    #[test]
+    fn a_line_is_shown_by_its_name_and_not_in_the_key_as_well() {
+        let mut ada = conversation("ada-42@group-1");
+        ada.line = Some("group-1".into());
+        for (line, key) in [("uk", "ada-42"), ("group-1", "ada-42@group-1"), ("", "ada-42")] {
+            let shown = shown(&ada, (line, None), noon());
+            assert_eq!((shown.key.as_str(), shown.line.as_str()), (key, line));
+            assert_eq!(shown.href, "/console/conversation?key=ada-42%40group-1");
+        }
+    }
 
     #[test]
     fn a_list_shows_no_more_of_a_customer_than_the_end_of_the_number() {

@@ -15,7 +15,6 @@ use super::overview::held;
 use super::page::{Section, Shell, Trouble, html, sentence};
 use super::session::Visitor;
 use super::view::{self, Held, Moment, grouped, moment};
-use crate::domain::address;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, State as Standing, StateName};
 use crate::domain::event::{EventId, TicketId};
@@ -64,8 +63,10 @@ pub(super) struct Row {
     pub(super) tone: &'static str,
     pub(super) kind: &'static str,
     pub(super) way: String,
-    /// Empty for a delivery that names no customer.
+    /// The customer's share of the key; empty for a delivery that names no customer.
     pub(super) conversation: String,
+    /// The name of the line, as in the list of conversations.
+    pub(super) line: String,
     /// The address of the conversation's page; empty where there is none.
     pub(super) conversation_href: String,
     pub(super) phone: String,
@@ -146,7 +147,8 @@ pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Resu
         let desk = state.console.options.desk_urls.get(&delivery.ends.desk);
         let href = ticket.map(|id| view::ticket_href(desk, id));
         let kind = event.map_or_else(|| view::kind(delivery.kind), |event| view::told(&event.kind));
-        let shown = row(delivery, conversation, ticket, held(state, delivery).as_ref(), now);
+        let line = conversation.map(|conversation| view::line(conversation, &state.lines)).unwrap_or_default();
+        let shown = row(delivery, conversation.map(|known| (known, line)), ticket, held(state, delivery).as_ref(), now);
         rows.push(Row { kind, ticket_href: href.unwrap_or_default(), ..shown });
     }
     Ok(rows)
@@ -154,22 +156,23 @@ pub(super) async fn rows(state: &OperatorState, deliveries: &[Delivery]) -> Resu
 
 fn row(
     delivery: &Delivery,
-    conversation: Option<&Conversation>,
+    known: Option<(&Conversation, &str)>,
     ticket: Option<TicketId>,
     held: Option<&Held>,
     now: Timestamp,
 ) -> Row {
-    // A body that names no customer is kept under a key that belongs to none.
-    let key = Some(&delivery.conversation).filter(|key| **key != address::nobody());
-    let phone = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
+    let key = delivery.whose();
+    let customer = known.map(|(conversation, line)| view::customer(conversation, line));
+    let phone = known.and_then(|(conversation, _)| conversation.customer.phone.as_deref());
     Row {
         id: delivery.id.to_string(),
         at: moment(delivery.accepted_at, now),
         state: delivery.state.name(),
         tone: view::tone(delivery.state.name()),
         kind: view::kind(delivery.kind),
-        way: view::way(delivery.route().account),
-        conversation: key.map(ToString::to_string).unwrap_or_default(),
+        way: view::way(delivery),
+        conversation: customer.or_else(|| key.map(ToString::to_string)).unwrap_or_default(),
+        line: known.map(|(_, line)| line.to_owned()).unwrap_or_default(),
         conversation_href: key.map(view::conversation_href).unwrap_or_default(),
         phone: view::phone(phone),
         ticket: ticket.map(|id| format!("#{id}")).unwrap_or_default(),
@@ -216,15 +219,21 @@ mod tests {
     #[test]
     fn a_line_says_whom_it_is_about_and_no_more_of_the_customer_than_the_end_of_the_number() {
         let dead = delivery(1, Standing::Dead { cause: "Braze answered 400".into() });
-        let shown = row(&dead, Some(&conversation("cust-1")), Some(TicketId(7)), None, noon());
+        let shown = row(&dead, Some((&conversation("cust-1"), "")), Some(TicketId(7)), None, noon());
         assert_eq!(
             (shown.conversation.as_str(), shown.phone.as_str(), shown.ticket.as_str()),
             ("cust-1", "…111", "#7")
         );
         assert_eq!((shown.state, shown.tone, shown.why.as_str()), (StateName::Dead, "bad", "Braze answered 400"));
-        let nobody = Delivery { conversation: address::nobody(), ..delivery(2, Standing::Pending) };
+        let nobody = Delivery { conversation: ConversationKey::nobody(), ..delivery(2, Standing::Pending) };
         let shown = row(&nobody, None, None, None, noon());
         assert_eq!([shown.conversation, shown.conversation_href, shown.phone, shown.ticket], ["", "", "", ""]);
+        let kept = Delivery { posted_to: "canada".parse().ok(), ..nobody };
+        assert_eq!(row(&kept, None, None, None, noon()).way, "posted to canada");
+        let mut uk = conversation("cust-1@group-1");
+        uk.line = Some("group-1".into());
+        let shown = row(&dead, Some((&uk, "uk")), None, None, noon());
+        assert_eq!((shown.conversation.as_str(), shown.line.as_str()), ("cust-1", "uk"), "no id of the line");
     }
 
     #[test]

@@ -115,11 +115,12 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let held = held(state, &delivery);
     let cut = state.cut(conversation.as_ref(), delivery.ends.carrier);
     let parts = parts::count(&event.kind, cut);
+    let line = conversation.as_ref().map(|known| view::line(known, &state.lines)).unwrap_or_default();
     let section = if name == StateName::Quarantined { Section::Quarantine } else { Section::Deliveries };
     Ok(Page {
         shell: Shell::new(visitor, section, view::told(&event.kind)),
         row: view::row(&delivery),
-        facts: facts(&delivery, parts, now),
+        facts: facts(&delivery, line, parts, now),
         steps: view::steps(&delivery, now, held.as_ref()),
         event: mask::fields(&record(&event), revealed),
         answers: Some(kept).filter(|kept| !kept.is_empty()).map(|kept| answers(kept, seen(&Seen::Answers(id)), now)),
@@ -184,9 +185,10 @@ fn doubt(delivery: &Delivery, parts: u32, held: Option<&Held>, now: Timestamp) -
 }
 
 /// The facts of a delivery, each with the address of the delivery that it names.
-fn facts(delivery: &Delivery, parts: u32, now: Timestamp) -> Vec<(&'static str, String, String)> {
+fn facts(delivery: &Delivery, line: &str, parts: u32, now: Timestamp) -> Vec<(&'static str, String, String)> {
     let page = |id: &str| format!("/console/deliveries/{id}");
     let mut facts = vec![("Name", delivery.id.to_string(), String::new())];
+    facts.extend((!line.is_empty()).then(|| ("Line", line.to_owned(), String::new())));
     for (name, other) in [("Sent together with", delivery.merged_into), ("Came of", delivery.parent)] {
         if let Some(other) = other.map(|id| id.to_string()) {
             facts.push((name, other.clone(), page(&other)));

@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
 use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::address;
-use crate::domain::conversation::ConversationKey;
+use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Fate, State, StateName};
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::kind::KindName;
+use crate::domain::line::Lines;
 use crate::domain::operator::{Access, Operator};
 use crate::domain::phone;
 
@@ -82,8 +82,9 @@ pub(super) fn kind(kind: KindName) -> &'static str {
 }
 
 /// Which account a delivery calls, in words.
-pub(super) fn way(account: AccountId) -> String {
-    format!("to {}", vendor(account))
+pub(super) fn way(delivery: &Delivery) -> String {
+    let account = vendor(delivery.route().account);
+    if delivery.posted_to.is_some() { format!("posted to {account}") } else { format!("to {account}") }
 }
 
 /// An account's name as it is shown. The accounts of a configuration that names none are shown as their vendors.
@@ -196,18 +197,35 @@ pub(super) struct Row {
 
 /// A delivery without the text of its message.
 pub(super) fn row(delivery: &Delivery) -> Row {
-    // A body that names no customer is kept under a key that belongs to none.
-    let conversation = Some(&delivery.conversation).filter(|key| **key != address::nobody());
+    let conversation = delivery.whose();
     Row {
         id: delivery.id.to_string(),
         state: delivery.state.name(),
         tone: tone(delivery.state.name()),
-        way: way(delivery.route().account),
+        way: way(delivery),
         conversation: conversation.map(ToString::to_string).unwrap_or_default(),
         conversation_href: conversation.map(conversation_href).unwrap_or_default(),
         attempts: delivery.attempts,
         why: delivery.state.cause().to_owned(),
     }
+}
+
+/// The name of a conversation's line, where there are several lines, or else the carrier's own name for it; empty where none
+/// is told.
+pub(super) fn line<'a>(conversation: &'a Conversation, lines: &'a Lines) -> &'a str {
+    match (lines.iter().count(), conversation.line_name(lines), &conversation.line) {
+        // With one line there is nothing to tell apart.
+        (2.., Some(name), _) => name,
+        (_, _, told) => told.as_deref().unwrap_or_default(),
+    }
+}
+
+/// The customer in a conversation's key, without the address of a line that is shown beside it by its name.
+pub(super) fn customer(conversation: &Conversation, line: &str) -> String {
+    let (key, address) = (conversation.key.0.as_str(), conversation.line.as_deref());
+    let named = address.filter(|address| *address != line);
+    let customer = named.and_then(|address| key.strip_suffix(address)).and_then(|rest| rest.strip_suffix('@'));
+    customer.filter(|customer| !customer.is_empty()).unwrap_or(key).to_owned()
 }
 
 /// The address of a ticket, as agents open it; empty where the account's address is not known.

@@ -111,9 +111,7 @@ pub(super) fn key() -> Parameter {
 }
 
 pub(super) fn destination(place: ParameterIn, about: &str) -> Parameter {
-    let words =
-        ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).enum_values(Some(["zendesk", "braze"]));
-    parameter("destination", place, about, words.build())
+    parameter("destination", place, about, like("^[a-z0-9]+(-[a-z0-9]+)*$"))
 }
 
 pub(super) fn by() -> Parameter {

@@ -1,21 +1,25 @@
 //! The lists and the search of the operator API. Never shows the text of a message, and of a customer's number only
 //! the end.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use axum::extract::State;
 use axum::response::Response;
+use futures_util::future::join_all;
 use http::Uri;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
 
-use super::requests::{Query, Refusal, answer, delivery_json, page_json, parse_id, to_json};
+use super::requests::{Query, Refusal, answer, page_json, parse_id, to_json};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::delivery::Delivery;
 use crate::domain::event::TicketId;
 use crate::domain::find::{self, Search};
 use crate::domain::line::Lines;
 use crate::domain::receipt::Kept;
 use crate::http::{OperatorState, answers};
-use crate::store::{self, DeliveryFilter};
+use crate::store::{self, DeliveryFilter, StoreError};
 
 /// People of each meaning, unless asked otherwise.
 const FOUND_DEFAULT: usize = 10;
@@ -28,9 +32,38 @@ pub(super) async fn deliveries(State(state): State<OperatorState>, uri: Uri) -> 
     let listed = async {
         let filter = filter(&mut Query::read(&uri, &DELIVERIES)?, state.clock.now())?;
         let page = state.store.deliveries(filter).await?;
-        Ok(page_json(&page, delivery_json, |delivery| delivery.id.to_string()))
+        let names = LineNames::find(&state, &page.items).await?;
+        Ok(page_json(&page, |delivery| delivery_json(delivery, &names), |delivery| delivery.id.to_string()))
     };
     answer(listed.await, &state)
+}
+
+/// A delivery, with the name of its line.
+pub(super) fn delivery_json(delivery: &Delivery, names: &LineNames) -> Value {
+    to_json(&answers::Delivery::of(delivery, names.of(delivery)))
+}
+
+/// The names of the lines on which deliveries run, by their conversations.
+pub(super) struct LineNames(BTreeMap<ConversationKey, String>);
+
+impl LineNames {
+    /// Looks the conversations of these deliveries up.
+    pub(super) async fn find(state: &OperatorState, deliveries: &[Delivery]) -> Result<Self, StoreError> {
+        let keys: BTreeSet<&ConversationKey> = deliveries.iter().filter_map(Delivery::whose).collect();
+        let known = join_all(keys.into_iter().map(|key| state.store.conversation(key))).await;
+        let mut names = BTreeMap::new();
+        for conversation in known {
+            let Some(conversation) = conversation? else { continue };
+            let Some(name) = conversation.line_name(&state.lines).map(str::to_owned) else { continue };
+            names.insert(conversation.key, name);
+        }
+        Ok(Self(names))
+    }
+
+    /// The name of the delivery's line, where the configuration has it.
+    pub(super) fn of(&self, delivery: &Delivery) -> Option<&str> {
+        self.0.get(&delivery.conversation).map(String::as_str)
+    }
 }
 
 const DELIVERIES: [&str; 11] = [
@@ -103,7 +136,7 @@ pub(super) async fn unbound_reports(State(state): State<OperatorState>, uri: Uri
         let after = query.take("after").map(|number| number.parse::<u64>()).transpose();
         let after = after.map_err(|_| Refusal::Bad("after must be a number".to_owned()))?;
         let page = state.store.unbound_reports(after, query.limit()?).await?;
-        let item = |kept: &Kept| to_json(&answers::UnboundReport::from(kept));
+        let item = |kept: &Kept| to_json(&answers::UnboundReport::of(kept, &state.lines));
         Ok(page_json(&page, item, |kept| kept.number.to_string()))
     };
     answer(listed.await, &state)

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::actions;
-use crate::domain::delivery::{Delivery, StateName, UnknownState};
+use crate::domain::delivery::{StateName, UnknownState};
 use crate::domain::event::EventId;
 use crate::domain::text;
 use crate::http::answers;
@@ -107,10 +107,6 @@ pub(super) fn page_json<T>(page: &Page<T>, item: impl Fn(&T) -> Value, cursor: f
     let items: Vec<Value> = page.items.iter().map(item).collect();
     let next = page.items.last().filter(|_| page.more).map(cursor);
     to_json(&answers::Page { items, total: page.total, next })
-}
-
-pub(super) fn delivery_json(delivery: &Delivery) -> Value {
-    to_json(&answers::Delivery::from(delivery))
 }
 
 /// The parameters of a request. An unknown one is refused, because a mistyped filter would list everything.

@@ -204,7 +204,7 @@ impl Answer {
                 (Otherwise::Quarantined, "")
             }
             Self::Reports { events, taken: Taken { new, repeated, foreign } } => {
-                metrics.reports_taken(*new, *repeated, *foreign);
+                metrics.reports_taken(at_endpoint.account, *new, *repeated, *foreign);
                 // In the account of webhooks a batch is one.
                 match (new, repeated) {
                     (0, 0) if *events > 0 => (Otherwise::Ignored, "others' sends"),

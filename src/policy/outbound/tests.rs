@@ -81,6 +81,7 @@ impl Scene {
             accepted_at: at(NOW - HOUR),
             state: State::Pending,
             attempts: 0,
+            posted_to: None,
             first_sent_at: None,
             parts_sent: 0,
             noted: false,

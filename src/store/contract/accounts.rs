@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
-use crate::domain::account::Direction;
+use crate::domain::account::{AccountId, Direction};
 use crate::domain::conversation::TakenUp;
 use crate::domain::event::CommentId;
 use crate::domain::find::Search;
 use crate::domain::operator::PauseTerms;
-use crate::store::{Archive, Control, Queue};
+use crate::store::{Archive, Control, Queue, Sweep};
 
 /// The accounts of a second desk and a second carrier.
 fn others() -> Ends {
@@ -55,6 +58,71 @@ pub(crate) async fn two_accounts_share_no_key<B: Home>() {
     store.forget(&key("ada"), &order(at(4))).await.unwrap();
     let left = store.conversations(None, 9).await.unwrap().items;
     assert_eq!(left.iter().map(|one| one.key.0.as_str()).collect::<Vec<_>>(), ["carrier-eu:ada"]);
+}
+
+async fn keep_body(store: &impl Store, account: AccountId, ends: Ends, body: &str) -> EventId {
+    let kind = EventKind::Unreadable(Unreadable {
+        path: format!("/webhooks/{account}"),
+        method: "POST".into(),
+        content_type: None,
+        body: STANDARD.encode(body),
+    });
+    let event = Event { received_at: at(0), kind };
+    let kept = store.quarantine(event, ends.into(), "no JSON".into(), Vec::new(), at(0)).await.unwrap();
+    let Accepted::New(id) = kept else { panic!("{kept:?}") };
+    id
+}
+
+pub(crate) async fn an_unreadable_body_is_of_the_account_that_it_was_posted_to<B: Home>() {
+    let (backend, store) = fresh::<B>().await;
+    let mut kept = Vec::new();
+    for account in [others().carrier, others().desk, Ends::FIRST.carrier] {
+        let ends = if account.is_first() { Ends::FIRST } else { others() };
+        kept.push((account, keep_body(&store, account, ends, "garbage").await));
+    }
+    let (_backend, store) = backend.crash(store, at(1)).await;
+    for (account, id) in &kept {
+        let listed = DeliveryFilter { account: Some(*account), limit: 9, ..DeliveryFilter::default() };
+        let listed = store.deliveries(listed).await.unwrap().items;
+        assert_eq!(listed.iter().map(|one| (one.id, one.route().account)).collect::<Vec<_>>(), [(*id, *account)]);
+    }
+    let (account, id) = kept[0];
+    let sweep = Sweep {
+        state: StateName::Quarantined,
+        conversation: None,
+        account: Some(account),
+        accepted_by: at(9),
+        after: None,
+    };
+    assert_eq!(store.sweep(sweep).await.unwrap().ids, [id], "a move of all that are listed moves no other");
+}
+
+pub(crate) async fn a_customer_is_forgotten_in_no_body_that_names_another_carriers_customer<B: Home>() {
+    let (_backend, store) = fresh::<B>().await;
+    // One desk, two carriers, and a customer of one id at each.
+    let further = Ends { carrier: others().carrier, ..Ends::FIRST };
+    store.keep_homes(BTreeMap::from([(Ends::FIRST.desk, Ends::FIRST.carrier)])).await.unwrap();
+    for ends in [Ends::FIRST, further] {
+        accept_at(&store, text("cust-42", "hello"), ends, Vec::new()).await;
+    }
+    let mut kept = Vec::new();
+    for (account, ends, body) in [
+        (Ends::FIRST.carrier, Ends::FIRST, "external_id=cust-42&text=%zz"),
+        (further.carrier, further, "external_id=cust-42&text=%zz"),
+        (Ends::FIRST.desk, Ends::FIRST, r#"{"external_user_id":"cust-42", oops"#),
+        (Ends::FIRST.desk, Ends::FIRST, r#"{"external_user_id":"carrier-eu:cust-42", oops"#),
+    ] {
+        kept.push(keep_body(&store, account, ends, body).await);
+    }
+    let left = async || {
+        let filter = DeliveryFilter { state: Some(StateName::Quarantined), limit: 9, ..DeliveryFilter::default() };
+        store.deliveries(filter).await.unwrap().items.iter().map(|one| one.id).collect::<Vec<_>>()
+    };
+    let forgotten = store.forget(&key("carrier-eu:cust-42"), &order(at(1))).await.unwrap();
+    assert_eq!((forgotten.unreadable, forgotten.unattributed), (2, 1), "the other carrier's bodies are none of theirs");
+    assert_eq!(left().await, [kept[0], kept[2]]);
+    let forgotten = store.forget(&key("cust-42"), &order(at(2))).await.unwrap();
+    assert_eq!((forgotten.unreadable, left().await), (2, Vec::new()));
 }
 
 pub(crate) async fn a_ticket_of_a_second_desk_goes_home_to_its_own_accounts<B: Home>() {

@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::operator::order;
 use super::*;
+use crate::domain::account::AccountId;
 use crate::domain::event::TicketId;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Saying};
@@ -138,7 +139,7 @@ pub(crate) async fn what_waits_for_the_name_of_a_send_is_weighed_again_when_it_i
     store.weigh(kept[0].number, Fate::Unbound, at(101)).await.unwrap();
     store.weigh(kept[1].number, Fate::Unbound, at(101)).await.unwrap();
     store.weigh(kept[2].number, Fate::Later(at(700)), at(101)).await.unwrap();
-    assert_eq!((store.unbound(), store.next_report_due()), (2, Some(at(700))));
+    assert_eq!((unbound(&store), store.next_report_due()), (2, Some(at(700))));
     let (_home, store) = home.crash(store, at(102)).await;
     let page = store.unbound_reports(None, 1).await.unwrap();
     assert_eq!((page.items[0].report.id.as_str(), page.total, page.more), ("2", 2, true), "the newest first");
@@ -149,7 +150,28 @@ pub(crate) async fn what_waits_for_the_name_of_a_send_is_weighed_again_when_it_i
     store.weigh(number, Fate::Bound { delivery: id, part: 1, of: 1, note: None }, at(103)).await.unwrap();
     let again: Vec<String> = due(&store, at(103)).await.into_iter().map(|kept| kept.report.id).collect();
     assert_eq!(again, ["1", "3"], "and not the one of another send");
-    assert_eq!(store.unbound(), 1);
+    assert_eq!(unbound(&store), 1);
+}
+
+/// How many reports of the first carrier no delivery is known of. No other carrier has sent any.
+fn unbound(store: &impl Store) -> u64 {
+    let mut unbound = store.unbound();
+    let ours = unbound.remove(&Ends::FIRST.carrier).unwrap_or_default();
+    assert!(unbound.is_empty(), "{unbound:?}");
+    ours
+}
+
+pub(crate) async fn reports_of_no_delivery_are_counted_by_their_carriers<H: Home>() {
+    let (home, store) = fresh::<H>().await;
+    let further: AccountId = "carrier-eu".parse().unwrap();
+    let ours = report("1", Some("a"), Reported::Delivered);
+    let theirs = ["2", "3"].map(|id| Report { carrier: further, ..report(id, Some("b"), Reported::Delivered) });
+    store.take_reports([vec![ours], theirs.into()].concat(), Vec::new(), at(101)).await.unwrap();
+    for kept in due(&store, at(101)).await {
+        store.weigh(kept.number, Fate::Unbound, at(101)).await.unwrap();
+    }
+    let (_home, store) = home.crash(store, at(102)).await;
+    assert_eq!(store.unbound(), [(Ends::FIRST.carrier, 1), (further, 2)].into());
 }
 
 pub(crate) async fn a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both<H: Home>() {
@@ -239,9 +261,9 @@ pub(crate) async fn reports_go_with_their_time_and_with_their_customer<H: Home>(
     store.weigh(number, Fate::Unbound, at(104)).await.unwrap();
     let later = at(104) + SignedDuration::from_secs(100);
     store.expire(later, Duration::from_secs(200), Duration::from_secs(200)).await.unwrap();
-    assert_eq!(store.unbound(), 1, "not yet");
+    assert_eq!(unbound(&store), 1, "not yet");
     store.expire(later, Duration::from_secs(50), Duration::from_secs(200)).await.unwrap();
-    assert_eq!(store.unbound(), 0);
+    assert_eq!(unbound(&store), 0);
     let again = store.take_reports(vec![sent("4", "d")], Vec::new(), later).await.unwrap();
     assert_eq!((again.new, again.repeated), (0, 1), "its dedupe key lives longer");
 }

@@ -43,6 +43,7 @@ pub(in crate::store) fn first(
         settled_at: state.is_settled().then_some(accepted_at),
         state,
         attempts: 0,
+        posted_to: None,
         first_sent_at: None,
         parts_sent: 0,
         noted: false,

@@ -8,14 +8,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::acts::is_held;
-use crate::domain::account::{AccountId, Ends};
+use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::address::{self, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Customer, Event, EventKind};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
-use crate::domain::operator::Identifiers;
+use crate::domain::operator::{Identifiers, Sender};
 use crate::domain::receipt::Report;
 use crate::store::Forgotten;
 
@@ -49,7 +49,11 @@ impl Theirs {
         };
         let (keys, ids) = (BTreeSet::from([key.clone()]), BTreeSet::from([id_in(&base)]));
         let mut theirs = Self { keys, carrier, base, ids, identifiers: Identifiers::default() };
-        theirs.identifiers.add([key.0.as_str()]);
+        // The key of a first account's customer is an id as it is.
+        match AccountId::split(&key.0).0 {
+            Some(_) => theirs.identifiers.add([key.0.as_str()]),
+            None => theirs.identifiers.add_ids([key.0.as_str()]),
+        }
         Ok(theirs)
     }
 
@@ -68,8 +72,10 @@ impl Theirs {
     /// Takes the names in that one of the customer's conversations knows.
     pub(in crate::store) fn take(&mut self, conversation: Conversation) {
         let Conversation { key, customer, ends, .. } = conversation;
-        let identifiers = [&customer.external_id, &customer.carrier_id, &customer.phone, &customer.email];
-        self.identifiers.add(identifiers.into_iter().filter_map(|one| one.as_deref()));
+        // A carrier's id may be the number itself, which is unique.
+        self.identifiers.add([&customer.phone, &customer.email].into_iter().filter_map(|one| one.as_deref()));
+        let ids = [&customer.external_id, &customer.carrier_id];
+        self.identifiers.add_ids(ids.into_iter().filter_map(|one| one.as_deref()));
         let ids = [&customer.external_id, &customer.carrier_id, &customer.phone];
         self.ids.extend(ids.into_iter().flatten().map(|id| (ends.carrier, id.clone())));
         self.keys.insert(key);
@@ -82,10 +88,24 @@ impl Theirs {
         ids.any(|id| self.ids.contains(&(report.carrier, id.clone())))
     }
 
-    /// Whether this is an unreadable body that names the customer.
-    pub(in crate::store) fn are_named_in(&self, event: &Event) -> bool {
+    /// The sender of a body that was posted to this account of a conversation between these ends, as far as the customer
+    /// may be named in it; `home` is the carrier whose customers a desk knows by their ids alone. `None` for another
+    /// carrier, whose customers are other people.
+    pub(in crate::store) fn sender(
+        &self,
+        posted_to: Option<AccountId>,
+        ends: Ends,
+        home: Option<AccountId>,
+    ) -> Option<Sender> {
+        let Some(account) = posted_to.filter(|account| *account != self.carrier) else { return Some(Sender::Carrier) };
+        let is_first = home.unwrap_or(Ends::FIRST.carrier) == self.carrier;
+        (ends.end(account) == Some(End::Desk)).then_some(Sender::Desk { carrier: self.carrier, is_first })
+    }
+
+    /// Whether this is an unreadable body of that sender that names the customer.
+    pub(in crate::store) fn are_named_in(&self, event: &Event, from: Sender) -> bool {
         let EventKind::Unreadable(kept) = &event.kind else { return false };
-        STANDARD.decode(&kept.body).is_ok_and(|body| self.identifiers.are_in(&body))
+        STANDARD.decode(&kept.body).is_ok_and(|body| self.identifiers.are_in(&body, from))
     }
 }
 
@@ -278,7 +298,7 @@ mod tests {
             (unreadable("ada-18150"), false),
             (text("ada-1815", "a text is known by its conversation"), false),
         ] {
-            assert_eq!(named.are_named_in(&event), is_named, "{event:?}");
+            assert_eq!(named.are_named_in(&event, Sender::Carrier), is_named, "{event:?}");
         }
     }
 

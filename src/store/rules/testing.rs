@@ -27,6 +27,7 @@ pub(in crate::store) fn delivery(sequence: u64, state: State) -> Delivery {
         attempts: state.attempts(),
         settled_at: state.is_settled().then(|| at(0)),
         state,
+        posted_to: None,
         first_sent_at: None,
         parts_sent: 0,
         noted: false,

@@ -80,7 +80,9 @@ pub struct Workspace {
     pub keys: String,
     /// The subscription group's id, if it is known.
     pub group: Option<String>,
-    /// Whether the texts go through campaigns that another subscription group has as well: those of the account.
+    /// The name of a line with a subscription group of its own, by which its campaigns are told from those of others.
+    pub beside: Option<String>,
+    /// Whether a line of a group of its own sends its texts through the account's campaigns.
     pub shares_campaigns: bool,
     /// Whether the bridge asks Braze for the customer's state before each text.
     pub asks_for_state: bool,
@@ -98,6 +100,19 @@ impl Workspace {
     pub fn command(&self) -> String {
         let line = self.line.as_ref().map(|line| format!(" --line {line}"));
         self.table.setup() + &line.unwrap_or_default()
+    }
+
+    /// The name of a campaign, such as `tandem uk: Other`.
+    fn campaign(&self, what: &str) -> String {
+        match &self.beside {
+            Some(line) => format!("tandem {line}: {what}"),
+            None => format!("tandem: {what}"),
+        }
+    }
+
+    /// The name of a campaign that texts go through, which may be the account's.
+    fn text_campaign(&self, what: &str) -> String {
+        if self.shares_campaigns { format!("tandem: {what}") } else { self.campaign(what) }
     }
 }
 
@@ -140,13 +155,13 @@ pub const CATEGORY: &str = "CATEGORY";
 /// The sheet of a workspace.
 #[must_use]
 pub fn sheet(workspace: &Workspace) -> Sheet {
-    let reply = text_campaign(workspace, "agent replies", "agent_reply", workspace.agent_reply.as_deref());
-    let solved =
-        text_campaign(workspace, "closing text (optional)", "ticket_solved", workspace.ticket_solved.as_deref());
+    let reply = text_campaign(workspace, ("agent replies", ""), "agent_reply", workspace.agent_reply.as_deref());
+    let solved = ("closing text", " (optional)");
+    let solved = text_campaign(workspace, solved, "ticket_solved", workspace.ticket_solved.as_deref());
     let template = (workspace.channel == Channel::Whatsapp).then(|| template_campaign(workspace));
     let group = group(workspace);
     let campaign = |shown: &str, category: &str| WebhookCampaign {
-        name: format!("tandem: {shown}"),
+        name: workspace.campaign(shown),
         category: shown.to_owned(),
         word: encoded(category),
         body: body(workspace.channel, &encoded(category), group),
@@ -205,10 +220,11 @@ fn key(workspace: &Workspace) -> Block {
     }
 }
 
-fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>) -> Block {
+fn text_campaign(workspace: &Workspace, (name, note): (&str, &str), key: &str, id: Option<&str>) -> Block {
     let tag = if workspace.currents.is_some() { TAG_LINE } else { "" };
     let kind = kind(workspace.channel);
-    let mut list = vec![("Campaign", kind.to_owned()), ("From", from(workspace))];
+    let mut list =
+        vec![("Campaign", kind.to_owned()), ("Name", workspace.text_campaign(name)), ("From", from(workspace))];
     if workspace.channel == Channel::Whatsapp {
         list.push(("Message type", "response message".to_owned()));
     }
@@ -216,13 +232,14 @@ fn text_campaign(workspace: &Workspace, name: &str, key: &str, id: Option<&str>)
     list.push(("Delivery", "API-triggered".to_owned()));
     list.extend(settings());
     list.push(("Then", place_of_id(workspace, key, id)));
-    Block { title: format!("{kind} campaign: {name}"), fields: fields(list) }
+    Block { title: format!("{kind} campaign: {name}{note}"), fields: fields(list) }
 }
 
 /// The campaign that asks a customer to write again, when WhatsApp takes no free text any more.
 fn template_campaign(workspace: &Workspace) -> Block {
     let mut list = vec![
         ("Campaign", kind(workspace.channel).to_owned()),
+        ("Name", workspace.campaign("request to write again")),
         ("From", from(workspace)),
         ("Message type", "template message: one that Meta has approved, which asks the customer to answer".to_owned()),
         ("Variables", variables()),
@@ -240,11 +257,15 @@ fn variables() -> String {
     format!("{variables}, as far as the template has any; by Meta's rule none stands first or last in its text")
 }
 
-/// The sender of a campaign's texts.
+/// The sender of a campaign's texts. In Braze the campaign chooses it.
 fn from(workspace: &Workspace) -> String {
-    match workspace.shares_campaigns {
-        true => "the subscription group of the account's own texts, which this line shares".to_owned(),
-        false => format!("subscription group {}", group(workspace)),
+    match (&workspace.beside, workspace.shares_campaigns) {
+        (Some(line), true) => format!(
+            "the account's own subscription group, not {}: line {line} has no campaign of its own, so its texts leave \
+             from there; lines.{line}.agent_reply gives it one",
+            group(workspace)
+        ),
+        (Some(_) | None, _) => format!("subscription group {}", group(workspace)),
     }
 }
 
@@ -339,6 +360,7 @@ mod tests {
             channel: Channel::Sms,
             keys: "braze.campaigns".into(),
             group: Some("group id&1".into()),
+            beside: None,
             asks_for_state: false,
             shares_campaigns: false,
             categories: vec!["Support & more".into()],
@@ -361,6 +383,32 @@ mod tests {
                 ("tandem: Support & more", "Support+%26+more"),
             ]
         );
+    }
+
+    #[test]
+    fn the_campaigns_of_two_lines_have_names_of_their_own_and_a_shared_one_has_the_accounts() {
+        let names = |workspace: &Workspace| {
+            let sheet = sheet(workspace);
+            let fields = sheet.blocks.into_iter().flat_map(|block| block.fields);
+            let own = fields.filter(|(name, _)| name == "Name").map(|(_, content)| content);
+            own.chain(sheet.webhook_campaigns.into_iter().map(|campaign| campaign.name)).collect::<Vec<_>>()
+        };
+        let account = names(&workspace());
+        assert_eq!(account[..3], ["tandem: agent replies", "tandem: closing text", "tandem: Other"]);
+        let line = |name: &str| Workspace { beside: Some(name.to_owned()), ..workspace() };
+        let (uk, fr) = (names(&line("uk")), names(&line("fr")));
+        assert_eq!(uk[..3], ["tandem uk: agent replies", "tandem uk: closing text", "tandem uk: Other"]);
+        assert!(uk.iter().all(|name| !fr.contains(name) && !account.contains(name)), "{uk:?} {fr:?}");
+        let whatsapp = names(&Workspace { channel: Channel::Whatsapp, ..line("uk") });
+        assert_eq!(whatsapp[2..4], ["tandem uk: request to write again", "tandem uk: every message"]);
+
+        let shared = Workspace { shares_campaigns: true, ..line("uk") };
+        assert_eq!(names(&shared)[..3], ["tandem: agent replies", "tandem: closing text", "tandem uk: Other"]);
+        let fields = sheet(&shared).blocks.remove(1).fields;
+        let from = &fields.iter().find(|(name, _)| name == "From").unwrap().1;
+        for words in ["not group id&1", "line uk has no campaign of its own", "lines.uk.agent_reply"] {
+            assert!(from.contains(words), "{words}: {from}");
+        }
     }
 
     #[test]

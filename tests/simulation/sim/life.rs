@@ -312,7 +312,7 @@ impl Archive for MortalStore {
         self.store.unbound_reports(after, limit).await
     }
 
-    fn unbound(&self) -> u64 {
+    fn unbound(&self) -> BTreeMap<AccountId, u64> {
         self.store.unbound()
     }
 

@@ -168,7 +168,7 @@ impl<B: Backend> Queue for B {
     }
 
     fn next_report_due(&self) -> Option<Timestamp> {
-        self.shared().standing_reports().0
+        self.shared().report_due()
     }
 
     async fn reports_changed(&self) {
@@ -364,8 +364,8 @@ impl<B: Backend> Archive for B {
         self.ask(move |core| core.unbound_reports(after, limit)).await
     }
 
-    fn unbound(&self) -> u64 {
-        self.shared().standing_reports().1
+    fn unbound(&self) -> BTreeMap<AccountId, u64> {
+        self.shared().unbound()
     }
 
     fn pauses(&self) -> BTreeMap<AccountId, Pause> {

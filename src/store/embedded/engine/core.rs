@@ -8,11 +8,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
-use crate::domain::account::{Direction, Ends, Route};
+use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory, Identity};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Event, EventId};
+use crate::domain::inbound;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
 use crate::domain::line::Place;
@@ -120,7 +121,7 @@ impl Arrival {
     pub(in crate::store) fn new(event: &Event, place: &Place, dedupe: &[DedupeKey]) -> Result<Self, StoreError> {
         let address = Address::of(&event.kind, place);
         Ok(Self {
-            owed: Owed::new(event)?,
+            owed: Owed { posted_to: inbound::posted_to(&event.kind, place.ends), ..Owed::new(event)? },
             ends: address.ends(place.ends),
             address,
             learnt: learnt_from(event, place.channel),
@@ -139,6 +140,8 @@ pub(in crate::store) struct Owed {
     pub(in crate::store) parent: Option<EventId>,
     pub(in crate::store) dispatch: Option<String>,
     has_pictures: bool,
+    /// As [`Delivery::posted_to`].
+    posted_to: Option<AccountId>,
 }
 
 impl Owed {
@@ -149,6 +152,7 @@ impl Owed {
             parent: None,
             dispatch: None,
             has_pictures: event.kind.has_pictures(),
+            posted_to: None,
         })
     }
 
@@ -241,7 +245,7 @@ impl Core {
         self.check_disk()?;
         let position = self.fresh_position();
         self.dedupe_index.stage(&arrival.dedupe, position, now.as_second());
-        self.add(position, arrival.owed, address::nobody(), arrival.ends, now, State::Quarantined { cause })?;
+        self.add(position, arrival.owed, ConversationKey::nobody(), arrival.ends, now, State::Quarantined { cause })?;
         Ok(Accepted::New(self.epochs.id(position)))
     }
 
@@ -270,7 +274,7 @@ impl Core {
         // could be that of an event from the lost time.
         let id = position.id(self.epochs.present().epoch);
         let begun = first(id, owed.kind, (key, ends), accepted_at, state);
-        let delivery = Delivery { parent: owed.parent, dispatch: owed.dispatch, ..begun };
+        let delivery = Delivery { parent: owed.parent, dispatch: owed.dispatch, posted_to: owed.posted_to, ..begun };
         let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
         let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
         self.journal.create(layout::at_position(prefix_of(&delivery), position), record);

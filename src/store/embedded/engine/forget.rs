@@ -4,15 +4,18 @@
 //! that nothing more is sent; the settled deliveries follow in small steps. A text that arrives meanwhile begins a new
 //! conversation and stays.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::address::{self, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
-use crate::domain::operator::{Act, Order, digest};
+use crate::domain::operator::{Act, Order, Sender, digest};
 use crate::domain::receipt::Kept;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
@@ -33,6 +36,8 @@ pub(in crate::store) struct Identified {
     /// The key in the operator's order.
     named: ConversationKey,
     theirs: Theirs,
+    /// The carrier whose customers each desk knows by their ids alone.
+    homes: BTreeMap<AccountId, AccountId>,
     conversations: Vec<Bytes>,
     /// The keys of the aliases and tickets that lead to these conversations.
     names: Vec<Bytes>,
@@ -45,11 +50,15 @@ pub(in crate::store) struct Identified {
 struct KindAndKey {
     kind: KindName,
     conversation: ConversationKey,
+    #[serde(default)]
+    ends: Ends,
+    #[serde(default)]
+    posted_to: Option<AccountId>,
 }
 
 /// Finds all names and keys of a conversation's customer.
 pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<Identified, StoreError> {
-    if *key == address::nobody() {
+    if *key == ConversationKey::nobody() {
         // Unreadable bodies lie under this key; they belong to no single customer.
         return Err(StoreError::NotFound(format!("conversation {key}")));
     }
@@ -58,6 +67,7 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
     let mut known = Identified {
         named: key.clone(),
         theirs: Theirs::of(key, conversation.as_ref(), by_name)?,
+        homes: homes(look)?,
         conversations: Vec::new(),
         names: Vec::new(),
         reports: Vec::new(),
@@ -93,6 +103,14 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
     Ok(known)
 }
 
+/// The first carrier of each desk.
+fn homes(look: &dyn Look) -> Result<BTreeMap<AccountId, AccountId>, StoreError> {
+    let at = Bytes::from(layout::META_HOMES);
+    let Some(value) = look.get(&at)? else { return Ok(BTreeMap::new()) };
+    let record = lists::whole(look, &at, value)?;
+    Ok(record.map(|record| layout::decode("first carriers", &record)).transpose()?.unwrap_or_default())
+}
+
 fn load(look: &dyn Look, at: &Bytes) -> Result<Option<Conversation>, StoreError> {
     let Some(value) = look.get(at)? else { return Ok(None) };
     let record = lists::whole(look, at, value)?;
@@ -100,14 +118,20 @@ fn load(look: &dyn Look, at: &Bytes) -> Result<Option<Conversation>, StoreError>
 }
 
 impl Identified {
-    /// Whether this event is an unreadable body that names the customer.
-    fn is_named_in(&self, event: &[u8]) -> Result<bool, StoreError> {
-        Ok(self.theirs.are_named_in(&layout::decode::<Event>("event", event)?))
+    /// The sender of a body, as far as the customer may be named in it.
+    fn sender(&self, fields: &KindAndKey) -> Option<Sender> {
+        let home = fields.posted_to.and_then(|account| self.homes.get(&account).copied());
+        self.theirs.sender(fields.posted_to, fields.ends, home)
+    }
+
+    /// Whether this event is an unreadable body of that sender that names the customer.
+    fn is_named_in(&self, event: &[u8], from: Sender) -> Result<bool, StoreError> {
+        Ok(self.theirs.are_named_in(&layout::decode::<Event>("event", event)?, from))
     }
 }
 
 /// The customer's settled deliveries after `after` and before `end`, and the number of unreadable bodies on the way
-/// that do not name the customer.
+/// that might name the customer and do not.
 pub(in crate::store) fn left(
     look: &dyn Look,
     known: &Identified,
@@ -120,13 +144,14 @@ pub(in crate::store) fn left(
         if fields.kind != UNREADABLE {
             return Ok(known.theirs.keys.contains(&fields.conversation));
         }
+        let Some(from) = known.sender(&fields) else { return Ok(false) };
         let theirs = match layout::event_in(record) {
-            Some(event) => known.is_named_in(event)?,
+            Some(event) => known.is_named_in(event, from)?,
             None => {
                 let at = layout::at_position(layout::EVENT, position);
                 let event = look.get(&at)?;
                 let event = event.map(|value| lists::whole(look, &at, value)).transpose()?.flatten();
-                event.is_some_and(|event| known.is_named_in(&event).unwrap_or(false))
+                event.is_some_and(|event| known.is_named_in(&event, from).unwrap_or(false))
             }
         };
         unattributed += u64::from(!theirs);

@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
 
+use crate::domain::account::AccountId;
+
 /// The reports that are kept, as far as memory needs them.
 #[derive(Default)]
 pub(in crate::store) struct Ledger {
@@ -12,6 +14,8 @@ pub(in crate::store) struct Ledger {
     /// In the order in which they are weighed.
     pub(in crate::store) due: BTreeSet<(Timestamp, u64)>,
     pub(in crate::store) unbound: BTreeSet<u64>,
+    /// How many of those each carrier sent. A carrier stays, so that its number can fall to 0.
+    pub(in crate::store) unbound_of: BTreeMap<AccountId, u64>,
     pub(in crate::store) by_dispatch: BTreeSet<(u64, u64)>,
     /// Texts that were taken in and whose webhook may still come, by conversation and words.
     pub(in crate::store) taken_in: HashMap<u64, BTreeSet<u64>>,
@@ -21,6 +25,7 @@ pub(in crate::store) struct Ledger {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Brief {
     pub(in crate::store) number: u64,
+    pub(in crate::store) carrier: AccountId,
     pub(in crate::store) due_at: Option<Timestamp>,
     pub(in crate::store) dispatch: Option<u64>,
     /// Of a text that was taken in.
@@ -40,9 +45,10 @@ impl Ledger {
 
     pub(in crate::store) fn enter(&mut self, brief: &Brief) {
         match brief.due_at {
-            Some(at) => self.due.insert((at, brief.number)),
-            None => self.unbound.insert(brief.number),
-        };
+            Some(at) => drop(self.due.insert((at, brief.number))),
+            None if self.unbound.insert(brief.number) => *self.unbound_of.entry(brief.carrier).or_default() += 1,
+            None => {}
+        }
         self.by_dispatch.extend(brief.dispatch.map(|dispatch| (dispatch, brief.number)));
         if let Some(words) = brief.words {
             self.taken_in.entry(words).or_default().insert(brief.number);
@@ -53,9 +59,13 @@ impl Ledger {
     pub(in crate::store) fn leave(&mut self, brief: &Brief) {
         self.all.remove(&brief.number);
         match brief.due_at {
-            Some(at) => self.due.remove(&(at, brief.number)),
-            None => self.unbound.remove(&brief.number),
-        };
+            Some(at) => drop(self.due.remove(&(at, brief.number))),
+            None if self.unbound.remove(&brief.number) => {
+                let many = self.unbound_of.entry(brief.carrier).or_default();
+                *many = many.saturating_sub(1);
+            }
+            None => {}
+        }
         if let Some(dispatch) = brief.dispatch {
             self.by_dispatch.remove(&(dispatch, brief.number));
         }

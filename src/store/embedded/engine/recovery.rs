@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Customer;
+use crate::domain::event::{Customer, Event};
+use crate::domain::inbound;
+use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::Core;
@@ -254,6 +256,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         latest = latest.max(Some(delivery.accepted_at)).max(delivery.settled_at);
         last = last.max(Some((Position::of(delivery.id), delivery.accepted_at)));
         core.index.insert(&core.index.entry(&delivery));
+        tell_account(core, &delivery)?;
     }
     for entry in look.with_prefix(&[layout::CONVERSATION]) {
         let IndexedFields { key, customer } = layout::decode("conversation", &record(entry?, look)?)?;
@@ -267,6 +270,20 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         known.iter().for_each(|known| core.dedupe_index.learn(known));
     }
     Ok(Dates { latest, last })
+}
+
+/// Records the account of an unreadable body that an earlier version kept without it. Its path still tells.
+fn tell_account(core: &mut Core, kept: &Delivery) -> Result<(), StoreError> {
+    if kept.kind != KindName::Unreadable || kept.posted_to.is_some() {
+        return Ok(());
+    }
+    let event: Event = layout::decode("event", &core.event_record(Position::of(kept.id))?)?;
+    let posted_to = inbound::posted_to(&event.kind, kept.ends);
+    if posted_to.is_some() {
+        core.write(kept, &Delivery { posted_to, ..kept.clone() })?;
+        core.keep();
+    }
+    Ok(())
 }
 
 /// Whether the time of an opening does not follow the last known time.

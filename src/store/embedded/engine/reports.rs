@@ -46,6 +46,7 @@ impl Core {
     fn brief(&self, kept: &Kept) -> Brief {
         Brief {
             number: kept.number,
+            carrier: kept.report.carrier,
             due_at: kept.due_at,
             dispatch: kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch)),
             words: kept.taken_in.as_ref().map(|taken| self.words_digest(&taken.conversation, &taken.words)),

@@ -45,7 +45,7 @@ struct Gauges {
     next_due: BTreeMap<Route, Timestamp>,
     pauses: BTreeMap<AccountId, Pause>,
     report_due: Option<Timestamp>,
-    unbound: u64,
+    unbound: BTreeMap<AccountId, u64>,
 }
 
 impl Shared {
@@ -78,7 +78,7 @@ impl Shared {
             next_due: core.lanes.routes().filter_map(due).collect(),
             pauses: core.operator.pauses.clone(),
             report_due: core.ledger.next_due(),
-            unbound: core.ledger.unbound(),
+            unbound: core.ledger.unbound_of.clone(),
         };
     }
 
@@ -117,10 +117,14 @@ impl Shared {
         self.album.drop_of(&std::mem::take(&mut core.over));
     }
 
-    /// When the next report is weighed, and how many there are of which no delivery is known.
-    pub(in crate::store) fn standing_reports(&self) -> (Option<Timestamp>, u64) {
-        let gauges = lock(&self.gauges);
-        (gauges.report_due, gauges.unbound)
+    /// When the next report is weighed.
+    pub(in crate::store) fn report_due(&self) -> Option<Timestamp> {
+        lock(&self.gauges).report_due
+    }
+
+    /// How many reports of each carrier there are of which no delivery is known.
+    pub(in crate::store) fn unbound(&self) -> BTreeMap<AccountId, u64> {
+        lock(&self.gauges).unbound.clone()
     }
 
     pub(in crate::store) fn measured(&self, requests: usize, took: Duration) {

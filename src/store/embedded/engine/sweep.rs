@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Shelf, StateName};
 use crate::domain::event::EventId;
@@ -36,6 +36,8 @@ pub(in crate::store) struct SweepFields {
     pub(in crate::store) kind: KindName,
     #[serde(default)]
     pub(in crate::store) ends: Ends,
+    #[serde(default)]
+    posted_to: Option<AccountId>,
     accepted_at: Timestamp,
     state: Is,
 }
@@ -51,10 +53,11 @@ pub(in crate::store) fn next(look: &dyn Look, sweep: &Sweep) -> Result<Step, Sto
     let after = sweep.after.map(Position::of);
     let wanted = |_, record: &[u8]| {
         let fields: SweepFields = layout::decode("delivery", record)?;
+        let account = fields.posted_to.unwrap_or(fields.kind.route(fields.ends).account);
         Ok(fields.state.is == sweep.state
             && fields.accepted_at <= sweep.accepted_by
             && sweep.conversation.as_ref().is_none_or(|key| *key == fields.conversation)
-            && sweep.account.is_none_or(|account| account == fields.kind.route(fields.ends).account))
+            && sweep.account.is_none_or(|wanted| wanted == account))
     };
     let on = |shelf, prefix| {
         if sweep.state.lies_in(shelf) { through(look, prefix, after, wanted) } else { Ok(Step::default()) }
