@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use crate::domain::account::{AccountId, Direction, Ends};
 use jiff::{SignedDuration, Timestamp};
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::address::{self, Identity};
+use crate::domain::address::Identity;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Event;
