@@ -252,7 +252,7 @@ async fn the_shipped_example_is_good_once_the_secrets_are_given() {
 #[tokio::test]
 async fn plain_http_is_for_this_machine_only() {
     for (address, is_good) in [
-        ("https://acme.zendesk.com", true),
+        ("https://support.acme.com", true),
         ("http://127.0.0.1:9", true),
         ("http://localhost:9", true),
         ("http://[::1]:9", true),
