@@ -256,7 +256,7 @@ async fn plain_http_is_for_this_machine_only() {
         ("http://127.0.0.1:9", true),
         ("http://localhost:9", true),
         ("http://[::1]:9", true),
-        ("http://acme.zendesk.com", false),
+        ("http://support.acme.com", false),
         ("http://10.0.0.1", false),
         ("http://0.0.0.0:9", false),
         ("http://localhost.acme.com", false),
