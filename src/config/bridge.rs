@@ -23,8 +23,8 @@ use crate::keys::fault::Flaw;
 use crate::keys::key::{Field, Make, Shape, Shown, plainly};
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{
-    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, extensible_address, listed, minutes_or_never, safe_address, secret, text,
-    whole,
+    ADDRESS, DIRECTORY, SECRET, TEXT, TOKEN, Word, extensible_address, listed, minutes_or_never, safe_address, secret,
+    text, whole,
 };
 use crate::keys::table::{Beside, Table, below, table};
 use crate::vendors::registry::Vendor;
@@ -153,8 +153,14 @@ const PUBLIC_ADDRESS: Shape<Url> = text(|text| {
         let remedy = "Set it to the address at which Zendesk and Braze reach this bridge";
         return Err(Flaw::new(format!("is an address of {}", vendor.title()), remedy));
     }
-    let ours = |segment: &&str| ["webhooks", "console", "healthz", "readyz", "metrics"].contains(segment);
-    match url.path_segments().and_then(|mut segments| segments.find(ours)) {
+    // A proxy may have any of these words in a path of its own, but none at the end.
+    let segments = url.path().split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>();
+    let page = match segments.as_slice() {
+        [.., page @ ("webhooks" | "console" | "healthz" | "readyz" | "metrics")] => Some(*page),
+        [.., page @ "webhooks", account] if Vendor::WORDS.contains(account) => Some(*page),
+        _ => None,
+    };
+    match page {
         Some(page) => {
             let remedy = format!("End it before /{page}: the paths are added");
             Err(Flaw::new("is the address of one page of the bridge", remedy))

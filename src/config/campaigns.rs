@@ -19,6 +19,8 @@ struct Named {
     channel: Channel,
     /// The line's address; `None` for the default line.
     address: Option<String>,
+    /// Whether the key is the account's, which has to be given even where no text comes on the default line.
+    is_of_account: bool,
 }
 
 const TEMPLATE: &str = "template";
@@ -43,23 +45,26 @@ impl Named {
 
     /// The reason why one campaign cannot serve both.
     fn clash(&self, other: &Self) -> Option<Flaw> {
-        let why = if self.carrier != other.carrier {
+        if self.carrier != other.carrier || other.is_of_account || !self.is_of_other_kind(other) {
             return None;
-        } else if self.channel.has_window() != other.channel.has_window() {
-            format!("that one is for {} and this one for {}", other.channel, self.channel)
-        } else if self.is_template() != other.is_template() {
-            "one of the two is for a template and the other for free text".to_owned()
-        } else {
-            return None;
-        };
+        }
+        let why = format!("that one is for {} and this one for {}", other.channel, self.channel);
         let remedy = format!("Set it to the id of {}", self.kind());
         Some(Flaw::new(format!("is that of {} as well, but {why}", other.title()), remedy))
+    }
+
+    fn is_of_other_kind(&self, other: &Self) -> bool {
+        self.channel.has_window() != other.channel.has_window()
     }
 
     /// The consequence where one campaign serves both.
     fn doubt(&self, other: &Self) -> Option<String> {
         let consequence = if self.carrier != other.carrier {
             "but a campaign belongs to one workspace"
+        } else if self.is_of_other_kind(other) {
+            "so that a reply on the default line would go out by the campaign of this line's channel"
+        } else if self.is_template() != other.is_template() {
+            "but one of the two is for a template and the other for free text, which WhatsApp refuses outside of the window"
         } else if self.address != other.address {
             "so that the texts of both lines leave from the number of one of them"
         } else {
@@ -101,7 +106,15 @@ fn all(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<Named> {
             ("ticket_solved", Campaigns::ticket_solved().read(&at, book).flatten()),
         ] {
             let (carrier, channel) = (account.name().to_owned(), Channel::default());
-            named.extend(id.map(|id| Named { at: at.clone(), key, id, carrier, channel, address: None }));
+            named.extend(id.map(|id| Named {
+                at: at.clone(),
+                key,
+                id,
+                carrier,
+                channel,
+                address: None,
+                is_of_account: true,
+            }));
         }
     }
     for at in lines {
@@ -114,7 +127,15 @@ fn all(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<Named> {
             (TEMPLATE, LineKeys::template().read(at, book)),
         ] {
             let (carrier, address) = (carrier.clone(), address.clone());
-            named.extend(id.flatten().map(|id| Named { at: at.clone(), key, id, carrier, channel, address }));
+            named.extend(id.flatten().map(|id| Named {
+                at: at.clone(),
+                key,
+                id,
+                carrier,
+                channel,
+                address,
+                is_of_account: false,
+            }));
         }
     }
     named

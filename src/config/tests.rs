@@ -122,6 +122,10 @@ fn everything_in_the_file_arrives() {
     assert_eq!(networks(&config), ["10.0.0.5", "2001:db8::/32"]);
     assert_eq!(config.operator_token.unwrap().expose_secret(), "operator-token-secret");
     assert_eq!(config.public_url.unwrap().as_str(), "https://texts.acme.example/bridge");
+    for below in ["webhooks/tandem", "console/bridge"] {
+        let file = GOOD.replacen("[zendesk]", &format!("public_url = \"https://a.b/{below}\"\n[zendesk]"), 1);
+        assert!(read(&file, &[]).unwrap().0.public_url.unwrap().path().ends_with(below), "a proxy's own path");
+    }
     assert_eq!(config.console_url.unwrap().as_str(), "http://tandem.internal.example:8081/");
     assert_eq!(config.mappings, Some("/etc/tandem/mine".into()));
     assert_eq!((config.catch_up_minutes, config.reopen_days), (None, 0));

@@ -51,7 +51,7 @@ pub enum Address {
     Customer {
         /// Every name, the best first. Never empty.
         identities: Vec<Identity>,
-        /// The line's address, where the carrier told.
+        /// The line's address as the carrier told it.
         told: Option<String>,
         /// The line among the carrier's lines.
         line: OnLine,
@@ -84,7 +84,7 @@ impl Address {
                 if identities.is_empty() {
                     return Self::Ticket { ticket, identity: None };
                 }
-                Self::Customer { identities, told: text.told_line().map(str::to_owned), line: place.line.clone() }
+                Self::Customer { identities, told: text.line.clone(), line: place.line.clone() }
             }
             EventKind::PhoneText(text) => named(&text.external_user_id),
             // Only the ticket itself can tell whether an unknown ticket is a text conversation.
@@ -261,13 +261,15 @@ fn of_customer<D: Directory>(
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
     let at_base = own_key(base.clone(), carrier, directory)?;
-    let base_line = filled_in(at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref()));
-    let elsewhere = elsewhere(&base, base_line, told, line, directory)?;
-    let (key, conversation) = match elsewhere {
-        Some(key) => own_key(key, carrier, directory)?,
-        None => at_base,
+    let base_line = at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref());
+    let (key, conversation) = match earlier(&base, base_line, told, carrier, directory)? {
+        Some(found) => found,
+        None => match elsewhere(&base, filled_in(base_line), filled_in(told), line) {
+            Some(key) => own_key(key, carrier, directory)?,
+            None => at_base,
+        },
     };
-    let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { told };
+    let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { filled_in(told) };
     let changes = address.map(|address| Change::Line(address.to_owned())).into_iter().collect();
     Ok(Resolution { key, conversation, changes, new_identities })
 }
@@ -289,7 +291,21 @@ fn own_key<D: Directory>(
     Ok((key, known))
 }
 
-/// The key of a text's conversation where it is not the customer's base key.
+/// A conversation beside the base key's under the very name that the carrier told of the line. It stays in use, whatever
+/// the name means by now: the line may have been configured since, or the name mended.
+fn earlier<D: Directory>(
+    base: &ConversationKey,
+    base_line: Option<&str>,
+    told: Option<&str>,
+    carrier: AccountId,
+    directory: &D,
+) -> Result<Option<(ConversationKey, Option<Conversation>)>, D::Error> {
+    let Some(told) = told.filter(|told| base_line != Some(*told)) else { return Ok(None) };
+    let found = own_key(bounded(base.on_line(told)), carrier, directory)?;
+    Ok(found.1.is_some().then_some(found))
+}
+
+/// The key of a text's conversation where it is neither the customer's base key nor that of an [`earlier`] one.
 ///
 /// * On a carrier's only line, the customer's first line has the base key, and each line that the carrier tells later has
 ///   a key of its own.
@@ -297,26 +313,21 @@ fn own_key<D: Directory>(
 ///
 /// A conversation from before its line was configured stays in use for that line, under the key that it has. Where that is
 /// the base key, the default line gets a key with a blank address.
-fn elsewhere<D: Directory>(
+fn elsewhere(
     base: &ConversationKey,
     base_line: Option<&str>,
     told: Option<&str>,
     line: &OnLine,
-    directory: &D,
-) -> Result<Option<ConversationKey>, D::Error> {
+) -> Option<ConversationKey> {
     let on = |address: &str| bounded(base.on_line(address));
-    Ok(match line {
+    match line {
         OnLine::Alone => told.filter(|told| base_line.is_some_and(|first| !is_one_line(first, told))).map(on),
         OnLine::At(address) => (!base_line.is_some_and(|first| is_one_line(first, address))).then(|| on(address)),
         OnLine::Default(others) => {
-            let earlier = match told.filter(|told| base_line != Some(*told)).map(on) {
-                Some(key) => directory.conversation(&key)?.map(|_| key),
-                None => None,
-            };
             let is_taken = base_line.is_some_and(|line| others.iter().any(|other| is_one_line(other, line)));
-            earlier.or_else(|| is_taken.then(|| on("")))
+            is_taken.then(|| on(""))
         }
-    })
+    }
 }
 
 /// A known ticket decides first, because it tells the line as well. The customer's name decides next. Until the worker
@@ -659,6 +670,31 @@ mod tests {
             old.line = Some(GROUP_PLACEHOLDER.to_owned());
             assert_eq!(known.on(Some("l1"), configured), "a", "{configured:?}");
             assert_eq!(line(&known).as_deref(), Some("l1"));
+        }
+    }
+
+    #[test]
+    fn a_conversation_of_before_under_another_spelling_of_its_line_stays_in_use() {
+        let a = || ConversationKey("a".into());
+        for (base_line, second, told, configured) in [
+            // The placeholder was taken for a line until the campaign was mended, or the other way round.
+            (GROUP_PLACEHOLDER, "l1", "l1", &[][..]),
+            ("l1", GROUP_PLACEHOLDER, GROUP_PLACEHOLDER, &[]),
+            ("l1", "L1", "L1", &[]),
+            // The line was configured since, in other letters.
+            ("l2", "g1", "g1", &["G1"]),
+        ] {
+            let mut known = Known::default();
+            known.learn(&text(Some("a"), None, Some(base_line)));
+            known.conversations.get_mut(&a()).unwrap().line = Some(base_line.to_owned());
+            let mut old = known.conversations[&a()].clone();
+            old.key = ConversationKey(format!("a@{second}"));
+            known.conversations.insert(old.key.clone(), old);
+            known.place.line = match configured {
+                [] => OnLine::Alone,
+                [address, ..] => OnLine::At((*address).to_owned()),
+            };
+            assert_eq!(known.learn(&text(Some("a"), None, Some(told))), format!("a@{second}"), "{told}");
         }
     }
 

@@ -109,6 +109,9 @@ pub struct CustomerText {
     pub fields: TicketFields,
 }
 
+/// How many pictures of one comment are copied to the ticket; the rest are links.
+pub const PICTURES_MAX: usize = 5;
+
 impl CustomerText {
     /// The carrier's name of the line, where the campaign tells it. [`Self::line`] is as the campaign says it.
     #[must_use]

@@ -354,8 +354,11 @@ impl Identifiers {
     fn push<'a>(&mut self, words: impl IntoIterator<Item = &'a str>, is_id: bool) {
         for word in words {
             let word = word.trim_start_matches('+');
-            if word.len() >= IDENTIFIER_BYTES_MIN && !self.0.iter().any(|known| known.word == word) {
-                self.0.push(Identifier { word: word.to_owned(), is_id });
+            match self.0.iter_mut().find(|known| known.word == word) {
+                // A number that is an id as well is unique wherever it stands.
+                Some(known) => known.is_id &= is_id,
+                None if word.len() >= IDENTIFIER_BYTES_MIN => self.0.push(Identifier { word: word.to_owned(), is_id }),
+                None => {}
             }
         }
     }

@@ -2,7 +2,8 @@
 //!
 //! Never answers 202 before the store has confirmed the event, and never answers a genuine webhook with a status that
 //! makes its sender give up: Zendesk and Braze repeat a 503 with `Retry-After`, but not a 400, a 404 or a 500, and Braze drops
-//! events of a batch that was answered 400. Logs one line for each webhook: its endpoint, its outcome and the event's id.
+//! events of a batch that was answered 400. Logs one line for each webhook: its endpoint, its outcome, and the event's id or the numbers
+//! of a batch.
 
 use std::sync::Arc;
 use std::time::Duration;

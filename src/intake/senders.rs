@@ -10,7 +10,7 @@ use super::reading::Intake;
 use super::source::{Source, reread};
 use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::event::{EventKind, Unreadable};
-use crate::domain::inbound::{Door, Endpoint, Otherwise};
+use crate::domain::inbound::{Door, Endpoint, Otherwise, remedy};
 use crate::domain::line::{Channel, Lines, Place};
 
 /// One account that posts webhooks.
@@ -65,8 +65,14 @@ impl Senders {
     /// The remedy for webhooks that were answered so at this endpoint, as a clause; `None` where none is needed.
     #[must_use]
     pub fn remedy(&self, endpoint: Endpoint, outcome: Otherwise, reason: &str) -> Option<String> {
-        let remedies = self.source(endpoint.account).map(Source::remedies).unwrap_or_default();
-        (remedies.of_webhooks)(endpoint.table(), endpoint.door, outcome, reason)
+        match self.source(endpoint.account) {
+            Some(source) => (source.remedies().of_webhooks)(endpoint.table(), endpoint.door, outcome, reason),
+            None if outcome == Otherwise::Refused => Some(format!(
+                "describe the account {}, whose path this is, or have the sender post to the path of an account that is described",
+                endpoint.account
+            )),
+            None => remedy(outcome, reason).map(str::to_owned),
+        }
     }
 
     /// The place of an event that this account posted; `None` for a customer's text on a line that is not configured,

@@ -70,7 +70,8 @@ struct Todo {
 impl Agenda {
     /// Puts a text back for another try, or leaves it to be fetched when it is written.
     fn again(&mut self, now: Duration, text: EventId, todo: Todo) {
-        if todo.tries < TRIES_MAX && self.texts.len() < AGENDA_MAX / 2 {
+        let retries = self.texts.values().filter(|waiting| waiting.tries > 0).count();
+        if todo.tries < TRIES_MAX && retries < AGENDA_MAX / 2 {
             let wait = WAIT.saturating_mul(1 << todo.tries.saturating_sub(1).min(16)).min(WAIT_MAX);
             self.texts.insert((now.saturating_add(wait), text), todo);
         } else {

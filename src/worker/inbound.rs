@@ -73,8 +73,13 @@ impl Worker {
             let step = plan(&facts);
             if writes(&step) && !written.uploaded {
                 let from = (self.desk.as_ref(), self.store.as_ref() as &dyn Album);
-                let copied = self.pictures.copy(from, claim, &written.media, self.clock.now()).await;
-                (written.uploads, written.is_reused) = copied;
+                match self.pictures.copy(from, claim, &written.media, self.clock.now()).await {
+                    Ok(copied) => (written.uploads, written.is_reused) = copied,
+                    Err(failure) => {
+                        let outcome = self.outcome(failure, End::Desk);
+                        return Err(self.put_off(outcome, head, &written, facts, known));
+                    }
+                }
                 written.uploaded = true;
             }
             let inbound = Inbound { claim, customer: &customer, user: &user, first, written: &written };

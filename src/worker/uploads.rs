@@ -7,9 +7,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tracing::warn;
 
-use crate::domain::event::{EventId, EventKind};
-use crate::ports::Desk;
+use crate::domain::event::{EventId, EventKind, PICTURES_MAX};
 use crate::ports::desk::File;
+use crate::ports::{Desk, Failure};
 use crate::store::{Album, Claim, Picture, PictureId};
 use crate::vendors::http::media::{MediaClient, Place};
 
@@ -19,13 +19,14 @@ use super::kept_uploads::{Copied, KeptUploads};
 /// long.
 const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 
-/// How many of a message's pictures are copied to the ticket; the rest are links. One at a time is held in memory.
-const UPLOADS_MAX: usize = 5;
+/// How many attempts of a text may end because the desk does not take one of its kept pictures for now. After them the text
+/// goes without it.
+const UPLOAD_TRIES: u32 = 3;
 
 /// The links of a text whose pictures are copied, each once, with their numbers.
 pub(super) fn copied_links(links: &[String]) -> impl Iterator<Item = (usize, &str)> {
     let is_first = |(number, link): &(usize, &String)| !links.iter().take(*number).any(|before| before == *link);
-    links.iter().enumerate().take(UPLOADS_MAX).filter(is_first).map(|(number, link)| (number, link.as_str()))
+    links.iter().enumerate().take(PICTURES_MAX).filter(is_first).map(|(number, link)| (number, link.as_str()))
 }
 
 /// The pictures of customers' texts.
@@ -52,15 +53,20 @@ impl Pictures {
     }
 
     /// Copies pictures to the desk where they are kept or can be fetched safely, and returns their tokens; other
-    /// pictures stay links. The flag tells whether an earlier attempt of this delivery copied one of them.
+    /// pictures stay links. The flag tells whether an earlier attempt of this delivery copied one of them. Fetches have one
+    /// deadline, and a kept picture needs none.
+    ///
+    /// # Errors
+    /// The desk does not take a kept picture for now: with the text it would be dropped, and its link may be dead.
     pub(super) async fn copy(
         &self,
         (desk, store): (&dyn Desk, &dyn Album),
         claim: &Claim,
         links: &[String],
         now: Timestamp,
-    ) -> (Vec<String>, bool) {
-        let Some(id) = claim.work.first().map(|head| head.delivery.id) else { return (Vec::new(), false) };
+    ) -> Result<(Vec<String>, bool), Failure> {
+        let Some(head) = claim.work.first() else { return Ok((Vec::new(), false)) };
+        let id = head.delivery.id;
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
         let before = self.kept.of(id, now);
         let mut copied: Vec<Copied> = Vec::new();
@@ -71,16 +77,26 @@ impl Pictures {
                 continue;
             }
             let kept = kept_for(store, claim, link);
-            let Ok(file) = tokio::time::timeout_at(deadline, self.file(store, kept, link)).await else { break };
+            let file = match kept {
+                Some(_) => self.file(store, kept, link).await,
+                None => tokio::time::timeout_at(deadline, self.file(store, None, link)).await.ok().flatten(),
+            };
             let Some((file, _place)) = file else { continue };
-            if let Ok(token) = desk.upload(file).await {
-                copied.push(Copied { link: link.to_owned(), token, at: now });
+            match desk.upload(file).await {
+                Ok(token) => copied.push(Copied { link: link.to_owned(), token, at: now }),
+                Err(failure) => match passing(failure) {
+                    Some(failure) if kept.is_some() && head.delivery.attempts < UPLOAD_TRIES => {
+                        self.kept.keep(id, copied, now);
+                        return Err(failure);
+                    }
+                    _ => warn!("picture.not_copied: the desk does not take a picture of {id}, which stays a link"),
+                },
             }
         }
         let tokens = copied.iter().map(|copied| copied.token.clone()).collect();
         let is_reused = copied.iter().any(|copied| before.contains(copied));
         self.kept.keep(id, copied, now);
-        (tokens, is_reused)
+        Ok((tokens, is_reused))
     }
 
     /// The picture behind a link, kept or fetched, with its place in memory.
@@ -95,9 +111,28 @@ impl Pictures {
                 Ok(None) => {}
                 Err(error) => warn!(%error, "picture.not_read: a kept picture of {} is fetched again", id.text),
             }
+            // A fetch takes a place of its own.
+            drop(place);
         }
         let media = self.media.fetch(link).await.ok()?;
         Some((File { name: media.file_name, content_type: media.content_type, bytes: media.bytes }, Place::default()))
+    }
+}
+
+/// The failure of an upload that a later one may not have, as the failure of the attempt. A file that is there twice does
+/// no harm, so a lost answer is none.
+fn passing(failure: Failure) -> Option<Failure> {
+    match failure {
+        Failure::Retry { cause, after } | Failure::Broke { cause, after } => Some(Failure::Retry { cause, after }),
+        Failure::Lose { cause } => Some(Failure::Retry { cause, after: None }),
+        failure @ (Failure::Postpone { .. } | Failure::Pause { .. }) => Some(failure),
+        Failure::TooLong { .. }
+        | Failure::GiveUp { .. }
+        | Failure::Forbid { .. }
+        | Failure::Closed { .. }
+        | Failure::Changed { .. }
+        | Failure::NotFound { .. }
+        | Failure::IdempotencyMismatch { .. } => None,
     }
 }
 

@@ -148,6 +148,23 @@ async fn a_paused_desk_gets_the_pictures_although_their_links_have_died() {
 }
 
 #[tokio::test]
+async fn a_kept_picture_that_the_desk_does_not_take_for_now_is_not_dropped_with_its_text() {
+    for (times, expected) in [(1, both()), (2, both()), (u32::MAX, Vec::new())] {
+        let mut bridge = TestBridge::start().await;
+        let (_, ada, links) = with_pictures(&mut bridge).await;
+        order(&bridge, "pause").await;
+        send(&bridge, &ada, &links);
+        bridge.until("both are kept", |bridge| kept(bridge).len() == 2).await;
+        links_die(&bridge);
+        bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/uploads", FaultKind::status(503)).times(times));
+        order(&bridge, "resume").await;
+        bridge.settled().await;
+        assert_eq!((shown(&bridge), kept(&bridge)), (expected, Vec::new()), "{times}");
+        end(bridge, 0).await;
+    }
+}
+
+#[tokio::test]
 async fn a_desk_that_was_down_for_an_hour_gets_the_pictures_although_their_links_have_died() {
     let mut bridge = TestBridge::start().await;
     let (_, ada, links) = with_pictures(&mut bridge).await;

@@ -18,6 +18,7 @@ use crate::cli::table::printable;
 use crate::domain::account::AccountId;
 use crate::domain::inbound::{Answered, Arrivals, Door, Endpoint, GROUP_PLACEHOLDER, Named, News, Otherwise};
 use crate::domain::line::Channel;
+use crate::domain::line::is_one_line;
 use crate::serve;
 use crate::vendors::braze::remedies::of_webhooks;
 
@@ -86,8 +87,12 @@ impl Awaited {
         match (&self.on, line) {
             (_, Some(GROUP_PLACEHOLDER)) => Came::Unfilled,
             (On::Any, _) => Came::Awaited,
-            (On::At(_, address), Some(line)) if address == line => Came::Awaited,
-            (On::Default(_, others), line) if !others.iter().any(|other| Some(other.as_str()) == line) => Came::Awaited,
+            (On::At(_, address), Some(line)) if is_one_line(address, line) => Came::Awaited,
+            (On::Default(_, others), line)
+                if !others.iter().any(|other| line.is_some_and(|line| is_one_line(other, line))) =>
+            {
+                Came::Awaited
+            }
             (On::At(name, _) | On::Default(name, _), _) => Came::Elsewhere(name.clone()),
         }
     }
@@ -97,10 +102,10 @@ impl Awaited {
     fn line(&self, told: Option<&str>) -> String {
         match (told, &self.on) {
             (None, _) => "no line told".to_owned(),
-            (Some(told), On::At(name, address)) if told == address => format!("line {name}"),
+            (Some(told), On::At(name, address)) if is_one_line(told, address) => format!("line {name}"),
             (Some(told @ GROUP_PLACEHOLDER), _) => format!("line {told}"),
-            (Some(told), _) => match self.names.get(told) {
-                Some(name) => format!("line {name}"),
+            (Some(told), _) => match self.names.iter().find(|(address, _)| is_one_line(address, told)) {
+                Some((_, name)) => format!("line {name}"),
                 None => format!("line {} (group {told})", self.default),
             },
         }

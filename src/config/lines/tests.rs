@@ -312,21 +312,13 @@ fn a_misspelt_key_of_a_line_has_the_key_that_was_meant() {
 
 #[test]
 fn a_campaign_that_cannot_serve_two_keys_is_a_fault() {
-    let [reply, text] = ["00000000-0000-4000-8000-000000000003", "00000000-0000-4000-8000-000000000001"];
+    let reply = "00000000-0000-4000-8000-000000000003";
     let line = |name: &str, keys: &str| format!("[[lines]]\nname = \"{name}\"\ncarrier = \"braze\"\n{keys}\n");
     let whatsapp = |keys: &str| line("wa", &format!("address = \"g2\"\nchannel = \"whatsapp\"\n{keys}"));
     let uk = line("uk", &format!("address = \"g1\"\nagent_reply = \"{reply}\""));
     let a_template = "template = \"00000000-0000-4000-8000-000000000005\"";
     let with_response = "Set it to the id of an API-triggered WhatsApp campaign with a response message.";
-    let with_template = "Set it to the id of an API-triggered WhatsApp campaign with a template message.";
     for (lines, expected) in [
-        (
-            whatsapp(&format!("agent_reply = \"{text}\"\n{a_template}")),
-            format!(
-                "lines.wa.agent_reply (line 19) is that of braze.campaigns.agent_reply as well, but that one is for sms and \
-                 this one for whatsapp. {with_response}"
-            ),
-        ),
         (
             format!("{uk}{}", whatsapp(&format!("agent_reply = \"{}\"\n{a_template}", reply.to_uppercase()))),
             format!(
@@ -339,27 +331,6 @@ fn a_campaign_that_cannot_serve_two_keys_is_a_fault() {
             "lines.uk.agent_reply (line 25) is that of lines.wa.agent_reply as well, but that one is for whatsapp and this \
              one for sms. Set it to the id of an API-triggered campaign with a text message."
                 .to_owned(),
-        ),
-        (
-            whatsapp(&format!("agent_reply = \"{reply}\"\ntemplate = \"{text}\"")),
-            format!(
-                "lines.wa.template (line 20) is that of braze.campaigns.agent_reply as well, but that one is for sms and \
-                 this one for whatsapp. {with_template}"
-            ),
-        ),
-        (
-            whatsapp(&format!("agent_reply = \"{reply}\"\ntemplate = \"{reply}\"")),
-            format!(
-                "lines.wa.template (line 20) is that of lines.wa.agent_reply as well, but one of the two is for a template \
-                 and the other for free text. {with_template}"
-            ),
-        ),
-        (
-            whatsapp(&format!("agent_reply = \"{reply}\"\n{a_template}\nticket_solved{}", &a_template["template".len()..])),
-            format!(
-                "lines.wa.template (line 20) is that of lines.wa.ticket_solved as well, but one of the two is for a template \
-                 and the other for free text. {with_template}"
-            ),
         ),
         (
             line("uk", &format!("address = \"{reply}\"\nagent_reply = \"{reply}\"")),
@@ -378,6 +349,7 @@ fn a_campaign_or_an_address_of_two_lines_is_a_warning_where_one_of_the_two_may_b
     let [of_carrier, reply] = [1, 3].map(|id| format!("agent_reply = \"00000000-0000-4000-8000-00000000000{id}\""));
     let [braze, canada] = ["braze", "canada"].map(|carrier| format!("carrier = \"{carrier}\""));
     let consequence = "so that the texts of both lines leave from the number of one of them.";
+    let a_template = "template = \"00000000-0000-4000-8000-000000000005\"";
     for (lines, expected) in [
         (
             line("uk", &format!("{braze}\naddress = \"g1\"\n{of_carrier}")),
@@ -404,6 +376,29 @@ fn a_campaign_or_an_address_of_two_lines_is_a_warning_where_one_of_the_two_may_b
             Some(
                 "lines.north.address is that of lines.uk too in other letters, but a subscription group belongs to one \
                  workspace."
+                    .to_owned(),
+            ),
+        ),
+        // The account's own campaign has to be given, also where every customer is on WhatsApp.
+        (
+            line("wa", &format!("{braze}\naddress = \"g2\"\nchannel = \"whatsapp\"\n{of_carrier}\n{a_template}")),
+            Some(
+                "lines.wa.agent_reply is that of braze.campaigns.agent_reply as well, so that a reply on the default line \
+                 would go out by the campaign of this line's channel."
+                    .to_owned(),
+            ),
+        ),
+        (
+            line(
+                "wa",
+                &format!(
+                    "{braze}\naddress = \"g2\"\nchannel = \"whatsapp\"\n{reply}\ntemplate{}",
+                    &reply["agent_reply".len()..]
+                ),
+            ),
+            Some(
+                "lines.wa.template is that of lines.wa.agent_reply as well, but one of the two is for a template and the \
+                 other for free text, which WhatsApp refuses outside of the window."
                     .to_owned(),
             ),
         ),

@@ -252,7 +252,9 @@ impl Answer {
                 tracing::info!(endpoint, account, outcome, "webhook {outcome}")
             }
             Self::Reports { events, taken: Taken { new, repeated, foreign } } => tracing::info!(
+                endpoint,
                 account,
+                outcome,
                 events,
                 new,
                 repeated,

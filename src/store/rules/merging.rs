@@ -3,7 +3,7 @@
 //! It never changes a delivery and never reads one. [`super::groups`] keeps those that were found.
 
 use crate::domain::delivery::{Delivery, State};
-use crate::domain::event::{Event, EventKind, TicketFields, TicketId};
+use crate::domain::event::{Event, EventKind, PICTURES_MAX, TicketFields, TicketId};
 
 /// The most text in one merged comment: half of a comment's limit, so that the lines between always fit.
 const MERGED_BYTES_MAX: usize = 32 * 1024;
@@ -39,13 +39,13 @@ fn note_bytes(event: &Event) -> Option<(TicketId, usize)> {
     Some((note.ticket_id, note.bytes()))
 }
 
-/// The text it adds to a merged comment; `None` for an event that must stand alone.
-fn mergeable_bytes(event: &Event) -> Option<usize> {
+/// The text and the pictures that it adds to a merged comment; `None` for an event that must stand alone.
+fn mergeable(event: &Event) -> Option<(usize, usize)> {
     match &event.kind {
         EventKind::CustomerText(text)
             if text.keyword.is_none() && text.ticket_id.is_none() && text.fields == TicketFields::default() =>
         {
-            Some(text.text.len() + text.media.iter().map(String::len).sum::<usize>())
+            Some((text.text.len() + text.media.iter().map(String::len).sum::<usize>(), text.media.len()))
         }
         EventKind::CustomerText(_)
         | EventKind::AgentReply(_)
@@ -72,19 +72,22 @@ pub(in crate::store) enum Next {
 /// The texts of one comment, as far as they are gathered.
 pub(in crate::store) struct Comment {
     bytes: usize,
+    pictures: usize,
 }
 
 impl Comment {
     /// Begins with the head's event; `None` where that must stand alone.
     pub(in crate::store) fn begin(head: &Event) -> Option<Self> {
-        mergeable_bytes(head).map(|bytes| Self { bytes })
+        mergeable(head).map(|(bytes, pictures)| Self { bytes, pictures })
     }
 
-    /// Whether the next text goes into the comment. Texts keep their order, so none goes past one that stays.
+    /// Whether the next text goes into the comment. Texts keep their order, so none goes past one that stays. A picture
+    /// that the comment has no room for would be dropped with its text, so such a text begins the next comment.
     pub(in crate::store) fn next(&mut self, delivery: &Delivery, event: &Event) -> Next {
-        let Some(more) = mergeable_bytes(event).filter(|_| is_fresh(delivery)) else { return Next::Ends };
-        self.bytes += more;
-        if self.bytes > MERGED_BYTES_MAX { Next::Ends } else { Next::Joins }
+        let Some((more, pictures)) = mergeable(event).filter(|_| is_fresh(delivery)) else { return Next::Ends };
+        (self.bytes, self.pictures) = (self.bytes + more, self.pictures + pictures);
+        let fits = self.bytes <= MERGED_BYTES_MAX && (pictures == 0 || self.pictures <= PICTURES_MAX);
+        if fits { Next::Joins } else { Next::Ends }
     }
 }
 
@@ -187,6 +190,28 @@ mod tests {
         let fresh = delivery(2, State::Pending);
         assert_eq!(comment.next(&fresh, &pictures), Next::Joins);
         assert_eq!(comment.next(&fresh, &text("ada", "1")), Next::Ends);
+    }
+
+    #[test]
+    fn a_comment_takes_as_many_pictures_as_are_copied_and_texts_without_any_besides() {
+        let fresh = delivery(2, State::Pending);
+        let with = |many: usize| {
+            let mut event = text("ada", "look");
+            if let EventKind::CustomerText(text) = &mut event.kind {
+                text.media = vec!["https://a.b/c.png".into(); many];
+            }
+            event
+        };
+        for (head, next, joins) in [
+            (0, PICTURES_MAX, Next::Joins),
+            (1, PICTURES_MAX - 1, Next::Joins),
+            (1, PICTURES_MAX, Next::Ends),
+            (PICTURES_MAX + 1, 0, Next::Joins),
+            (PICTURES_MAX + 1, 1, Next::Ends),
+        ] {
+            let mut comment = Comment::begin(&with(head)).unwrap();
+            assert_eq!(comment.next(&fresh, &with(next)), joins, "{head} and {next}");
+        }
     }
 
     #[test]

@@ -81,16 +81,22 @@ impl Album {
         disk: Disk,
         needs: impl Fn(EventId) -> Result<bool, StoreError>,
     ) -> Result<Self, StoreError> {
-        let mut index = Index::default();
-        for (id, bytes) in files.list().map_err(failed)? {
-            if needs(id.text)? {
-                index.put(id, Place { bytes, is_whole: true });
-            } else {
-                files.remove(id).map_err(failed)?;
+        let (mut index, mut needless) = (Index::default(), Vec::new());
+        // The bridge goes on without pictures that it cannot see.
+        let found = files.list().unwrap_or_else(|error| {
+            warn!(%error, "picture.not_listed: the kept pictures cannot be read");
+            Vec::new()
+        });
+        for (id, bytes) in found {
+            match needs(id.text)? {
+                true => index.put(id, Place { bytes, is_whole: true }),
+                false => needless.push(id),
             }
         }
         let (floor_bytes, bytes_max) = (limits.disk_floor_bytes, limits.pictures_bytes);
-        Ok(Self { files, disk, floor_bytes, bytes_max, index: Mutex::new(index) })
+        let album = Self { files, disk, floor_bytes, bytes_max, index: Mutex::new(index) };
+        needless.into_iter().for_each(|id| album.remove(id));
+        Ok(album)
     }
 
     /// [`crate::store::Album::has_room_for_picture`].

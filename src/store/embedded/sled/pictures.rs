@@ -11,6 +11,8 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Weak};
 
+use tracing::warn;
+
 use crate::store::PictureId;
 use crate::store::embedded::engine::album::Files;
 use crate::store::embedded::sled::directory::{Directory, sync_directory};
@@ -49,9 +51,12 @@ impl Files for Folder {
             let name = entry.file_name();
             let Some(name) = name.to_str() else { continue };
             if let Some(id) = id_in(name) {
-                found.push((id, entry.metadata()?.len()));
-            } else if name.strip_suffix(DRAFT).is_some_and(|name| id_in(name).is_some()) {
-                fs::remove_file(entry.path())?;
+                // A file whose length cannot be read is dropped or kept as any other, and only its room is not counted.
+                found.push((id, entry.metadata().map_or(0, |about| about.len())));
+            } else if name.strip_suffix(DRAFT).is_some_and(|name| id_in(name).is_some())
+                && let Err(error) = fs::remove_file(entry.path())
+            {
+                warn!(%error, "picture.not_removed: a draft stays on the disk until the next start");
             }
         }
         Ok(found)

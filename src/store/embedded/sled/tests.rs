@@ -696,4 +696,13 @@ async fn a_picture_that_is_damaged_or_cannot_be_written_costs_the_picture_alone(
     assert!(matches!(store.keep_picture(other, picture).await, Err(StoreError::Failed(_))));
     assert_eq!((store.pictures_bytes(), store.picture_bytes(other), store.health()), (before, None, Ok(())));
     assert_eq!(words(&claim(&store, DESK, at(1)).await), ["look"]);
+    // A later start minds neither them nor a file in the place of the folder.
+    drop(store);
+    std::fs::create_dir(home.path().join(format!("pictures/{}.1", EventId { epoch: 9, sequence: 9, sub: 0 }))).unwrap();
+    let store = home.open(StoreLimits::default(), at(2)).await;
+    assert_eq!(store.health(), Ok(()));
+    drop(store);
+    std::fs::remove_dir_all(home.path().join("pictures")).unwrap();
+    std::fs::write(home.path().join("pictures"), "no folder").unwrap();
+    assert_eq!(home.open(StoreLimits::default(), at(3)).await.health(), Ok(()));
 }
