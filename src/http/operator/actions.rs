@@ -176,7 +176,7 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
         }
         Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
         Intake::Reports(_) => {
-            return Err(unchanged("its reports have come again by now, or are told by the carrier".to_owned()));
+            return Err(unchanged("a batch of reports is not read again".to_owned()));
         }
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
