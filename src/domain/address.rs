@@ -385,8 +385,9 @@ mod tests {
 
     use super::*;
     use crate::domain::conversation::learnt_from;
-    use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText, TicketFields};
+    use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText};
     use crate::domain::line::GROUP_PLACEHOLDER;
+    use crate::domain::testing::customer_text;
 
     #[test]
     fn no_customers_key_is_one_of_a_ticket_whose_customer_is_not_known() {
@@ -473,21 +474,9 @@ mod tests {
     }
 
     fn text(external: Option<&str>, own: Option<&str>, line: Option<&str>) -> EventKind {
-        EventKind::CustomerText(CustomerText {
-            customer: Customer {
-                external_id: external.map(Into::into),
-                carrier_id: own.map(Into::into),
-                ..Customer::default()
-            },
-            line: line.map(Into::into),
-            text: "hello".into(),
-            media: Vec::new(),
-            channel: "sms".into(),
-            category: "other".into(),
-            keyword: None,
-            ticket_id: None,
-            fields: TicketFields::default(),
-        })
+        let customer =
+            Customer { external_id: external.map(Into::into), carrier_id: own.map(Into::into), ..Customer::default() };
+        EventKind::CustomerText(CustomerText { customer, line: line.map(Into::into), ..customer_text() })
     }
 
     fn phone_text(ticket: Option<u64>, external: Option<&str>) -> EventKind {

@@ -497,6 +497,7 @@ mod tests {
     use super::forwarded::RECENT_COMMENTS_MAX;
     use super::*;
     use crate::domain::event::CustomerText;
+    use crate::domain::testing::customer_text;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -530,17 +531,7 @@ mod tests {
             ("", Channel::Whatsapp, true),
             ("whatsapp", Channel::Sms, true),
         ] {
-            let text = CustomerText {
-                customer: Customer::default(),
-                line: None,
-                text: "hello".into(),
-                media: Vec::new(),
-                channel: told.into(),
-                category: "other".into(),
-                keyword: None,
-                ticket_id: None,
-                fields: crate::domain::event::TicketFields::default(),
-            };
+            let text = CustomerText { channel: told.into(), ..customer_text() };
             let mut known = conversation();
             let event = Event { received_at: at(100), kind: EventKind::CustomerText(text) };
             learnt_from(&event, on).into_iter().for_each(|change| known.apply(change, at(900)));

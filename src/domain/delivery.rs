@@ -327,6 +327,36 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// A delivery as it is first recorded: pending in its lane, or quarantined and settled at once.
+    #[must_use]
+    pub fn accepted(
+        id: EventId,
+        kind: KindName,
+        (conversation, ends): (ConversationKey, Ends),
+        accepted_at: Timestamp,
+        state: State,
+    ) -> Self {
+        Self {
+            id,
+            kind,
+            conversation,
+            ends,
+            posted_to: None,
+            accepted_at,
+            settled_at: state.is_settled().then_some(accepted_at),
+            state,
+            attempts: 0,
+            first_sent_at: None,
+            parts_sent: 0,
+            noted: false,
+            merged_into: None,
+            parent: None,
+            dispatch: None,
+            history: Vec::new(),
+            receipts: Vec::new(),
+        }
+    }
+
     /// Moves the delivery on and keeps its records in step with its state.
     ///
     /// # Errors
@@ -479,25 +509,21 @@ pub(crate) mod tests {
     }
 
     pub(crate) fn pending() -> Delivery {
-        Delivery {
-            id: EventId { epoch: 1, sequence: 1, sub: 0 },
-            kind: KindName::PhoneText,
-            conversation: ConversationKey("c".into()),
-            ends: Ends::FIRST,
-            posted_to: None,
-            accepted_at: at(0),
-            state: State::Pending,
-            attempts: 0,
-            first_sent_at: None,
-            parts_sent: 0,
-            noted: false,
-            merged_into: None,
-            parent: None,
-            settled_at: None,
-            history: Vec::new(),
-            receipts: Vec::new(),
-            dispatch: None,
-        }
+        let id = EventId { epoch: 1, sequence: 1, sub: 0 };
+        let home = (ConversationKey("c".into()), Ends::FIRST);
+        Delivery::accepted(id, KindName::PhoneText, home, at(0), State::Pending)
+    }
+
+    #[test]
+    fn a_delivery_begins_in_its_lane_and_a_body_that_cannot_be_read_begins_settled() {
+        let id = EventId { epoch: 1, sequence: 7, sub: 0 };
+        let begun = |state| {
+            let home = (ConversationKey("ada".into()), Ends::FIRST);
+            Delivery::accepted(id, KindName::PhoneText, home, at(5), state)
+        };
+        let pending = begun(State::Pending);
+        assert_eq!((pending.id, pending.accepted_at, pending.settled_at, pending.attempts), (id, at(5), None, 0));
+        assert_eq!(begun(State::Quarantined { cause: "no JSON".into() }).settled_at, Some(at(5)));
     }
 
     /// Every pair of state and move, so that a new state or move needs a row or a column here.

@@ -194,25 +194,10 @@ mod tests {
     }
 
     fn delivery(state: State) -> Delivery {
-        Delivery {
-            id: EventId { epoch: 1, sequence: 1, sub: 0 },
-            kind: KindName::PhoneText,
-            conversation: ConversationKey("c".into()),
-            ends: Ends::FIRST,
-            accepted_at: at(0),
-            attempts: state.attempts(),
-            state,
-            posted_to: None,
-            first_sent_at: None,
-            parts_sent: 0,
-            noted: false,
-            merged_into: None,
-            parent: None,
-            settled_at: None,
-            history: Vec::new(),
-            receipts: Vec::new(),
-            dispatch: None,
-        }
+        let id = EventId { epoch: 1, sequence: 1, sub: 0 };
+        let (attempts, home) = (state.attempts(), (ConversationKey("c".into()), Ends::FIRST));
+        let accepted = Delivery::accepted(id, KindName::PhoneText, home, at(0), state);
+        Delivery { attempts, settled_at: None, ..accepted }
     }
 
     fn waiting(attempt: u32) -> State {

@@ -422,25 +422,9 @@ fn event() -> Event {
 }
 
 pub(crate) fn delivery(sequence: u64, state: State) -> Delivery {
-    Delivery {
-        id: id(sequence),
-        kind: KindName::Note,
-        conversation: ConversationKey("cust-1".into()),
-        ends: Ends::FIRST,
-        accepted_at: noon(),
-        attempts: 2,
-        state,
-        posted_to: None,
-        first_sent_at: None,
-        parts_sent: 0,
-        noted: false,
-        merged_into: None,
-        parent: None,
-        settled_at: None,
-        history: Vec::new(),
-        receipts: Vec::new(),
-        dispatch: None,
-    }
+    let home = (ConversationKey("cust-1".into()), Ends::FIRST);
+    let accepted = Delivery::accepted(id(sequence), KindName::Note, home, noon(), state);
+    Delivery { attempts: 2, settled_at: None, ..accepted }
 }
 
 pub(crate) fn conversation(key: &str) -> Conversation {

@@ -133,25 +133,9 @@ mod tests {
     /// A text in doubt, of which so many parts are known to be out.
     fn in_doubt(parts_sent: u32, looks: u32) -> Delivery {
         let state = State::Unconfirmed { since: at(0), look_at: Some(at(5)), attempt: 1, looks, cause: "lost".into() };
-        Delivery {
-            id: id(2),
-            kind: KindName::PhoneText,
-            conversation: ConversationKey("ada".into()),
-            ends: Ends::FIRST,
-            accepted_at: at(0),
-            state,
-            attempts: 1,
-            posted_to: None,
-            first_sent_at: None,
-            parts_sent,
-            noted: false,
-            merged_into: None,
-            parent: None,
-            dispatch: None,
-            settled_at: None,
-            history: Vec::new(),
-            receipts: Vec::new(),
-        }
+        let home = (ConversationKey("ada".into()), Ends::FIRST);
+        let accepted = Delivery::accepted(id(2), KindName::PhoneText, home, at(0), state);
+        Delivery { attempts: 1, parts_sent, ..accepted }
     }
 
     #[test]

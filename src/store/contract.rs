@@ -15,11 +15,12 @@ use crate::domain::account::{Ends, Route};
 use crate::domain::conversation::{Change, ConversationKey, Keyword, Subscription, TicketStatus, fingerprint};
 use crate::domain::delivery::{State, StateName, Transition};
 use crate::domain::event::{
-    AgentReply, Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketChange, TicketFields,
-    TicketId, TicketRef, Unreadable,
+    AgentReply, Customer, CustomerText, DedupeKey, Event, EventId, EventKind, PhoneText, TicketChange, TicketId,
+    TicketRef, Unreadable,
 };
 use crate::domain::inbound::{Arrivals, Door, Otherwise};
 use crate::domain::note::{Note, Says, Tells};
+use crate::domain::testing::customer_text;
 use crate::store::{
     Accepted, Archive, BACKLOG_MIN, Claim, Control, DeliveryFilter, Inbox, Queue, Store, StoreError, StoreLimits,
     Terms, Verdict, WAITING_BYTES,
@@ -221,12 +222,7 @@ pub(crate) fn text_from(customer: Customer, line: Option<&str>, words: &str) -> 
         customer,
         line: line.map(Into::into),
         text: words.into(),
-        media: Vec::new(),
-        channel: "sms".into(),
-        category: "other".into(),
-        keyword: None,
-        ticket_id: None,
-        fields: TicketFields::default(),
+        ..customer_text()
     });
     Event { received_at: at(0), kind }
 }

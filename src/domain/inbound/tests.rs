@@ -1,7 +1,8 @@
 //! Tests of the account of webhooks.
 
 use super::*;
-use crate::domain::event::{AgentReply, Customer, CustomerText, TicketChange, TicketFields, TicketId};
+use crate::domain::event::{AgentReply, CustomerText, TicketChange, TicketFields, TicketId};
+use crate::domain::testing::customer_text;
 
 fn first() -> BTreeMap<AccountId, End> {
     [(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()
@@ -13,15 +14,11 @@ fn at(second: i64) -> Timestamp {
 
 fn text(category: &str, line: Option<&str>, keyword: Option<Keyword>) -> EventKind {
     EventKind::CustomerText(CustomerText {
-        customer: Customer::default(),
         line: line.map(str::to_owned),
         text: "a customer's own words".into(),
-        media: Vec::new(),
-        channel: "sms".into(),
         category: category.into(),
         keyword,
-        ticket_id: None,
-        fields: TicketFields::default(),
+        ..customer_text()
     })
 }
 

@@ -118,9 +118,10 @@ fn answers(at: &At, senders: &Senders, now: Timestamp) -> Vec<Answer> {
 mod tests {
     use super::*;
     use crate::domain::account::{End, Ends};
-    use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
+    use crate::domain::event::{CustomerText, EventKind};
     use crate::domain::inbound::Endpoint;
     use crate::domain::line::{Forms, Line};
+    use crate::domain::testing::customer_text;
     use crate::http::testing::noon;
     use crate::vendors::sources::FirstAccounts;
     use std::sync::Arc;
@@ -177,17 +178,7 @@ mod tests {
     }
 
     fn text_on(line: &str) -> EventKind {
-        EventKind::CustomerText(CustomerText {
-            customer: Customer::default(),
-            line: Some(line.into()),
-            text: "hello".into(),
-            media: Vec::new(),
-            channel: "sms".into(),
-            category: "other".into(),
-            keyword: None,
-            ticket_id: None,
-            fields: TicketFields::default(),
-        })
+        EventKind::CustomerText(CustomerText { line: Some(line.into()), ..customer_text() })
     }
 
     #[test]

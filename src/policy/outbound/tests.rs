@@ -73,25 +73,13 @@ impl Scene {
             ticket_solved: Some("closing".into()),
             template: Some("template".into()),
         };
-        let delivery = Delivery {
-            id: EventId { epoch: 1, sequence: 2, sub: 0 },
-            kind: kind.name(),
-            conversation: ConversationKey("ada".into()),
-            ends: Ends::FIRST,
-            accepted_at: at(NOW - HOUR),
-            state: State::Pending,
-            attempts: 0,
-            posted_to: None,
-            first_sent_at: None,
-            parts_sent: 0,
-            noted: false,
-            merged_into: None,
-            parent: None,
-            dispatch: None,
-            settled_at: None,
-            history: Vec::new(),
-            receipts: Vec::new(),
-        };
+        let delivery = Delivery::accepted(
+            EventId { epoch: 1, sequence: 2, sub: 0 },
+            kind.name(),
+            (ConversationKey("ada".into()), Ends::FIRST),
+            at(NOW - HOUR),
+            State::Pending,
+        );
         Self {
             kind,
             conversation,

@@ -12,6 +12,7 @@ use crate::domain::event::TicketId;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Saying};
 use crate::domain::receipt::{Failure, Fate, Kept, Mark, Report, Reported, Wrote};
+use crate::domain::testing::customer_text;
 
 fn report(id: &str, dispatch: Option<&str>, what: Reported) -> Report {
     Report {
@@ -178,17 +179,7 @@ pub(crate) async fn a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not
     let home = H::new().await;
     let store = home.open(StoreLimits::default(), at(0)).await;
     let customer = Customer { external_id: Some("ada".into()), ..Customer::default() };
-    let text = |words: &str| CustomerText {
-        customer: customer.clone(),
-        line: None,
-        text: words.to_owned(),
-        media: Vec::new(),
-        channel: "sms".into(),
-        category: "other".into(),
-        keyword: None,
-        ticket_id: None,
-        fields: TicketFields::default(),
-    };
+    let text = |words: &str| CustomerText { customer: customer.clone(), text: words.to_owned(), ..customer_text() };
     let event = |words: &str, second| Event { received_at: at(second), kind: EventKind::CustomerText(text(words)) };
     let wrote = |id: &str, words: &str| report(id, None, Reported::Wrote(Box::new(Wrote(text(words)))));
     store.take_reports(vec![wrote("1", "ok"), wrote("2", "ok")], Vec::new(), at(101)).await.unwrap();

@@ -18,25 +18,8 @@ pub(in crate::store) fn id(sequence: u64) -> EventId {
 
 /// A text to the phone.
 pub(in crate::store) fn delivery(sequence: u64, state: State) -> Delivery {
-    Delivery {
-        id: id(sequence),
-        kind: KindName::PhoneText,
-        conversation: ConversationKey("ada".into()),
-        ends: Ends::FIRST,
-        accepted_at: at(0),
-        attempts: state.attempts(),
-        settled_at: state.is_settled().then(|| at(0)),
-        state,
-        posted_to: None,
-        first_sent_at: None,
-        parts_sent: 0,
-        noted: false,
-        merged_into: None,
-        parent: None,
-        dispatch: None,
-        history: Vec::new(),
-        receipts: Vec::new(),
-    }
+    let (attempts, home) = (state.attempts(), (ConversationKey("ada".into()), Ends::FIRST));
+    Delivery { attempts, ..Delivery::accepted(id(sequence), KindName::PhoneText, home, at(0), state) }
 }
 
 pub(in crate::store) fn sending(lease_until: i64) -> State {

@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::domain::account::Ends;
-use crate::domain::event::{Customer, CustomerText, Event, TicketFields};
+use crate::domain::event::{Customer, CustomerText, Event};
+use crate::domain::testing::customer_text;
 use crate::sandbox::server::{Fault, FaultKind};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::store::embedded::memory::{Medium, MemoryStore};
@@ -74,17 +75,8 @@ impl World {
     }
 
     async fn accept(&self, customer: &str, links: &[String]) -> EventId {
-        let text = CustomerText {
-            customer: Customer { external_id: Some(customer.to_owned()), ..Customer::default() },
-            line: None,
-            text: "Look".to_owned(),
-            media: links.to_vec(),
-            channel: "sms".to_owned(),
-            category: "other".to_owned(),
-            keyword: None,
-            ticket_id: None,
-            fields: TicketFields::default(),
-        };
+        let customer = Customer { external_id: Some(customer.to_owned()), ..Customer::default() };
+        let text = CustomerText { customer, media: links.to_vec(), ..customer_text() };
         let event = Event { received_at: at_zero(), kind: EventKind::CustomerText(text) };
         match self.store.accept(event, Ends::FIRST.into(), Vec::new(), at_zero()).await.unwrap() {
             Accepted::New(id) => id,

@@ -26,7 +26,7 @@ use crate::store::embedded::engine::layout::{self, Digest, Remembered};
 use crate::store::embedded::engine::ledger::{Brief, Ledger};
 use crate::store::embedded::engine::pauses::{self, OperatorMemory};
 use crate::store::embedded::engine::people::{self, Person};
-use crate::store::rules::accepting::{first, may_echo};
+use crate::store::rules::accepting::may_echo;
 use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::rules::learning::learn;
 use crate::store::{Accepted, LostTime, StoreError, StoreLimits};
@@ -273,7 +273,7 @@ impl Core {
         // A new event takes the present epoch, even in the place of an earlier opening's event: with the old epoch, its id
         // could be that of an event from the lost time.
         let id = position.id(self.epochs.present().epoch);
-        let begun = first(id, owed.kind, (key, ends), accepted_at, state);
+        let begun = Delivery::accepted(id, owed.kind, (key, ends), accepted_at, state);
         let delivery = Delivery { parent: owed.parent, dispatch: owed.dispatch, posted_to: owed.posted_to, ..begun };
         let short = owed.record.len() <= layout::JOINT_EVENT_BYTES_MAX;
         let record = layout::encode_delivery(&delivery, short.then_some(&owed.record))?;
