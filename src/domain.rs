@@ -32,6 +32,8 @@ pub mod receipt;
 pub mod refusals;
 pub mod remedy;
 pub mod retry;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod text;
 pub mod ticket;
 pub mod user_match;

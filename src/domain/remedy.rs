@@ -12,8 +12,11 @@ pub struct Remedies {
     /// For a vendor that gives no answer.
     pub of_silence: fn(AccountTable) -> String,
     /// For its webhooks that were answered so, as a clause; `None` where none is needed.
-    pub of_webhooks: fn(AccountTable, Door, Otherwise, reason: &str) -> Option<String>,
+    pub of_webhooks: OfWebhooks,
 }
+
+/// The remedy for webhooks of an account that were answered so at one of its doors, for a reason.
+pub type OfWebhooks = fn(AccountTable, Door, Otherwise, &str) -> Option<String>;
 
 /// No remedies.
 impl Default for Remedies {

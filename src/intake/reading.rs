@@ -63,13 +63,7 @@ impl Batch {
 /// The result of a reader.
 pub struct Reading {
     pub(crate) dedupe: Vec<DedupeKey>,
-    pub(crate) outcome: Result<Content, Stop>,
-}
-
-/// The content of a body.
-pub(crate) enum Content {
-    Event(Box<EventKind>),
-    Reports(Batch),
+    pub(crate) outcome: Result<EventKind, Stop>,
 }
 
 /// The reason why a body does not become an event of its own.
@@ -77,6 +71,8 @@ pub(crate) enum Content {
 pub(crate) enum Stop {
     Ignored(&'static str),
     Unreadable(String),
+    /// It holds reports.
+    Reports(Batch),
 }
 
 impl Reading {
@@ -84,19 +80,11 @@ impl Reading {
         Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
     }
 
-    pub(crate) fn of_event(outcome: Result<EventKind, Stop>, dedupe: Vec<DedupeKey>) -> Self {
-        Self { dedupe, outcome: outcome.map(|kind| Content::Event(Box::new(kind))) }
-    }
-
-    pub(crate) fn of_reports(outcome: Result<Batch, String>) -> Self {
-        Self { dedupe: Vec::new(), outcome: outcome.map(Content::Reports).map_err(Stop::Unreadable) }
-    }
-
     pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
         let dedupe = self.dedupe;
         match self.outcome {
-            Ok(Content::Event(kind)) => Intake::Event { event: Event { received_at, kind: *kind }, dedupe },
-            Ok(Content::Reports(batch)) => Intake::Reports(batch),
+            Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },
+            Err(Stop::Reports(batch)) => Intake::Reports(batch),
             Err(Stop::Ignored(reason)) => Intake::Ignored { reason },
             Err(Stop::Unreadable(cause)) => {
                 let event = Event { received_at, kind: EventKind::Unreadable(kept()) };
@@ -108,6 +96,6 @@ impl Reading {
 
 impl From<Result<EventKind, Stop>> for Reading {
     fn from(outcome: Result<EventKind, Stop>) -> Self {
-        Self::of_event(outcome, Vec::new())
+        Self { dedupe: Vec::new(), outcome }
     }
 }

@@ -12,6 +12,7 @@ use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::event::{EventKind, Unreadable};
 use crate::domain::inbound::{Door, Endpoint, Otherwise, remedy};
 use crate::domain::line::{Channel, Lines, Place};
+use crate::domain::remedy::Remedies;
 
 /// One account that posts webhooks.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub struct Sender {
     pub end: End,
     /// The reader of its webhooks.
     pub source: Arc<dyn Source>,
+    /// The remedies of its vendor.
+    pub remedies: Remedies,
 }
 
 /// The accounts that post webhooks, and the lines of their texts.
@@ -65,8 +68,8 @@ impl Senders {
     /// The remedy for webhooks that were answered so at this endpoint, as a clause; `None` where none is needed.
     #[must_use]
     pub fn remedy(&self, endpoint: Endpoint, outcome: Otherwise, reason: &str) -> Option<String> {
-        match self.source(endpoint.account) {
-            Some(source) => (source.remedies().of_webhooks)(endpoint.table(), endpoint.door, outcome, reason),
+        match self.accounts.get(&endpoint.account) {
+            Some(sender) => (sender.remedies.of_webhooks)(endpoint.table(), endpoint.door, outcome, reason),
             None if outcome == Otherwise::Refused => Some(format!(
                 "describe the account {}, whose path this is, or have the sender post to the path of an account that is described",
                 endpoint.account

@@ -15,7 +15,6 @@ use super::signature::{Token, Verified};
 use super::webhook::{RawWebhook, Refusal};
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
 use crate::domain::inbound::Door;
-use crate::domain::remedy::Remedies;
 
 /// The limit on the body of one event. Desks cut comments at 64 KiB, and texts are far shorter.
 pub(crate) const EVENT_MAX_BYTES: usize = 256 * 1024;
@@ -41,9 +40,6 @@ pub trait Source: Send + Sync {
     fn call_keys(&self, _webhook: &RawWebhook) -> Vec<DedupeKey> {
         Vec::new()
     }
-
-    /// The remedies for this account's vendor.
-    fn remedies(&self) -> Remedies;
 }
 
 /// A body whose sender is proven, and the place and time of its arrival.

@@ -51,7 +51,7 @@ impl Clients {
             let transport: Arc<dyn Transport> =
                 Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) });
             let way = Way { transport, clock: clock.clone(), held: Some(held(store, clock, account)) };
-            (account, (keys.open(way), keys.vendor().remedies()))
+            (account, (keys.open(way), keys.vendor().sender().remedies))
         };
         Self(config.accounts.iter().map(client).collect())
     }

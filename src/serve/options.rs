@@ -18,7 +18,8 @@ use crate::worker::{AlarmOptions, WorkerOptions};
 pub(super) fn senders(config: &Config, lines: &Arc<Lines>) -> Senders {
     let sender = |VendorAccount { account, keys }: &VendorAccount| {
         let around = Around { lines, customer_field: customer_field(config, lines, *account) };
-        (*account, Sender { end: keys.vendor().end(), source: keys.source(*account, &around) })
+        let (vendor, source) = (keys.vendor(), keys.source(*account, &around));
+        (*account, Sender { end: vendor.end(), source, remedies: vendor.sender().remedies })
     };
     Senders { accounts: config.accounts.iter().map(sender).collect(), lines: Arc::clone(lines) }
 }

@@ -14,7 +14,6 @@ use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{Forms, Lines};
-use crate::domain::remedy::Remedies;
 use crate::intake::Source;
 use crate::keys::table::Table;
 use crate::ports::{Account, Carrier, CarrierTerms, Desk, DeskTerms};
@@ -24,10 +23,7 @@ pub trait Folder: Account + Sized + 'static {
     /// The vendor's name for people.
     const TITLE: &'static str;
 
-    /// The remedies for a vendor that refuses the bridge or does not answer, and for its webhooks.
-    const REMEDIES: Remedies;
-
-    /// The words about its webhooks in a check.
+    /// The words about its webhooks in a check, and the remedies for its accounts.
     const SENDER: Sender;
 
     /// The remedy where two accounts take one proof of a sender.

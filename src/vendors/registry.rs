@@ -11,7 +11,6 @@ use super::folder::{Around, CarrierFolder, DeskFolder, Folder, Installation, Way
 use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::Forms;
-use crate::domain::remedy::Remedies;
 use crate::intake::Source;
 use crate::keys::book::{At, Book};
 use crate::keys::key::{About, Shown};
@@ -61,19 +60,11 @@ macro_rules! vendors {
                 }
             }
 
-            /// The words about its webhooks in a check.
+            /// The words about its webhooks in a check, and the remedies for its accounts.
             #[must_use]
             pub const fn sender(self) -> Sender {
                 match self {
                     $(Self::$name => <$folder>::SENDER,)+
-                }
-            }
-
-            /// The remedies for its accounts.
-            #[must_use]
-            pub const fn remedies(self) -> Remedies {
-                match self {
-                    $(Self::$name => <$folder>::REMEDIES,)+
                 }
             }
 

@@ -36,8 +36,8 @@ impl From<FirstAccounts> for Senders {
         let of_desk = zendesk::source::Webhooks::new(zendesk_secrets, zendesk_tolerance);
         let of_carrier = braze::source::Webhooks { carrier, tokens: braze_tokens, user_field, currents };
         let accounts = [
-            (desk, Sender { end: End::Desk, source: Arc::new(of_desk) }),
-            (carrier, Sender { end: End::Carrier, source: Arc::new(of_carrier) }),
+            (desk, Sender { end: End::Desk, source: Arc::new(of_desk), remedies: zendesk::remedies::REMEDIES }),
+            (carrier, Sender { end: End::Carrier, source: Arc::new(of_carrier), remedies: braze::remedies::REMEDIES }),
         ];
         let line = Line::default_of(Ends::FIRST, Forms::default());
         Self { accounts: accounts.into(), lines: Arc::new(Lines::new(vec![line])) }

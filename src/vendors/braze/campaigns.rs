@@ -51,7 +51,7 @@ const KEYS: [&str; 13] = [
 
 pub(super) fn read(verified: &Verified<'_>) -> Reading {
     match flat_object(verified.body()) {
-        Ok(body) => Reading::of_event(read_object(&body), dedupe(&body)),
+        Ok(body) => Reading { dedupe: dedupe(&body), outcome: read_object(&body) },
         Err(stop) => Err(stop).into(),
     }
 }

@@ -16,7 +16,7 @@ pub const SIDE: &str = "Braze";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "inbound texts",
-    of_webhooks: remedies::of_webhooks,
+    remedies: remedies::REMEDIES,
     never: "the webhook campaigns may never have been launched",
     remedy: |of| format!("Launch them, run {} --wait and text the number", of.setup()),
     name_never: "the campaign may never have been launched",

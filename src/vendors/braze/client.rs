@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Level, Reached};
+use crate::domain::budget::Budgets;
 use crate::domain::cause;
 use crate::domain::refusals::Object;
 use crate::ports::Failure;
@@ -60,21 +60,9 @@ impl Braze {
 
     /// The same client, which makes no call while this returns true.
     #[must_use]
-    pub fn held_while(mut self, held: Held) -> Self {
-        self.exchange.held = Some(held);
+    pub fn held_while(mut self, held: Option<Held>) -> Self {
+        self.exchange.held = held;
         self
-    }
-
-    /// The calls left under each of Braze's limits.
-    #[must_use]
-    pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    /// The limits of Braze that hold calls back now.
-    #[must_use]
-    pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
     }
 
     /// Makes the call once and returns a success with its JSON object.

@@ -18,7 +18,7 @@ use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported, Wrote};
 use crate::intake::fields::{self, one_line};
 use crate::intake::signature::Verified;
-use crate::intake::{Batch, Reading, lenient_json};
+use crate::intake::{Batch, Reading, Stop, lenient_json};
 
 /// The longest batch. An event has at most 900 KB, and longer ones Braze drops itself.
 pub(super) const BODY_MAX_BYTES: usize = 1024 * 1024;
@@ -54,7 +54,11 @@ pub struct Currents {
 impl Currents {
     /// Reads a batch. The fault of a body quotes nothing of it.
     pub(super) fn read(&self, verified: &Verified<'_>, carrier: AccountId, at: Timestamp) -> Reading {
-        Reading::of_reports(events(verified.body()).map(|events| self.sorted(&events, carrier, at)))
+        let stop = match events(verified.body()) {
+            Ok(events) => Stop::Reports(self.sorted(&events, carrier, at)),
+            Err(cause) => Stop::Unreadable(cause),
+        };
+        Err(stop).into()
     }
 
     /// The reports among these events, each by its concern for this bridge.

@@ -10,7 +10,6 @@ use super::checkup::{self as judge, Use};
 use super::client::BrazeOptions;
 use super::currents::Currents;
 use super::keys::{Braze as Keys, Campaigns};
-use super::remedies::REMEDIES;
 use super::source::Webhooks;
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
@@ -18,7 +17,6 @@ use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{Forms, Lines};
 use crate::domain::outgoing::Recipient;
-use crate::domain::remedy::Remedies;
 use crate::intake::Source;
 use crate::ports::{Carrier as _, CarrierTerms};
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
@@ -29,7 +27,6 @@ const NOBODY: &str = "tandem-check-nobody";
 
 impl Folder for Braze {
     const TITLE: &'static str = "Braze";
-    const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Draw a long random token for each account: openssl rand -base64 32";
     const DOMAINS: &'static [&'static str] = &["braze.com", "braze.eu"];
@@ -60,11 +57,7 @@ impl Folder for Braze {
 
     fn open(keys: &Keys, way: Way) -> Self {
         let options = BrazeOptions { url: keys.url.clone(), api_key: keys.api_key.clone() };
-        let client = Self::new(options, way.transport, way.clock);
-        match way.held {
-            Some(held) => client.held_while(held),
-            None => client,
-        }
+        Self::new(options, way.transport, way.clock).held_while(way.held)
     }
 
     fn renew(&self, keys: &Keys) {
@@ -72,11 +65,11 @@ impl Folder for Braze {
     }
 
     fn levels(&self) -> Vec<Level> {
-        self.levels()
+        self.exchange.levels()
     }
 
     fn reached(&self) -> Vec<Reached> {
-        self.reached()
+        self.exchange.reached()
     }
 
     async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {

@@ -4,11 +4,9 @@ use http::HeaderMap;
 use secrecy::SecretString;
 
 use super::currents::{self, Currents};
-use super::remedies::REMEDIES;
 use super::{campaigns, recipe};
 use crate::domain::account::AccountId;
 use crate::domain::inbound::Door;
-use crate::domain::remedy::Remedies;
 use crate::intake::{Credential, EVENT_MAX_BYTES, Posted, Reading, Refusal, Source, signature};
 
 /// The webhooks of one account: those of the bridge's own campaigns and of the published recipe's, and the batches of Currents.
@@ -43,9 +41,5 @@ impl Source for Webhooks {
             Door::Reports => self.currents.read(verified, self.carrier, posted.at),
             Door::Desk | Door::RecipeSend => Reading::unreadable("a carrier posts nothing there"),
         }
-    }
-
-    fn remedies(&self) -> Remedies {
-        REMEDIES
     }
 }

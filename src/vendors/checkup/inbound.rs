@@ -8,10 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Line, State};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
-use crate::domain::inbound::{
-    Answered, Arrivals, At, Door, Named, Otherwise, remedy_of_unfilled_group, unfilled_group,
-};
+use crate::domain::inbound::{Answered, Arrivals, At, Named, Otherwise, remedy_of_unfilled_group, unfilled_group};
 use crate::domain::line::is_one_line;
+use crate::domain::remedy::Remedies;
 
 /// A vendor as the sender of webhooks.
 #[derive(Clone, Copy, Debug)]
@@ -20,8 +19,8 @@ pub struct Sender {
     pub side: &'static str,
     /// Its webhooks, in a word or two.
     pub what: &'static str,
-    /// The remedy for its webhooks that were answered so, as a clause.
-    pub of_webhooks: fn(AccountTable, Door, Otherwise, &str) -> Option<String>,
+    /// The remedies for it.
+    pub remedies: Remedies,
     /// The likely reason where none came at all.
     pub never: &'static str,
     /// The way to have one come: a sentence without its full stop.
@@ -115,7 +114,8 @@ fn told(named: &Named, lines: Addresses<'_>) -> String {
 /// The webhooks that were turned away for good, one line for each reason. It is a fault until one is accepted after it.
 fn refused<'a>(sender: &'a Sender, at: &'a At, now: Timestamp) -> impl Iterator<Item = Line> + 'a {
     let line = move |answered: &Answered| {
-        let remedy = (sender.of_webhooks)(at.endpoint.table(), at.endpoint.door, answered.outcome, &answered.reason)?;
+        let remedy =
+            (sender.remedies.of_webhooks)(at.endpoint.table(), at.endpoint.door, answered.outcome, &answered.reason)?;
         let last = answered.seen.last?;
         let reason = match answered.reason.as_str() {
             "" => "unreadable".to_owned(),
@@ -158,15 +158,21 @@ fn ago(at: Timestamp, now: Timestamp) -> String {
 mod tests {
     use super::*;
     use crate::domain::account::{End, Ends};
-    use crate::domain::event::{Customer, CustomerText, EventKind, TicketFields};
-    use crate::domain::inbound::{Endpoint, GROUP_PLACEHOLDER, remedy};
+    use crate::domain::event::{CustomerText, EventKind};
+    use crate::domain::inbound::{Door, Endpoint, GROUP_PLACEHOLDER, remedy};
+    use crate::domain::remedy::OfWebhooks;
+    use crate::domain::testing::customer_text;
+
+    const fn remedies(of_webhooks: OfWebhooks) -> Remedies {
+        Remedies { of_refusal: |_, _| String::new(), of_silence: |_| String::new(), of_webhooks }
+    }
 
     /// Two senders; only the words that tests read are filled.
     const SENDERS: [Sender; 2] = [
         Sender {
             side: "Zendesk",
             what: "events",
-            of_webhooks: |_, _, outcome, reason| remedy(outcome, reason).map(str::to_owned),
+            remedies: remedies(|_, _, outcome, reason| remedy(outcome, reason).map(str::to_owned)),
             never: "-",
             remedy: |of| of.setup(),
             name_never: "-",
@@ -174,10 +180,10 @@ mod tests {
         Sender {
             side: "Braze",
             what: "inbound texts",
-            of_webhooks: |of, _, outcome, reason| match reason {
+            remedies: remedies(|of, _, outcome, reason| match reason {
                 "wrong_token" => Some(format!("compare {}", of.key("tokens"))),
                 _ => remedy(outcome, reason).map(str::to_owned),
-            },
+            }),
             never: "-",
             remedy: |of| of.setup(),
             name_never: "it may never have been launched",
@@ -204,15 +210,10 @@ mod tests {
 
     fn text_on(account: &mut Arrivals, endpoint: Endpoint, line: &str, category: &str, at: Timestamp) {
         let kind = EventKind::CustomerText(CustomerText {
-            customer: Customer::default(),
             line: Some(line.into()),
             text: "a customer's own words".into(),
-            media: Vec::new(),
-            channel: "sms".into(),
             category: category.into(),
-            keyword: None,
-            ticket_id: None,
-            fields: TicketFields::default(),
+            ..customer_text()
         });
         let slot = account.slot(endpoint, &kind);
         account.accept(endpoint, slot, at);

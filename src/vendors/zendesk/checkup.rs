@@ -17,7 +17,7 @@ pub const SIDE: &str = "Zendesk";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "events",
-    of_webhooks: remedies::of_webhooks,
+    remedies: remedies::REMEDIES,
     never: "no trigger has fired",
     remedy: |_| "Reply publicly on a ticket with the tag sms".to_owned(),
     name_never: "nothing of the kind may have happened",

@@ -66,7 +66,7 @@ pub enum Auth {
 
 /// A client for one Zendesk account.
 pub struct Zendesk {
-    exchange: Exchange,
+    pub(super) exchange: Exchange,
     credential: RwLock<Arc<Credential>>,
     /// The key of the user field that holds customers' external ids; blank where none does.
     customer_field: String,
@@ -110,8 +110,8 @@ impl Zendesk {
 
     /// The same client, which makes no call while this returns true, not even for a token.
     #[must_use]
-    pub fn held_while(mut self, held: Held) -> Self {
-        self.exchange.held = Some(held);
+    pub fn held_while(mut self, held: Option<Held>) -> Self {
+        self.exchange.held = held;
         self
     }
 

@@ -11,14 +11,12 @@ use super::admin::{CHECK_SCOPE, TicketRecord};
 use super::checkup as judge;
 use super::client::ZendeskOptions;
 use super::keys::{Credentials, Zendesk as Keys};
-use super::remedies::REMEDIES;
 use super::source::{CHECK_EVENT, Webhooks};
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::Line;
-use crate::domain::remedy::Remedies;
 use crate::intake::Source;
 use crate::ports::DeskTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
@@ -26,7 +24,6 @@ use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, Way};
 
 impl Folder for Zendesk {
     const TITLE: &'static str = "Zendesk";
-    const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Give each account the signing secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["zendesk.com"];
@@ -53,10 +50,7 @@ impl Folder for Zendesk {
     fn open(keys: &Keys, way: Way) -> Self {
         let options = ZendeskOptions { url: keys.url.clone(), auth: (&keys.credentials).into() };
         let client = Self::new(options, way.transport, way.clock).with_customer_field(&keys.user_field);
-        match way.held {
-            Some(held) => client.held_while(held),
-            None => client,
-        }
+        client.held_while(way.held)
     }
 
     fn renew(&self, keys: &Keys) {
@@ -64,11 +58,11 @@ impl Folder for Zendesk {
     }
 
     fn levels(&self) -> Vec<Level> {
-        self.levels()
+        self.exchange.levels()
     }
 
     fn reached(&self) -> Vec<Reached> {
-        self.reached()
+        self.exchange.reached()
     }
 
     async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {

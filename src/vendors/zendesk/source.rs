@@ -13,13 +13,11 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::event::{AgentReply, CommentId, DedupeKey, EventKind, PhoneText, TicketChange, TicketId, UserId};
 use crate::domain::inbound::Door;
-use crate::domain::remedy::Remedies;
 use crate::domain::text;
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
 use crate::intake::{Credential, Posted, RawWebhook, Reading, Refusal, Source, Stop};
 use crate::vendors::zendesk::recipe;
-use crate::vendors::zendesk::remedies::REMEDIES;
 use crate::vendors::zendesk::signature::{self, Secrets, Signed};
 
 /// The event of the test webhook that `tandem check --live` has Zendesk send. It proves only that webhooks arrive.
@@ -63,10 +61,6 @@ impl Source for Webhooks {
     fn call_keys(&self, webhook: &RawWebhook) -> Vec<DedupeKey> {
         call_keys(webhook).collect()
     }
-
-    fn remedies(&self) -> Remedies {
-        REMEDIES
-    }
 }
 
 fn read(verified: &Verified<'_>) -> Reading {
@@ -75,7 +69,7 @@ fn read(verified: &Verified<'_>) -> Reading {
     if let Ok(EventKind::AgentReply(AgentReply { ticket_id, comment_id: Some(comment_id), .. })) = &outcome {
         dedupe.push(DedupeKey::Comment(*ticket_id, *comment_id));
     }
-    Reading::of_event(outcome, dedupe)
+    Reading { dedupe, outcome }
 }
 
 fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {

@@ -6,26 +6,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Level, Reached};
 use crate::domain::lanes::Need;
 use crate::ports::desk::IsShort;
 use crate::ports::{Account, Desk, Failure};
 use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::limits::ONE_TICKET;
-
-impl Zendesk {
-    /// The calls left under each of Zendesk's limits.
-    #[must_use]
-    pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    /// The limits of Zendesk that hold calls back now.
-    #[must_use]
-    pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
-    }
-}
 
 impl Account for Zendesk {
     fn vendor(&self) -> &'static str {
