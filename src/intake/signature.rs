@@ -9,8 +9,8 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
@@ -53,30 +53,39 @@ impl<'a> Verified<'a> {
     }
 }
 
-/// Checks that the signature is HMAC-SHA256 over `before` and the body under one of these secrets. An empty secret matches
-/// nothing. The key is the secret's text as printed, never decoded.
-pub(crate) fn by_hmac<'a, 's>(
+/// Checks that one of the signatures is HMAC-SHA256 over the signed parts under one of these keys. One part is the body or
+/// its digest, because the proof is of the body. An empty key matches nothing.
+pub(crate) fn by_hmac<'a, 'k>(
     body: &'a [u8],
-    before: &[u8],
-    signature: [u8; 32],
-    secrets: impl Iterator<Item = &'s SecretString>,
+    signed: &[&[u8]],
+    signatures: &[[u8; 32]],
+    keys: impl Iterator<Item = &'k [u8]>,
 ) -> Result<Verified<'a>, Refusal> {
     let mut matches = Choice::from(0);
-    for secret in secrets.filter(|secret| !secret.expose_secret().is_empty()) {
-        if let Some(mac) = hmac(secret, before, body) {
+    for mac in keys.filter(|key| !key.is_empty()).filter_map(|key| hmac(key, signed)) {
+        for signature in signatures {
             matches |= mac.as_slice().ct_eq(signature.as_slice());
         }
     }
     if bool::from(matches) { Ok(Verified { body }) } else { Err(Refusal::WrongSignature) }
 }
 
-/// HMAC-SHA256 over `before` and the body. `None` would count as no match, but never happens, because HMAC takes a key of
-/// any length.
-pub(crate) fn hmac(secret: &SecretString, before: &[u8], body: &[u8]) -> Option<[u8; 32]> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret().as_bytes()).ok()?;
-    mac.update(before);
-    mac.update(body);
+/// HMAC-SHA256 over these parts, one behind the other. `None` would count as no match, but never happens, because HMAC
+/// takes a key of any length.
+pub(crate) fn hmac(key: &[u8], signed: &[&[u8]]) -> Option<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
+    signed.iter().for_each(|part| mac.update(part));
     Some(mac.finalize().into_bytes().into())
+}
+
+/// The only value of a header of a signature. Two values are refused, because either may be the signed one.
+pub(crate) fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a HeaderValue, Refusal> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) if !value.as_bytes().trim_ascii().is_empty() => Ok(value),
+        (Some(_), Some(_)) => Err(Refusal::WrongSignature),
+        (Some(_) | None, _) => Err(Refusal::MissingSignature),
+    }
 }
 
 /// Checks that the headers present one of these tokens: as `Authorization: Bearer`, as `Authorization: Basic` whose decoded

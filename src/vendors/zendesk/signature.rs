@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::intake::signature::{BASE64, Verified, by_hmac, hmac};
+use crate::intake::signature::{BASE64, Verified, by_hmac, hmac, only};
 use crate::intake::{Refusal, Seal};
 
 /// The signature: base64 of HMAC-SHA256.
@@ -25,7 +25,8 @@ pub const ZENDESK_TEST_SECRET: &str = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25se
 /// The signature header that Zendesk would send: base64 of HMAC-SHA256 over the timestamp's text and the raw body.
 #[must_use]
 pub fn zendesk_signature(secret: &SecretString, timestamp: &str, body: &[u8]) -> String {
-    hmac(secret, timestamp.as_bytes(), body).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
+    let key = secret.expose_secret().as_bytes();
+    hmac(key, &[timestamp.as_bytes(), body]).map(|mac| STANDARD.encode(mac)).unwrap_or_default()
 }
 
 /// The secrets of one account, and how far a timestamp may be from now.
@@ -60,22 +61,13 @@ impl Seal for Signed {
     fn verify<'a>(&self, body: &'a [u8], now: Timestamp) -> Result<Verified<'a>, Refusal> {
         let secrets = self.secrets.signing.iter().filter(|secret| secret.expose_secret() != ZENDESK_TEST_SECRET);
         let timestamp = self.timestamp.as_bytes();
-        let verified = by_hmac(body, timestamp, self.signature, secrets)?;
+        let keys = secrets.map(|secret| secret.expose_secret().as_bytes());
+        let verified = by_hmac(body, &[timestamp, body], &[self.signature], keys)?;
         // The signature is checked first, so that a stale timestamp in the metrics is Zendesk's own: a wrong clock or a
         // replay.
         let signed_at = std::str::from_utf8(timestamp).ok().and_then(|text| text.trim().parse().ok());
         let signed_at: Timestamp = signed_at.ok_or(Refusal::BadTimestamp)?;
         let age = now.duration_since(signed_at).unsigned_abs();
         if age > self.secrets.tolerance { Err(Refusal::Stale) } else { Ok(verified) }
-    }
-}
-
-/// The only value of a header. Two values are refused, because either may be the signed one.
-fn only<'a>(headers: &'a HeaderMap, name: &str) -> Result<&'a HeaderValue, Refusal> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) if !value.as_bytes().trim_ascii().is_empty() => Ok(value),
-        (Some(_), Some(_)) => Err(Refusal::WrongSignature),
-        (Some(_) | None, _) => Err(Refusal::MissingSignature),
     }
 }
