@@ -31,6 +31,16 @@ impl fmt::Debug for Recipient {
     }
 }
 
+/// The name by which a carrier knows customers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// An id: the brand's own, or else the carrier's.
+    #[default]
+    Id,
+    /// Their number, which is the carrier's id of them.
+    Phone,
+}
+
 /// From whom a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -99,9 +109,13 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The recipient at this carrier: the customer that the message names, or else the conversation's. A desk names them by
-    /// the id that they have there.
+    /// the id that they have there, which is no name of theirs at a carrier that knows numbers.
     #[must_use]
-    pub fn recipient(&self, carrier: AccountId, customer: Option<&Customer>) -> Option<Recipient> {
+    pub fn recipient(&self, carrier: AccountId, by: By, customer: Option<&Customer>) -> Option<Recipient> {
+        if by == By::Phone {
+            let customer = customer?;
+            return customer.carrier_id.clone().or_else(|| customer.phone.clone()).map(Recipient::OfCarrier);
+        }
         let named = self.named.map(own_id).filter(|(whose, _)| whose.is_none_or(|whose| whose == carrier));
         let external = named.map(|(_, id)| id.to_owned()).or_else(|| customer?.external_id.clone());
         let external = external.map(Recipient::External);

@@ -3,15 +3,45 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::outgoing::Recipient;
+use crate::domain::event::{EventId, TicketId};
+use crate::domain::outgoing::{By, Part, Recipient};
 
 use super::{Account, Failure};
 
 /// The receipt that a send leaves at the carrier beside the text, under this name, so that a later look can tell whether it
 /// went out. On a further line of the customer's the name goes on with an underscore and digits.
 pub const RECEIPT: &str = "tandem_receipt";
+
+/// One text to one recipient.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    /// The recipient.
+    pub to: &'a Recipient,
+    /// The address of the line, where it has one.
+    pub line: Option<&'a str>,
+    /// The words.
+    pub words: &'a str,
+    /// The part of the message that it is. Its receipt is the mark of the text.
+    pub part: Part,
+    /// The whole request, as the line's mapping made it, for a carrier that takes mappings.
+    pub body: Option<&'a Value>,
+    /// The ticket that it belongs to.
+    pub ticket: Option<TicketId>,
+}
+
+/// The message that a look at the carrier is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Sought {
+    /// The delivery.
+    pub id: EventId,
+    /// Of how many parts it is.
+    pub parts: u32,
+    /// When it was accepted: none of it went out before.
+    pub since: Timestamp,
+}
 
 /// A text that the carrier accepted. It may still never reach a phone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,21 +56,27 @@ pub struct Sent {
 /// [`Carrier::receipts`] finds out.
 #[async_trait]
 pub trait Carrier: Account {
-    /// Sends one text to one recipient. `body` is the whole request, as the line's mapping made it.
+    /// Whether a mapping makes the requests of sends. Otherwise the words, the line and the recipient are enough.
+    fn takes_mappings(&self) -> bool;
+
+    /// How the carrier knows a customer.
+    fn knows_by(&self) -> By;
+
+    /// Sends one text to one recipient.
     ///
     /// # Errors
     /// [`Failure::Forbid`] names the form where the carrier refuses that, and the recipient for any other refusal that may
     /// be of this text alone. [`Failure::GiveUp`] also where the carrier took the request and reported problems: the text
     /// may have gone out, so that a repetition could reach the customer twice. [`Failure::Broke`] where the carrier failed
     /// with the request in hand.
-    async fn send(&self, body: &Value) -> Result<Sent, Failure>;
+    async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure>;
 
-    /// The receipts that the last sends to this customer left, by name: one for each line of ours. They may show a moment
-    /// late, so look twice.
+    /// The receipts of sends to this customer, by name: those of the message that is sought, or where the carrier keeps the
+    /// last one only, that of each line of ours. They may show a moment late, so look twice.
     ///
     /// # Errors
     /// As for every read. [`Failure::Forbid`] where the credential may not look.
-    async fn receipts(&self, recipient: &Recipient) -> Result<BTreeMap<String, String>, Failure>;
+    async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure>;
 
     /// Whether the customer takes texts on the line of this address; `None` where the carrier does not know.
     ///

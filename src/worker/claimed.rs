@@ -8,7 +8,7 @@ use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Transition;
 use crate::domain::event::{EventId, TicketId, UserId};
 use crate::domain::kind::KindName;
-use crate::domain::outgoing::{Outgoing, Recipient};
+use crate::domain::outgoing::{By, Outgoing, Recipient};
 use crate::policy::window;
 use crate::store::{Claim, Work};
 
@@ -32,9 +32,9 @@ pub(super) fn requester_of(claim: &Claim) -> Option<UserId> {
 }
 
 /// The recipient: the customer that the webhook names, or else the conversation's.
-pub(super) fn recipient_of(claim: &Claim) -> Option<Recipient> {
+pub(super) fn recipient_of(claim: &Claim, by: By) -> Option<Recipient> {
     let message = Outgoing::of(&claim.work.first()?.event.kind)?;
-    message.recipient(claim.ends.carrier, claim.conversation.as_ref().map(|known| &known.customer))
+    message.recipient(claim.ends.carrier, by, claim.conversation.as_ref().map(|known| &known.customer))
 }
 
 /// The conversation's tickets that the bridge remembers. A text may stand on any of them: an agent may have begun

@@ -11,7 +11,7 @@ use crate::domain::delivery::Outcome;
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::parts;
 use crate::policy::confirm::{self, Sight};
-use crate::ports::{Failure, RECEIPT};
+use crate::ports::{Failure, RECEIPT, Sought};
 use crate::store::{Claim, Verdict};
 
 use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
@@ -56,9 +56,11 @@ impl Worker {
     /// Reads the receipt that each text leaves at the carrier.
     pub(super) async fn look_at_carrier(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let Some(recipient) = recipient_of(claim) else { return Err(nothing_to_look_for()) };
+        let Some(recipient) = recipient_of(claim, self.carrier.knows_by()) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
-        let receipts = match self.carrier.receipts(&recipient).await {
+        let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
+        let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at };
+        let receipts = match self.carrier.receipts(&recipient, &sought).await {
             Ok(receipts) => receipts,
             // The credential may not look, so no look will ever tell.
             Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
@@ -66,7 +68,6 @@ impl Worker {
             }
             Err(failure) => return Err(self.outcome(failure, End::Carrier)),
         };
-        let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         // A mapping of one's own may write the first line's attribute on every line.
         let newest = receipts.get(&receipt_attribute(claim)).or_else(|| receipts.get(RECEIPT)).map(String::as_str);
         let known = receipts.values().map(String::as_str);

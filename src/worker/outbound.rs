@@ -11,7 +11,7 @@ use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::Name;
 use crate::policy::outbound::{Ending, Facts, Sending, Step, Terms, plan};
-use crate::ports::Failure;
+use crate::ports::{Failure, Text};
 use crate::store::{Claim, Verdict};
 
 use super::Worker;
@@ -38,6 +38,7 @@ impl Worker {
     fn terms_of_messages(&self) -> Terms<'_> {
         Terms {
             carrier: self.ends.carrier,
+            by: self.carrier.knows_by(),
             on_unconfirmed: self.options.on_unconfirmed,
             gsm7: self.options.gsm7,
             asks_on: self.options.subscription_group.as_deref(),
@@ -127,8 +128,13 @@ impl Worker {
         let is_framed = recipe.is_some_and(|recipe| !recipe.plain);
         let third_line = is_framed && self.options.recipe_message == RecipeMessage::ThirdLine;
         let msg_body = if third_line { text::third_line(&sending.words) } else { sending.words.clone() };
-        let body = self.render(mapping, &context::outbound(claim, message, sending, msg_body))?;
-        let sent = self.carrier.send(&body).await;
+        let is_mapped = self.carrier.takes_mappings();
+        let body = is_mapped.then(|| self.render(mapping, &context::outbound(claim, message, sending, msg_body)));
+        let body = body.transpose()?;
+        let line = self.line_for(claim.conversation.as_ref()).and_then(|line| line.address.as_deref());
+        let Sending { to, words, part, .. } = sending;
+        let text = Text { to, line, words, part: *part, body: body.as_ref(), ticket: message.ticket };
+        let sent = self.carrier.send(&text).await;
         sent.map(|sent| sent.dispatch).map_err(|failure| self.not_sent(message, failure))
     }
 

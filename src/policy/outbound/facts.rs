@@ -8,7 +8,7 @@ use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{CommentId, Event, EventKind, TicketId, UserId};
 use crate::domain::line::Line;
 use crate::domain::note::{Note, Saying};
-use crate::domain::outgoing::{Content, Origin, Outgoing, Recipient};
+use crate::domain::outgoing::{By, Content, Origin, Outgoing, Recipient};
 use crate::domain::parts::Cut;
 use crate::domain::retry::OnUnconfirmed;
 
@@ -19,6 +19,8 @@ use super::step::Ending;
 pub struct Terms<'a> {
     /// The carrier that sends.
     pub carrier: AccountId,
+    /// The name by which it knows customers.
+    pub by: By,
     /// The fate of a text that neither an answer nor a look has confirmed.
     pub on_unconfirmed: OnUnconfirmed,
     /// Whether typographic characters are replaced so that more texts fit the short alphabet.
@@ -75,7 +77,7 @@ impl<'a> Facts<'a> {
             delivery,
             conversation,
             line,
-            to: message.recipient(delivery.ends.carrier, conversation.map(|known| &known.customer)),
+            to: message.recipient(delivery.ends.carrier, terms.by, conversation.map(|known| &known.customer)),
             parts: message.parts(cut),
             has_learnt: false,
             is_identified: false,

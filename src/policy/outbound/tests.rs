@@ -14,7 +14,7 @@ use crate::domain::event::{
 };
 use crate::domain::line::{Channel, Forms, Line};
 use crate::domain::note::Says;
-use crate::domain::outgoing::{Outgoing, Recipient};
+use crate::domain::outgoing::{By, Outgoing, Recipient};
 use crate::domain::retry::OnUnconfirmed;
 
 const HOUR: i64 = 3600;
@@ -115,6 +115,7 @@ impl Scene {
 
     fn facts(&self) -> Facts<'_> {
         let terms = Terms {
+            by: By::Id,
             carrier: Ends::FIRST.carrier,
             on_unconfirmed: self.on_unconfirmed,
             gsm7: false,

@@ -14,9 +14,9 @@ use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
 use crate::domain::cause;
 use crate::domain::lanes::Need;
-use crate::domain::outgoing::Recipient;
+use crate::domain::outgoing::{By, Recipient};
 use crate::domain::refusals::Object;
-use crate::ports::{Account, Carrier, Failure, RECEIPT, Sent};
+use crate::ports::{Account, Carrier, Failure, RECEIPT, Sent, Sought, Text};
 use crate::vendors::braze;
 use crate::vendors::braze::client::Braze;
 use crate::vendors::braze::limits;
@@ -25,9 +25,19 @@ use crate::vendors::http::exchange::{Effect, Request};
 
 #[async_trait]
 impl Carrier for Braze {
+    fn takes_mappings(&self) -> bool {
+        true
+    }
+
+    fn knows_by(&self) -> By {
+        By::Id
+    }
+
     /// Sends one message through an API-triggered campaign, to one recipient, because Braze sends one message only to a
     /// recipient who stands twice in a request.
-    async fn send(&self, body: &Value) -> Result<Sent, Failure> {
+    async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
+        let unmapped = || Failure::GiveUp { cause: "no mapping has made the request of this text".to_owned() };
+        let body = text.body.ok_or_else(unmapped)?;
         let request = Request::post(limits::SEND, Effect::Lasting, "/campaigns/trigger/send", body)
             .about(Object::Recipient(recipient_key(&body["recipients"][0])));
         let (answer, json) = self.call(&request).await?;
@@ -54,7 +64,7 @@ impl Carrier for Braze {
 
     /// Reads the receipts among the profile's attributes, for which the key needs `users.export.ids`. None for a profile
     /// without any, or without a profile. Profiles become consistent only after a moment.
-    async fn receipts(&self, recipient: &Recipient) -> Result<BTreeMap<String, String>, Failure> {
+    async fn receipts(&self, recipient: &Recipient, _sought: &Sought) -> Result<BTreeMap<String, String>, Failure> {
         let fields = json!(["external_id", "braze_id", "custom_attributes"]);
         let (key, id, body) = match recipient {
             Recipient::External(id) => ("external_id", id, json!({"external_ids": [id], "fields_to_export": fields})),
