@@ -8,6 +8,7 @@
 //! its own signatures, so that a mistake in ours is found and not shared. It never reaches outside the loopback
 //! address that [`Sandbox::connect`] was given.
 
+pub mod bird;
 pub mod braze;
 mod changes;
 mod lock;

@@ -59,15 +59,27 @@ pub(super) enum Seal {
     Zendesk { secret: String, invocation: String },
     /// A static header of a Braze campaign.
     Header { name: &'static str, value: String },
+    /// Standard Webhooks, as Bird signs; every attempt has the id of the first.
+    Standard { secret: String, id: String },
 }
 
 impl Seal {
-    fn headers(&self, body: &str, now: Timestamp) -> Vec<(String, String)> {
+    pub(super) fn headers(&self, body: &str, now: Timestamp) -> Vec<(String, String)> {
         match self {
             Self::Header { name, value } => vec![((*name).to_owned(), value.clone())],
+            Self::Standard { secret, id } => {
+                let timestamp = now.as_second().to_string();
+                let key = BASE64.decode(secret.trim_start_matches("whsec_")).unwrap_or_default();
+                let signature = format!("v1,{}", sign(&key, &format!("{id}.{timestamp}."), body));
+                vec![
+                    ("webhook-id".to_owned(), id.clone()),
+                    ("webhook-timestamp".to_owned(), timestamp),
+                    ("webhook-signature".to_owned(), signature),
+                ]
+            }
             Self::Zendesk { secret, invocation } => {
                 let timestamp = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-                let signature = sign(secret, &timestamp, body);
+                let signature = sign(secret.as_bytes(), &timestamp, body);
                 [
                     ("user-agent", "Zendesk Webhook"),
                     ("x-zendesk-account-id", ACCOUNT_ID),
@@ -83,13 +95,14 @@ impl Seal {
     }
 }
 
-/// Zendesk's signature: base64 of HMAC-SHA256 over the time stamp and the raw body; the key is the secret as printed.
-fn sign(secret: &str, timestamp: &str, body: &str) -> String {
+/// A signature: base64 of HMAC-SHA256 over what stands before the raw body (at Zendesk the time stamp), and the body. The key
+/// is Zendesk's secret as printed, and Bird's decoded.
+fn sign(key: &[u8], before: &str, body: &str) -> String {
     // HMAC takes a key of any length, so the error cannot be; an empty signature would be refused by any verifier.
-    Hmac::<Sha256>::new_from_slice(secret.as_bytes()).map_or_else(
+    Hmac::<Sha256>::new_from_slice(key).map_or_else(
         |_| String::new(),
         |mut mac| {
-            mac.update(timestamp.as_bytes());
+            mac.update(before.as_bytes());
             mac.update(body.as_bytes());
             BASE64.encode(mac.finalize().into_bytes())
         },
@@ -142,6 +155,8 @@ pub enum Rules {
     Zendesk,
     /// Braze's.
     Braze,
+    /// Bird's.
+    Bird,
 }
 
 impl Rules {
@@ -149,17 +164,17 @@ impl Rules {
     ///
     /// Zendesk: 409 up to 3 times; 429 and 503 with a `Retry-After` under 60 s (how often is not published: 3 taken);
     /// time-outs up to 5 times; nothing else, refused connections neither. Braze: 408, 429, 5xx and unreachable hosts,
-    /// up to 5 times; never another 4xx, never a 3xx.
+    /// up to 5 times; never another 4xx, never a 3xx. Bird's rules are not published: Braze's are taken.
     #[must_use]
     pub fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
         let most = match (self, result) {
             (_, AttemptResult::CircuitBroken) | (Self::Zendesk, AttemptResult::Unreachable) => 0,
-            (_, AttemptResult::TimedOut) | (Self::Braze, AttemptResult::Unreachable) => 5,
+            (_, AttemptResult::TimedOut) | (Self::Braze | Self::Bird, AttemptResult::Unreachable) => 5,
             (Self::Zendesk, AttemptResult::Answered { status: 409, .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { status: 429 | 503, retry_after: Some(0..60), .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { .. }) => 0,
-            (Self::Braze, AttemptResult::Answered { status: 408 | 429 | 500..=599, .. }) => 5,
-            (Self::Braze, AttemptResult::Answered { .. }) => 0,
+            (Self::Braze | Self::Bird, AttemptResult::Answered { status: 408 | 429 | 500..=599, .. }) => 5,
+            (Self::Braze | Self::Bird, AttemptResult::Answered { .. }) => 0,
         };
         attempt <= most
     }
@@ -453,7 +468,7 @@ mod tests {
     #[test]
     fn the_signature_agrees_with_the_constructed_vector() {
         let secret = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==";
-        let signature = sign(secret, "2021-03-25T05:09:27Z", r#"{"event":"ticket.updated","id":123}"#);
+        let signature = sign(secret.as_bytes(), "2021-03-25T05:09:27Z", r#"{"event":"ticket.updated","id":123}"#);
         assert_eq!(signature, "S/RDdU2ERmj7LHDDoWJ2onPYH+t7/f2+LTM4dL7UiLM=");
     }
 
@@ -475,6 +490,18 @@ mod tests {
         assert!(!breaker.is_open(at(62)), "one in two");
         breaker.count(&AttemptResult::TimedOut, at(361));
         assert!(breaker.is_open(at(361)), "what ended five minutes ago counts no more");
+    }
+
+    #[test]
+    fn bird_signs_by_standard_webhooks() {
+        let seal = Seal::Standard {
+            secret: "whsec_dGFuZGVtLXRlc3Qta2V5LTMyLWJ5dGVzLWxvbmctISE=".to_owned(),
+            id: "msg_tandem1".to_owned(),
+        };
+        let body = r#"{"type":"sms.received","timestamp":"2026-11-28T09:15:02Z","data":{"sms_id":"sms_01kb5n3w8rx0f2v7q4m9d6c1ae","to":"+15550100100","from":"+15550123456","text":"Hi"}}"#;
+        let headers = seal.headers(body, Timestamp::from_second(1_796_030_102).unwrap());
+        let signature = "v1,4yOy6TdeElU8oVY/nud+nyutFcnRgGHSFxQIRj7GT9U=".to_owned();
+        assert_eq!(headers[2], ("webhook-signature".to_owned(), signature));
     }
 
     #[test]

@@ -1,0 +1,285 @@
+//! An embedded Bird of the third generation: its SMS API over HTTP, its signed webhooks, and its customers' phones.
+//!
+//! Beside the sandbox of Zendesk and Braze, for tests that need it. Where a fact is unconfirmed, the less generous reading is
+//! taken: a key replays refusals as well, and suppressed texts are accepted and then rejected. Webhooks have no order.
+
+mod api;
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use super::changes::Changes;
+use super::lock::lock;
+use super::sender::{self, Attempt, Rules, Seal, Sender, Webhook};
+use super::server::{self, Answer, Call, Fault, Request, Traffic, Vendor};
+use super::text;
+use crate::clock::Clock;
+
+/// The letters of Bird's ids.
+const ID_LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
+
+/// How Bird is set up. The default values are obviously not real ones.
+#[derive(Clone)]
+pub struct BirdOptions {
+    /// The bridge's name for the account, with which the path of its webhooks ends.
+    pub account: String,
+    /// The API key; its region is Bird's.
+    pub api_key: String,
+    /// The signing secret of the webhook.
+    pub signing_secret: String,
+    /// The numbers that the workspace owns.
+    pub senders: Vec<String>,
+}
+
+impl Default for BirdOptions {
+    fn default() -> Self {
+        Self {
+            account: "bird".into(),
+            api_key: "bk_eu1_sandbox-not-real".into(),
+            signing_secret: "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1ub3QtcmVhbA==".into(),
+            senders: vec!["+15550100100".into()],
+        }
+    }
+}
+
+/// The end of the texts that are sent from now on.
+#[derive(Clone, Debug, Default)]
+pub enum End {
+    /// They arrive.
+    #[default]
+    Arrives,
+    /// They fail at the carrier with this code.
+    Fails(String),
+    /// No webhook tells.
+    Silent,
+}
+
+/// A message, in either direction.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Bird's id of it.
+    pub id: String,
+    /// `inbound` or `outbound`.
+    pub direction: &'static str,
+    /// The recipient.
+    pub to: String,
+    /// The sender.
+    pub from: String,
+    /// The words.
+    pub text: String,
+    /// The tags that it was sent with.
+    pub tags: Value,
+    /// The metadata that it was sent with.
+    pub metadata: Value,
+    /// Its status.
+    pub status: &'static str,
+    /// When it was created.
+    pub at: Timestamp,
+}
+
+/// A handle on the embedded Bird. Cheap to clone; the server stops with the last handle.
+#[derive(Clone)]
+pub struct Bird {
+    inner: Arc<Inner>,
+    _stop: Arc<DropGuard>,
+}
+
+struct Inner {
+    url: String,
+    options: BirdOptions,
+    clock: Clock,
+    changes: Changes,
+    traffic: Arc<Traffic>,
+    sender: Sender,
+    state: Mutex<State>,
+}
+
+/// Everything that Bird knows.
+#[derive(Default)]
+struct State {
+    messages: Vec<Message>,
+    /// The answer to the first request under each key, with its body and its time.
+    answered: HashMap<String, (Timestamp, bytes::Bytes, Answer)>,
+    /// The pairs of a sender and a recipient that stop texts.
+    suppressed: BTreeSet<(String, String)>,
+    end: End,
+}
+
+#[async_trait]
+impl Vendor for Inner {
+    async fn answer(&self, request: &Request) -> Answer {
+        let answer = self.route(&mut lock(&self.state), request);
+        self.changes.touch();
+        answer
+    }
+}
+
+impl Bird {
+    /// Starts Bird on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    /// When no port can be had, or the HTTP client that sends the webhooks cannot be built.
+    pub async fn start(options: BirdOptions, clock: Clock) -> io::Result<Self> {
+        let (stop, changes) = (CancellationToken::new(), Changes::default());
+        let client = Some(sender::client(Duration::from_secs(10)).map_err(io::Error::other)?);
+        let spacing = Duration::from_millis(20);
+        let sender = Sender::new(client, Rules::Bird, spacing, clock.clone(), changes.clone(), stop.clone());
+        let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
+        let mut made = None;
+        let bind = |url: &str| {
+            let (url, state) = (url.to_owned(), Mutex::default());
+            let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
+            made = Some(Arc::clone(&inner));
+            (Arc::clone(&inner) as Arc<dyn Vendor>, Arc::clone(&inner.traffic))
+        };
+        server::start(bind, stop.clone()).await?;
+        let inner = made.ok_or_else(|| io::Error::other("the server was not bound"))?;
+        Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
+    }
+
+    /// Sets the address of the bridge: webhooks go to `{bridge_url}/webhooks/{account}`.
+    pub fn connect(&self, bridge_url: &str) {
+        self.inner.sender.connect(bridge_url);
+    }
+
+    /// The base URL, `http://127.0.0.1:PORT`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.inner.url
+    }
+
+    /// A customer texts one of the workspace's numbers. STOP ends texts from that number and START resumes them; both arrive
+    /// as texts all the same. Returns the id of the webhook.
+    pub fn text(&self, from: &str, to: &str, words: &str) -> String {
+        let message = self.inner.message("inbound", (to, from), words, &Value::Null);
+        let pair = (to.to_owned(), from.to_owned());
+        let mut state = lock(&self.inner.state);
+        match words.trim().to_ascii_uppercase().as_str() {
+            "STOP" => drop(state.suppressed.insert(pair)),
+            "START" => drop(state.suppressed.remove(&pair)),
+            _ => {}
+        }
+        state.messages.push(message.clone());
+        drop(state);
+        let data = json!({"sms_id": message.id, "workspace_id": "ws_1", "to": to, "from": from, "text": words,
+            "segments": {"count": 1, "encoding": "gsm7", "characters": words.len()}});
+        self.inner.post("sms.received", &message.id, data)
+    }
+
+    /// Sets the end of later texts.
+    pub fn set_end(&self, end: End) {
+        lock(&self.inner.state).end = end;
+    }
+
+    /// Stops texts from this sender to this recipient, as an operator of Bird does.
+    pub fn suppress(&self, sender: &str, recipient: &str) {
+        lock(&self.inner.state).suppressed.insert((sender.to_owned(), recipient.to_owned()));
+    }
+
+    /// The texts that left for phones, in order.
+    #[must_use]
+    pub fn texts(&self) -> Vec<Message> {
+        let is_out = |message: &&Message| message.direction == "outbound" && message.status != "rejected";
+        lock(&self.inner.state).messages.iter().filter(is_out).cloned().collect()
+    }
+
+    /// Holds webhooks back from now on.
+    pub fn pause_webhooks(&self) {
+        self.inner.sender.pause();
+    }
+
+    /// Takes out the held webhooks, to send them in another order with [`Bird::send_webhook`], twice, or never.
+    #[must_use]
+    pub fn take_held_webhooks(&self) -> Vec<Webhook> {
+        self.inner.sender.take_held()
+    }
+
+    /// Sends a webhook, paused or not.
+    pub fn send_webhook(&self, webhook: Webhook) {
+        self.inner.sender.send_now(webhook);
+    }
+
+    /// Sends the webhook with this id again, as a replay does; false when there was none.
+    pub fn repeat_webhook(&self, id: &str) -> bool {
+        self.inner.sender.repeat(id)
+    }
+
+    /// The headers with which Bird would send this body under this id at this time.
+    #[must_use]
+    pub fn sign(&self, id: &str, at: Timestamp, body: &str) -> Vec<(String, String)> {
+        let secret = self.inner.options.signing_secret.clone();
+        Seal::Standard { secret, id: id.to_owned() }.headers(body, at)
+    }
+
+    /// Every attempt to hand over a webhook, with the bridge's answer.
+    #[must_use]
+    pub fn webhooks_delivered(&self) -> Vec<Attempt> {
+        self.inner.sender.attempts()
+    }
+
+    /// Whether no webhook is under way or waiting to be tried again.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.inner.sender.is_idle()
+    }
+
+    /// Every request received.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.inner.traffic.calls()
+    }
+
+    /// Lets something go wrong.
+    pub fn fail(&self, fault: Fault) {
+        self.inner.traffic.fail(fault);
+    }
+
+    /// Waits until `predicate` holds, looking again whenever anything changes; false when it still does not hold after
+    /// `deadline`.
+    pub async fn wait_until(&self, deadline: Duration, predicate: impl FnMut() -> bool) -> bool {
+        self.inner.changes.wait_until(deadline, predicate).await
+    }
+}
+
+impl Inner {
+    fn message(&self, direction: &'static str, (to, from): (&str, &str), words: &str, body: &Value) -> Message {
+        Message {
+            id: format!("sms_{}", text::random(&self.clock, ID_LETTERS, 26)),
+            direction,
+            to: to.to_owned(),
+            from: from.to_owned(),
+            text: words.to_owned(),
+            tags: body["tags"].clone(),
+            metadata: body["metadata"].clone(),
+            status: if direction == "inbound" { "received" } else { "accepted" },
+            at: self.clock.now(),
+        }
+    }
+
+    /// Posts an event; returns the id of the webhook.
+    fn post(&self, kind: &str, lane: &str, data: Value) -> String {
+        let id = format!("evt_{}", text::random(&self.clock, ID_LETTERS, 26));
+        let body = json!({"type": kind, "timestamp": self.clock.now().to_string(), "data": data});
+        self.sender.send(Webhook {
+            id: id.clone(),
+            method: Method::POST,
+            path: format!("/webhooks/{}", self.options.account),
+            content_type: "application/json".to_owned(),
+            body: body.to_string(),
+            lane: format!("{lane} {kind}"),
+            seal: Seal::Standard { secret: self.options.signing_secret.clone(), id: id.clone() },
+        });
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests;

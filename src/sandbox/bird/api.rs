@@ -1,0 +1,182 @@
+//! Bird's endpoints for text messages.
+
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::super::server::{Answer, Request};
+use super::{End, Inner, Message, State};
+
+/// How long a key replays its first answer.
+const KEY_LIFE: SignedDuration = SignedDuration::from_hours(3);
+
+/// Twelve segments of the short alphabet, of the long one the fewer.
+const GSM_MAX: usize = 1836;
+const UCS_MAX: usize = 804;
+
+const CATEGORIES: [&str; 4] = ["transactional", "marketing", "authentication", "service"];
+
+/// Fields that the schema describes and the API refuses.
+const UNSUPPORTED: [&str; 4] = ["media_urls", "scheduled_at", "validity_period", "contact_id"];
+
+fn error(status: u16, kind: &str, code: &str, name: &str) -> Answer {
+    let message = format!("{name}, with words that may name +15550123456");
+    let error = json!({"type": kind, "code": code, "name": name, "message": message, "request_id": "req_1"});
+    Answer::json(status, &json!({ "error": error }))
+}
+
+fn invalid(name: &str) -> Answer {
+    error(422, "validation_error", "E02001", name)
+}
+
+impl Inner {
+    pub(super) fn route(&self, state: &mut State, request: &Request) -> Answer {
+        let presented = request.header("authorization").and_then(|header| header.strip_prefix("Bearer "));
+        let region = |key: &str| key.split('_').nth(1).map(str::to_owned);
+        match presented {
+            Some(key) if key == self.options.api_key => {}
+            Some(key) if region(key) != region(&self.options.api_key) => {
+                return error(421, "misdirected_error", "E01003", "WrongRegion");
+            }
+            Some(_) | None => return error(401, "auth_error", "E01001", "InvalidApiKey"),
+        }
+        match (&request.method, request.path.as_str()) {
+            (&Method::POST, "/v1/sms/messages") => self.send_once(state, request),
+            (&Method::GET, "/v1/sms/messages") => list(state, request),
+            (&Method::GET, "/v1/sms/suppressions") => suppressions(state, request),
+            _ => error(404, "not_found_error", "E01007", "NotFound"),
+        }
+    }
+
+    /// Sends, or replays the first answer to the request's key.
+    fn send_once(&self, state: &mut State, request: &Request) -> Answer {
+        let now = self.clock.now();
+        let Some(key) = request.header("idempotency-key") else { return self.send(state, &request.json()) };
+        let is_alive = |at: &Timestamp| now.duration_since(*at) < KEY_LIFE;
+        match state.answered.get(key).filter(|(at, ..)| is_alive(at)) {
+            Some((_, body, answer)) if *body == request.body => return answer.clone(),
+            Some(_) => return error(409, "conflict_error", "E01005", "idempotency_key_reuse"),
+            None => {}
+        }
+        let answer = self.send(state, &request.json());
+        state.answered.insert(key.to_owned(), (now, request.body.clone(), answer.clone()));
+        answer
+    }
+
+    fn send(&self, state: &mut State, body: &Value) -> Answer {
+        let text = |field: &str| body[field].as_str().filter(|text| !text.is_empty());
+        let (Some(to), Some(words)) = (text("to"), text("text")) else { return invalid("MissingField") };
+        if !to.starts_with('+') {
+            return invalid("SMSInvalidRecipient");
+        }
+        let Some(from) = text("from").filter(|from| self.options.senders.iter().any(|own| own == from)) else {
+            return invalid("SMSNoEligibleSender");
+        };
+        if !text("category").is_some_and(|category| CATEGORIES.contains(&category)) {
+            return invalid("MissingCategory");
+        }
+        if UNSUPPORTED.iter().any(|field| !body[*field].is_null()) {
+            return invalid("SMSUnsupportedFeature");
+        }
+        let most = if words.is_ascii() { GSM_MAX } else { UCS_MAX };
+        if words.chars().count() > most || !are_tags(&body["tags"]) || body["metadata"].to_string().len() > 2048 {
+            return invalid("ValueNotPermitted");
+        }
+        let mut message = self.message("outbound", (to, from), words, body);
+        let answer = Answer::json(202, &shown(&message));
+        self.tell(&message, "accepted", None);
+        if state.suppressed.contains(&(from.to_owned(), to.to_owned())) {
+            message.status = "rejected";
+            self.tell(&message, "rejected", Some("recipient_opted_out"));
+        } else {
+            message.status = self.hand_over(state, &message);
+        }
+        state.messages.push(message);
+        answer
+    }
+
+    /// Hands a text to the carrier; gives its status then.
+    fn hand_over(&self, state: &State, message: &Message) -> &'static str {
+        self.tell_unless_silent(state, message, "sent", None);
+        match &state.end {
+            End::Arrives => {
+                self.tell(message, "delivered", None);
+                "delivered"
+            }
+            End::Fails(code) => {
+                self.tell(message, "failed", Some(code));
+                "failed"
+            }
+            End::Silent => "sent",
+        }
+    }
+
+    fn tell_unless_silent(&self, state: &State, message: &Message, what: &str, code: Option<&str>) {
+        match state.end {
+            End::Arrives | End::Fails(_) => self.tell(message, what, code),
+            End::Silent => {}
+        }
+    }
+
+    fn tell(&self, message: &Message, what: &str, code: Option<&str>) {
+        let mut data = json!({"sms_id": message.id, "workspace_id": "ws_1", "to": message.to, "from": message.from,
+            "tags": message.tags, "metadata": message.metadata});
+        if let (Some(code), Some(fields)) = (code, data.as_object_mut()) {
+            fields.insert("error".to_owned(), json!({"code": code, "message": "words that may name a person"}));
+        }
+        drop(self.post(&format!("sms.{what}"), &message.id, data));
+    }
+}
+
+/// Twenty tags at most, of letters that a tag takes.
+fn are_tags(tags: &Value) -> bool {
+    let is_word = |value: &Value, most: usize| {
+        let is_fine = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+        value.as_str().is_some_and(|text| !text.is_empty() && text.len() <= most && is_fine(text))
+    };
+    tags.as_array().is_none_or(|tags| {
+        tags.len() <= 20 && tags.iter().all(|tag| is_word(&tag["name"], 32) && is_word(&tag["value"], 64))
+    })
+}
+
+fn shown(message: &Message) -> Value {
+    json!({"id": message.id, "direction": message.direction, "to": message.to, "from": message.from, "text": message.text,
+        "tags": message.tags, "metadata": message.metadata, "status": message.status,
+        "created_at": message.at.to_string()})
+}
+
+/// The newest first, a page at a time.
+fn list(state: &State, request: &Request) -> Answer {
+    let is = |name: &str, value: &str| request.param(name).is_none_or(|wanted| wanted == value);
+    let after = request.param("created_after").and_then(|after| after.parse::<Timestamp>().ok());
+    let has_tag = |message: &Message| {
+        request.params("tag").all(|wanted| {
+            let has =
+                |tag: &Value| format!("{}:{}", tag["name"].as_str()?, tag["value"].as_str()?).eq(wanted).then_some(());
+            message.tags.as_array().is_some_and(|tags| tags.iter().any(|tag| has(tag).is_some()))
+        })
+    };
+    let fits = |message: &&Message| {
+        is("direction", message.direction)
+            && is("to", &message.to)
+            && is("from", &message.from)
+            && after.is_none_or(|after| message.at > after)
+            && has_tag(message)
+    };
+    let limit = request.param("limit").and_then(|limit| limit.parse().ok()).unwrap_or(20_usize);
+    let found = state.messages.iter().rev().filter(fits);
+    let behind = |message: &&Message| request.param("starting_after").is_some_and(|cursor| cursor != message.id);
+    let skipped = usize::from(request.param("starting_after").is_some());
+    let found: Vec<&Message> = found.skip_while(behind).skip(skipped).collect();
+    let page: Vec<Value> = found.iter().take(limit).map(|message| shown(message)).collect();
+    let cursor = found.get(limit.saturating_sub(1)).filter(|_| found.len() > limit).map(|message| &message.id);
+    Answer::json(200, &json!({"data": page, "next_cursor": cursor}))
+}
+
+fn suppressions(state: &State, request: &Request) -> Answer {
+    let is = |name: &str, value: &str| request.param(name).is_none_or(|wanted| wanted == value);
+    let fits = |(from, to): &&(String, String)| is("originator", from) && is("destination", to);
+    let shown = |(from, to): &(String, String)| json!({"id": "sup_1", "originator": from, "destination": to, "reason": "keyword_stop", "blocking": true});
+    let pairs: Vec<Value> = state.suppressed.iter().filter(fits).map(shown).collect();
+    Answer::json(200, &json!({"data": pairs, "next_cursor": null}))
+}
