@@ -3,6 +3,7 @@
 //! who try one out, and [`checkup`] is the form in which each judges an installation. Never holds a rule
 //! about messages or conversations: [`crate::domain`] does.
 
+pub mod bird;
 pub mod braze;
 pub mod checkup;
 pub mod folder;

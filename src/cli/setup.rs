@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 use super::failure::Failure;
 use crate::config::{self, Vendor};
 use crate::domain::account::Ends;
+use crate::domain::account_table::AccountTable;
 
 mod braze;
 mod page;
@@ -65,6 +66,14 @@ fn set_up(words: &[String], output: &mut impl Write) -> Result<(), Failure> {
             Some(arguments) => arguments.run(*account, output),
             None => Ok(()),
         },
+        Vendor::Bird => {
+            let by_hand = format!(
+                "the webhook of {account} is made by hand in {}, to {}: docs/bird.md tells how",
+                vendor.title(),
+                AccountTable(*account).webhooks()
+            );
+            Err(Failure::Usage(by_hand))
+        }
     }
 }
 

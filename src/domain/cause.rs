@@ -91,7 +91,8 @@ pub const OF_THE_ACCOUNT: [&str; 19] = [
 pub const SAMPLE: &str = "Braze answered 400 Invalid Campaign ID";
 
 /// The vendors in causes, each before the status that it answered, and the ends at which they stand.
-const ANSWERED: [(End, &str); 2] = [(End::Carrier, "Braze answered "), (End::Desk, "Zendesk answered ")];
+const ANSWERED: [(End, &str); 3] =
+    [(End::Carrier, "Braze answered "), (End::Carrier, "Bird answered "), (End::Desk, "Zendesk answered ")];
 
 /// A vendor's answer, as a cause repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,6 +134,7 @@ mod tests {
         for (cause, told) in [
             ("Braze answered 400", Some((End::Carrier, 400, ""))),
             ("Braze answered 400: landline, 30006", Some((End::Carrier, 400, ": landline, 30006"))),
+            ("Bird answered 422 SMSInvalidRecipient", Some((End::Carrier, 422, "SMSInvalidRecipient"))),
             ("Zendesk answered 302, a redirect", Some((End::Desk, 302, ", a redirect"))),
             ("given up after 3 attempts: Zendesk answered 500", Some((End::Desk, 500, ""))),
             ("Braze answered with a page", None),

@@ -202,7 +202,8 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
     }
 }
 
-fn is_same(old: &SecretString, new: &SecretString) -> bool {
+/// Whether two secrets are one.
+pub(crate) fn is_same(old: &SecretString, new: &SecretString) -> bool {
     old.expose_secret() == new.expose_secret()
 }
 

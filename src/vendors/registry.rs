@@ -299,4 +299,6 @@ vendors! {
     Zendesk = "zendesk", Desk, super::zendesk::Zendesk;
     /// Braze.
     Braze = "braze", Carrier, super::braze::Braze;
+    /// Bird.
+    Bird = "bird", Carrier, super::bird::Bird;
 }

@@ -35,10 +35,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // No vendor names another.
     ("vendors/zendesk", OF_A_VENDOR),
     ("vendors/braze", OF_A_VENDOR),
+    ("vendors/bird", OF_A_VENDOR),
     // The only way from the configuration and the bridge to an account's vendor.
     (
         "vendors/registry",
-        &["domain", "intake", "keys", "ports", "vendors/checkup", "vendors/folder", "vendors/zendesk", "vendors/braze"],
+        &[
+            "domain",
+            "intake",
+            "keys",
+            "ports",
+            "vendors/checkup",
+            "vendors/folder",
+            "vendors/zendesk",
+            "vendors/braze",
+            "vendors/bird",
+        ],
     ),
     ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
     ("telemetry", &["domain", "clock"]),
@@ -183,6 +194,9 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors/zendesk/recipe", IMPURE),
     ("vendors/braze/recipe", IMPURE),
     ("vendors/braze/setup", IMPURE),
+    ("vendors/bird/checkup", IMPURE),
+    ("vendors/bird/signature", IMPURE),
+    ("vendors/bird/source", IMPURE),
     ("worker", &["axum", "reqwest", "sled"]),
     ("http", &["reqwest", "sled"]),
     ("sandbox", &["sled"]),

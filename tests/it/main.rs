@@ -10,6 +10,7 @@ mod alarm;
 mod apart;
 mod api;
 mod bad_input;
+mod bird;
 mod bulk;
 mod calls;
 mod came_in;

@@ -50,8 +50,8 @@ pub enum Meaning {
     Other,
 }
 
-/// The codes that are known: Twilio's numbers, which SMS reports carry, and Meta's.
-const CODES: [(&str, Meaning); 9] = [
+/// The codes that are known: Twilio's numbers, which SMS reports carry, Meta's, and the words of carriers that have words.
+const CODES: [(&str, Meaning); 21] = [
     ("30003", Meaning::Unreachable),
     ("30005", Meaning::UnknownNumber),
     ("30006", Meaning::Landline),
@@ -61,6 +61,18 @@ const CODES: [(&str, Meaning); 9] = [
     ("131026", Meaning::Undeliverable),
     ("130429", Meaning::TooMany),
     ("131056", Meaning::TooMany),
+    ("unreachable", Meaning::Unreachable),
+    ("expired", Meaning::Unreachable),
+    ("invalid_destination", Meaning::UnknownNumber),
+    ("landline_unreachable", Meaning::Landline),
+    ("blocked_by_carrier", Meaning::Filtered),
+    ("content_rejected", Meaning::Filtered),
+    ("blocked_by_recipient", Meaning::OptedOut),
+    ("recipient_opted_out", Meaning::OptedOut),
+    ("recipient_suppressed", Meaning::OptedOut),
+    ("service_window_expired", Meaning::WindowClosed),
+    ("undeliverable", Meaning::Undeliverable),
+    ("rate_limited", Meaning::TooMany),
 ];
 
 impl Meaning {

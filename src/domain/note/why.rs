@@ -46,11 +46,23 @@ const OWN: [(Why, &str); 10] = [
 ];
 
 /// The kinds of codes in a carrier's answers.
-const CODES: [(Why, &[&str]); 2] = [
+const CODES: [(Why, &[&str]); 3] = [
     (Why::OptedOut, &["opted_out", "unsubscribed"]),
     (
         Why::Unreachable,
-        &["landline", "unreachable", "not_mobile", "invalid_phone", "phone_number", "invalid_phone_number"],
+        &[
+            "landline",
+            "unreachable",
+            "not_mobile",
+            "invalid_phone",
+            "phone_number",
+            "invalid_phone_number",
+            "SMSInvalidRecipient",
+        ],
+    ),
+    (
+        Why::Account,
+        &["SMSNoEligibleSender", "SMSSenderNotConfigured", "SMSSenderReserved", "SenderCategoryNotPermitted"],
     ),
 ];
 
@@ -155,6 +167,12 @@ mod tests {
             ("Braze answered 400 Bad Request", Why::Refused),
             ("Braze answered 413", Why::Refused),
             ("Braze answered 201 but did not send", Why::Refused),
+            (
+                "Bird answered 422 SMSInvalidRecipient (E02001): the customer's number cannot be texted",
+                Why::Unreachable,
+            ),
+            ("Bird answered 422 SMSNoEligibleSender (E02002)", Why::Account),
+            ("Bird answered 422 SMSUnsupportedFeature (E02003)", Why::Refused),
             ("Zendesk answered 400", Why::Other),
             ("an empty claim", Why::Other),
             ("Braze answered 400 Bad Request: Landline, 30006", Why::Unreachable),

@@ -7,7 +7,7 @@ use std::ops::Range;
 const LAYERS: &[&str] = &["domain", "intake", "keys", "policy", "ports", "store", "worker"];
 
 /// Vendors, in lower case, wherever they stand in a word.
-const VENDORS: &[&str] = &["braze", "zendesk"];
+const VENDORS: &[&str] = &["bird", "braze", "zendesk"];
 
 /// Words of records that name a vendor, each once in its file. Other words of records stand in `#[serde(rename = "…")]`.
 const STORED: &[(&str, &str)] = &[
@@ -18,6 +18,7 @@ const STORED: &[(&str, &str)] = &[
     ("domain/cause.rs", r#""Zendesk does not show comment""#),
     ("domain/cause.rs", r#""Braze answered 400 Invalid Campaign ID""#),
     ("domain/cause.rs", r#"(End::Carrier, "Braze answered ")"#),
+    ("domain/cause.rs", r#"(End::Carrier, "Bird answered ")"#),
     ("domain/cause.rs", r#"(End::Desk, "Zendesk answered ")"#),
     // Users at desks keep it for good.
     ("worker/users.rs", r#"const ANONYMOUS: &str = "braze:";"#),

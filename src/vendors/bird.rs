@@ -1,0 +1,14 @@
+//! Bird, third generation: the source of its webhooks, its client and its limits. Never names another vendor.
+
+mod carrier;
+pub mod checkup;
+mod client;
+mod error_phrases;
+mod folder;
+pub mod keys;
+mod limits;
+pub mod remedies;
+pub mod signature;
+pub mod source;
+
+pub use client::{Bird, BirdOptions, address_of};

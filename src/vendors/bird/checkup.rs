@@ -1,0 +1,51 @@
+//! What is right and what is wrong about a Bird account, by the answers that were read. Pure.
+
+use jiff::Timestamp;
+
+use super::remedies;
+use crate::domain::account_table::AccountTable;
+use crate::ports::Failure;
+use crate::vendors::checkup::{Line, Sender, State, unreached};
+
+/// The side of the findings.
+const SIDE: &str = "Bird";
+
+/// Its webhooks.
+pub const SENDER: Sender = Sender {
+    side: SIDE,
+    what: "inbound texts",
+    of_webhooks: remedies::of_webhooks,
+    never: "the webhook may not have been made, or Bird has paused it after failures",
+    remedy: |of| format!("Make or resume it in Bird for {} and text the number", of.webhooks()),
+    name_never: "no customer may have sent such a word",
+};
+
+/// The finding of the first call about the key and the host.
+#[must_use]
+pub fn key(of: AccountTable, first: &Result<Option<Timestamp>, Failure>, host: &str) -> Line {
+    match first {
+        Ok(_) => Line::new(SIDE, "key", State::Good, format!("{host} knows it; only a text shows whether it may send")),
+        Err(failure @ (Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. })) => {
+            let remedy = (remedies::REMEDIES.of_refusal)(of, failure.cause());
+            Line::wrong(SIDE, "key", failure.cause(), remedy)
+        }
+        Err(failure) => {
+            let remedy = unreached(failure, &of.key("url"), || remedies::of_silence(of));
+            Line::wrong(SIDE, "key", failure.cause(), remedy)
+        }
+    }
+}
+
+/// Whether texts on a line without an address have a sender.
+#[must_use]
+pub fn sender(of: AccountTable, line: &str, sender: Option<&str>) -> Line {
+    let what = format!("sender of {line}");
+    match sender {
+        Some(_) => Line::new(SIDE, &what, State::Good, "texts go out from the account's sender"),
+        None => {
+            let remedy =
+                format!("Set {} to a number that the workspace owns, or give the line an address", of.key("sender"));
+            Line::wrong(SIDE, &what, "neither the line nor the account names a number to text from", remedy)
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Bird's folder, as the registry knows it, and the look at an installation.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use url::Url;
+
+use super::checkup as judge;
+use super::client::{Bird, BirdOptions};
+use super::keys::Bird as Keys;
+use super::remedies::REMEDIES;
+use super::signature::Terms;
+use super::source::Webhooks;
+use crate::domain::account::AccountId;
+use crate::domain::budget::{Level, Reached};
+use crate::domain::line::Forms;
+use crate::domain::remedy::Remedies;
+use crate::domain::text::RecipeMessage;
+use crate::intake::Source;
+use crate::ports::CarrierTerms;
+use crate::vendors::checkup::{self, Line as Finding, Sender, State};
+use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, Way};
+
+impl Folder for Bird {
+    const TITLE: &'static str = "Bird";
+    const REMEDIES: Remedies = REMEDIES;
+    const SENDER: Sender = judge::SENDER;
+    const ONE_PROOF: &'static str = "Give each account the secret of its own webhook";
+    type Keys = Keys;
+
+    fn url(keys: &Keys) -> &Url {
+        keys.address()
+    }
+
+    fn proofs(keys: &Keys) -> Vec<(&'static str, &SecretString)> {
+        keys.signing_secrets.iter().map(|secret| ("signing_secrets", secret)).collect()
+    }
+
+    fn api_key(keys: &Keys) -> Option<&SecretString> {
+        Some(&keys.api_key.secret)
+    }
+
+    fn source(keys: &Keys, carrier: AccountId, _around: &Around<'_>) -> Arc<dyn Source> {
+        let terms = Terms {
+            secrets: keys.signing_secrets.clone(),
+            tolerance: keys.signature_tolerance_seconds,
+            second: keys.generations.second.as_ref().map(Url::to_string),
+        };
+        Arc::new(Webhooks { carrier, terms: Arc::new(terms) })
+    }
+
+    fn open(keys: &Keys, way: Way) -> Self {
+        let options = BirdOptions {
+            url: keys.address().clone(),
+            api_key: keys.api_key.secret.clone(),
+            sender: keys.sender.clone(),
+        };
+        let client = Self::new(options, way.transport, way.clock);
+        match way.held {
+            Some(held) => client.held_while(held),
+            None => client,
+        }
+    }
+
+    fn renew(&self, keys: &Keys) {
+        self.set_api_key(keys.api_key.secret.clone());
+    }
+
+    fn levels(&self) -> Vec<Level> {
+        self.levels()
+    }
+
+    fn reached(&self) -> Vec<Reached> {
+        self.reached()
+    }
+
+    async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {
+        let clock = way.clock.clone();
+        let first = Self::open(keys, way).ask_whether_let_in().await;
+        let mut found = vec![judge::key(place.table, &first, Self::url(keys).host_str().unwrap_or_default())];
+        if found.iter().any(|line| line.state == State::Wrong) {
+            found.push(Finding::not_looked_at(Self::TITLE, "clock", "the key is not good here"));
+        } else if let Ok(answered_at) = first {
+            let tolerance = keys.signature_tolerance_seconds;
+            found.push(checkup::clock(Self::TITLE, clock.now(), answered_at, tolerance));
+        }
+        let addressless = place.lines.of_carrier(place.table.0).filter(|line| line.address.is_none());
+        found.extend(addressless.map(|line| judge::sender(place.table, &line.name, keys.sender.as_deref())));
+        found
+    }
+}
+
+impl CarrierFolder for Bird {
+    fn terms(keys: &Keys) -> CarrierTerms {
+        CarrierTerms {
+            on_unconfirmed: keys.on_unconfirmed,
+            confirm_after: CONFIRM_AFTER.to_vec(),
+            // The recipe is Braze's alone.
+            recipe_message: RecipeMessage::Whole,
+            gsm7: keys.gsm7,
+            asks_on: keys.ask_suppressions.then(|| keys.sender.clone().unwrap_or_default()),
+            backfill: false,
+        }
+    }
+
+    /// Texts go out in no form of the carrier's.
+    fn forms(_keys: &Keys) -> Forms {
+        Forms::default()
+    }
+}
+
+/// When a text whose answer was lost is looked for. A request under way locks its key for half a minute at most.
+const CONFIRM_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(35)];
