@@ -13,7 +13,7 @@ use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{FLAG, TEXT, Word, listed, text, time, word};
 use crate::keys::spelling::nearest;
 use crate::keys::table::{Table, table};
-use crate::vendors::braze::keys::{CAMPAIGN, IDENTIFIER};
+use crate::vendors::braze::keys::CAMPAIGN;
 use crate::vendors::registry::Vendor;
 
 /// The name of the list.
@@ -36,7 +36,7 @@ table! {
 
         /// Braze's id of the line's subscription group, which never changes. One line of each carrier may be without: it is
         /// the default line, for every event that names no configured group.
-        address: Option<String> = IDENTIFIER.optional().such_as(r#""…""#),
+        address: Option<String> = SENDER.optional().such_as(r#""…""#),
 
         /// On `rcs`: whether a text that RCS cannot deliver goes out as a text message. Without, one text holds 3,072
         /// characters.
@@ -93,6 +93,15 @@ const ID: Shape<u64> = Shape::new(
     plainly,
     u64::eq,
 );
+
+/// The carrier's name for a line: an identifier, or a number with its `+`.
+const SENDER: Shape<String> = text(|text| {
+    if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+')) {
+        return Ok(text.to_owned());
+    }
+    let remedy = "Copy the API identifier or the number as the carrier shows it, not an address or a placeholder";
+    Err(Flaw::new("is not an identifier", remedy))
+});
 
 /// Zendesk cuts a tag at white space and at a comma.
 const TAGS: Shape<Vec<String>> = Shape::new(

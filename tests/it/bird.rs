@@ -40,7 +40,7 @@ signing_secrets = ["{}"]
 name = "main"
 carrier = "braze"
 [[lines]]
-name = "bird"
+name = "bird-main"
 carrier = "bird"
 address = "{NUMBER}"
 "#,

@@ -11,8 +11,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::domain::account::AccountId;
-use crate::domain::conversation::Keyword;
-use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
+use crate::domain::event::{CustomerText, DedupeKey, EventKind};
 use crate::domain::inbound::Door;
 use crate::domain::line::Channel;
 use crate::domain::phone;
@@ -26,18 +25,13 @@ use crate::vendors::bird::remedies::REMEDIES;
 use crate::vendors::bird::signature::{self, Signed, Terms};
 
 mod content;
+mod message;
 mod second;
 
-/// An event that the bridge makes no use of.
-pub(super) const NOT_USED: &str = "not used";
+use message::{NOT_USED, customer_text, person};
 
 /// The longest code of a failure that is kept.
 const CODE_MAX_CHARS: usize = 40;
-
-/// The words that end and resume texts from a number, each alone and in any case. Bird's own list depends on the country,
-/// and it refuses texts after the others as well, which is told on the ticket then.
-const KEYWORDS: [(&str, Keyword); 3] =
-    [("STOP", Keyword::OptOut), ("START", Keyword::OptIn), ("UNSTOP", Keyword::OptIn)];
 
 /// The webhooks of one account.
 pub struct Webhooks {
@@ -191,43 +185,11 @@ fn code(value: &Value) -> Option<String> {
     (is_plain && !word.is_empty() && word.len() <= CODE_MAX_CHARS).then_some(word)
 }
 
-/// A person: a number, or an object with a number, with WhatsApp's own id of a user, or with both. `None` for a blank.
-fn person(named: Option<&Value>) -> Result<Option<Customer>, Stop> {
-    let fields = match named {
-        None | Some(Value::Null) => return Ok(None),
-        Some(Value::Object(fields)) => fields.clone(),
-        Some(one) => Map::from_iter([("phone_number".to_owned(), one.clone())]),
-    };
-    let phone = fields::id(&fields, "phone_number")?.map(|raw| phone::normalise(&raw).unwrap_or(raw));
-    let known = phone.clone().or(fields::id(&fields, "bsuid")?);
-    Ok(known.map(|known| Customer { carrier_id: Some(known), phone, ..Customer::default() }))
-}
-
 /// Our side of a message: the number or the name of a line.
 fn line(named: Option<&Value>) -> Option<String> {
     let number = named?.get("phone_number").or(named)?.as_str()?;
     let number = fields::one_line(number, fields::ID_MAX_CHARS)?;
     Some(phone::normalise(&number).unwrap_or(number))
-}
-
-fn customer_text(customer: Customer, line: Option<String>, text: String, channel: Channel) -> CustomerText {
-    let keyword = KEYWORDS.iter().find(|(word, _)| text.trim().eq_ignore_ascii_case(word)).map(|(_, keyword)| *keyword);
-    let category = match keyword {
-        Some(Keyword::OptIn) => "opt_in",
-        Some(Keyword::OptOut) => "opt_out",
-        Some(Keyword::Help) | None => "other",
-    };
-    CustomerText {
-        customer,
-        line,
-        text,
-        media: Vec::new(),
-        channel: channel.word().to_owned(),
-        category: category.to_owned(),
-        keyword,
-        ticket_id: None,
-        fields: TicketFields::default(),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{NOT_USED, customer_text, person};
+use super::message::{NOT_USED, customer_text, person};
 use crate::domain::event::{DedupeKey, EventKind};
 use crate::domain::line::Channel;
 use crate::intake::fields::{self, unreadable};

@@ -4,7 +4,8 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::account::Ends;
-use crate::domain::event::{Event, EventId, Unreadable};
+use crate::domain::conversation::Keyword;
+use crate::domain::event::{Customer, Event, EventId, Unreadable};
 use crate::intake::Intake;
 
 fn received_at() -> Timestamp {
