@@ -27,6 +27,8 @@ impl Folder for Bird {
     const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Give each account the secret of its own webhook";
+    const DOMAINS: &'static [&'static str] = &["bird.com", "messagebird.com"];
+    const OWN_ADDRESS: &'static str = "Leave it out: the region in the key tells Bird's address";
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {
