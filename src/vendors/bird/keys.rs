@@ -13,7 +13,7 @@ use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown};
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{
-    FLAG, SIGNATURE_TOLERANCE, TEXT, WEB_ADDRESS, account_address, is_same, listed, secrets, text, word,
+    FLAG, SIGNATURE_TOLERANCE, TEXT, account_address, extensible_address, is_same, listed, secrets, text, word,
 };
 use crate::keys::table::{Table, table};
 
@@ -104,7 +104,7 @@ table! {
         accept_generations: Vec<i64> = NUMBERS.or("3"),
 
         /// The address of the webhook as it was typed into Bird's second generation, whose signature covers it.
-        webhook_url: Option<Url> = WEB_ADDRESS.optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
+        webhook_url: Option<Url> = text(extensible_address).optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
     }
 }
 
