@@ -80,16 +80,7 @@ impl Reading {
         Self { dedupe: Vec::new(), outcome: Err(Stop::Unreadable(cause.to_owned())) }
     }
 
-    pub(crate) fn of_event(outcome: Result<EventKind, Stop>, dedupe: Vec<DedupeKey>) -> Self {
-        Self { dedupe, outcome }
-    }
-
-    pub(crate) fn of_reports(outcome: Result<Batch, String>) -> Self {
-        let outcome = Err(outcome.map_or_else(Stop::Unreadable, Stop::Reports));
-        Self { dedupe: Vec::new(), outcome }
-    }
-
-    pub(super) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
+    pub(crate) fn into_intake(self, received_at: Timestamp, kept: impl FnOnce() -> Unreadable) -> Intake {
         let dedupe = self.dedupe;
         match self.outcome {
             Ok(kind) => Intake::Event { event: Event { received_at, kind }, dedupe },

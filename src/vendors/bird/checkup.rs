@@ -14,7 +14,7 @@ const SIDE: &str = "Bird";
 pub const SENDER: Sender = Sender {
     side: SIDE,
     what: "inbound texts",
-    of_webhooks: remedies::of_webhooks,
+    remedies: remedies::REMEDIES,
     never: "the webhook may not have been made, or Bird has paused it after failures",
     remedy: |of| format!("Make or resume it in Bird for {} and text the number", of.webhooks()),
     name_never: "no customer may have sent such a word",

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::domain::budget::{Budgets, Level, Reached};
+use crate::domain::budget::Budgets;
 use crate::ports::Failure;
 use crate::vendors::bird::error_phrases as own;
 use crate::vendors::bird::limits::{self, LIMITS};
@@ -79,21 +79,9 @@ impl Bird {
 
     /// The same client, which makes no call while this returns true.
     #[must_use]
-    pub fn held_while(mut self, held: Held) -> Self {
-        self.exchange.held = Some(held);
+    pub fn held_while(mut self, held: Option<Held>) -> Self {
+        self.exchange.held = held;
         self
-    }
-
-    /// The calls left under each of Bird's limits.
-    #[must_use]
-    pub fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    /// The limits of Bird that hold calls back now.
-    #[must_use]
-    pub fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
     }
 
     /// Makes the call once and returns a success with its JSON object.

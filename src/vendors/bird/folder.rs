@@ -9,13 +9,11 @@ use url::Url;
 use super::checkup as judge;
 use super::client::{Bird, BirdOptions};
 use super::keys::Bird as Keys;
-use super::remedies::REMEDIES;
 use super::signature::Terms;
 use super::source::Webhooks;
 use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::Forms;
-use crate::domain::remedy::Remedies;
 use crate::domain::text::RecipeMessage;
 use crate::intake::Source;
 use crate::ports::CarrierTerms;
@@ -24,7 +22,6 @@ use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, Way};
 
 impl Folder for Bird {
     const TITLE: &'static str = "Bird";
-    const REMEDIES: Remedies = REMEDIES;
     const SENDER: Sender = judge::SENDER;
     const ONE_PROOF: &'static str = "Give each account the secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["bird.com", "messagebird.com"];
@@ -58,11 +55,7 @@ impl Folder for Bird {
             api_key: keys.api_key.secret.clone(),
             sender: keys.sender.clone(),
         };
-        let client = Self::new(options, way.transport, way.clock);
-        match way.held {
-            Some(held) => client.held_while(held),
-            None => client,
-        }
+        Self::new(options, way.transport, way.clock).held_while(way.held)
     }
 
     fn renew(&self, keys: &Keys) {
@@ -70,11 +63,11 @@ impl Folder for Bird {
     }
 
     fn levels(&self) -> Vec<Level> {
-        self.levels()
+        self.exchange.levels()
     }
 
     fn reached(&self) -> Vec<Reached> {
-        self.reached()
+        self.exchange.reached()
     }
 
     async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {

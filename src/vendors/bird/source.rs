@@ -16,12 +16,10 @@ use crate::domain::inbound::Door;
 use crate::domain::line::Channel;
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported};
-use crate::domain::remedy::Remedies;
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
 use crate::intake::{Batch, Credential, Posted, RawWebhook, Reading, Refusal, Source, Stop};
 use crate::vendors::bird::carrier::{MARK, mark_of, tag};
-use crate::vendors::bird::remedies::REMEDIES;
 use crate::vendors::bird::signature::{self, Signed, Terms};
 
 mod content;
@@ -59,10 +57,6 @@ impl Source for Webhooks {
         let id = signature::id(&webhook.headers);
         id.map(|id| DedupeKey::CarrierReport(format!("webhook:{id}"))).into_iter().collect()
     }
-
-    fn remedies(&self) -> Remedies {
-        REMEDIES
-    }
 }
 
 /// Reads a body of the third generation; one of the second, where that is taken, names its event otherwise.
@@ -83,7 +77,7 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
     let message = Message { data, channel, id: id(data, channel)? };
     if what == "received" {
         let own = DedupeKey::CarrierReport(format!("{kind}:{}", message.id));
-        return Ok(Reading::of_event(Ok(EventKind::CustomerText(message.text()?)), vec![own]));
+        return Ok(Reading { dedupe: vec![own], outcome: Ok(EventKind::CustomerText(message.text()?)) });
     }
     let at = body.get("timestamp").and_then(Value::as_str).and_then(|text| text.parse().ok());
     let reports = message.reports(what, &kind, at.unwrap_or(received_at), carrier)?;
@@ -91,7 +85,7 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
         Some(_) => Batch { ours: reports, ..Batch::default() },
         None => Batch { others: reports, ..Batch::default() },
     };
-    Ok(Reading::of_reports(Ok(batch)))
+    Err(Stop::Reports(batch))
 }
 
 /// Whether it is a status that tells the bridge something: `undelivered` is passed over, because Bird goes on trying.

@@ -32,5 +32,5 @@ pub(super) fn read(body: &Map<String, Value>) -> Result<Reading, Stop> {
     let text = words.map(|words| fields::text(words, "text")).transpose()?.flatten();
     let text = text.unwrap_or_else(|| "[The customer sent something other than words. Bird shows it.]".to_owned());
     let dedupe = vec![DedupeKey::CarrierReport(format!("{kind}:{id}"))];
-    Ok(Reading::of_event(Ok(EventKind::CustomerText(customer_text(customer, None, text, channel))), dedupe))
+    Ok(Reading { dedupe, outcome: Ok(EventKind::CustomerText(customer_text(customer, None, text, channel))) })
 }
