@@ -27,24 +27,23 @@ fn event(kind: &str, data: Value) -> Value {
 }
 
 fn text_of(body: &Value) -> CustomerText {
-    match read(body) {
-        Intake::Event { event: Event { kind: EventKind::CustomerText(text), .. }, .. } => text,
-        other => panic!("{other:?}"),
-    }
+    let read = read(body);
+    let Intake::Event { event: Event { kind: EventKind::CustomerText(text), .. }, .. } = read else {
+        panic!("{read:?}")
+    };
+    text
 }
 
 fn reports_of(body: &Value) -> Vec<Report> {
-    match read(body) {
-        Intake::Reports(Batch { ours, others, .. }) => ours.into_iter().chain(others).collect(),
-        other => panic!("{other:?}"),
-    }
+    let read = read(body);
+    let Intake::Reports(Batch { ours, others, .. }) = read else { panic!("{read:?}") };
+    ours.into_iter().chain(others).collect()
 }
 
 fn unreadable_of(body: &Value) -> String {
-    match read(body) {
-        Intake::Quarantined { cause, .. } => cause,
-        other => panic!("{other:?}"),
-    }
+    let read = read(body);
+    let Intake::Quarantined { cause, .. } = read else { panic!("{read:?}") };
+    cause
 }
 
 #[test]
@@ -159,7 +158,7 @@ fn each_status_has_its_meaning_and_one_that_is_not_final_has_none() {
             others.iter().map(|report| report.what.name()).collect::<Vec<_>>().join(" ")
         }
         Intake::Ignored { reason } => reason.to_owned(),
-        other => panic!("{other:?}"),
+        other @ (Intake::Event { .. } | Intake::Quarantined { .. } | Intake::Refused { .. }) => panic!("{other:?}"),
     };
     for (kind, told) in [
         ("sms.accepted", "sent"),
