@@ -4,11 +4,12 @@
 use secrecy::ExposeSecret;
 use url::Url;
 
+use super::reference;
 use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
-use crate::keys::key::{About, Field, Shown};
+use crate::keys::key::{About, Field, Shown, VARIABLE_PREFIX};
 use crate::keys::shapes::{Word, word};
 use crate::keys::table::table;
 use crate::keys::value::Value;
@@ -47,14 +48,14 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
     let named = book.accounts.clone();
     let vendors: Vec<_> = named.iter().map(|(_, at)| VendorKey::vendor().read(at, book)).collect();
     let mut accounts = Vec::new();
+    without_own_table(book);
     let own = |vendor: Vendor| At::top().below(vendor.word());
     let own_begun: Vec<Vendor> = Vendor::ALL.iter().copied().filter(|vendor| book.is_begun(&own(*vendor))).collect();
-    for (vendor, account) in Vendor::ALL.iter().copied().filter_map(|vendor| Some((vendor, first_account(vendor)?))) {
+    let firsts = Vendor::ALL.iter().filter_map(|vendor| Some((*vendor, first_account(*vendor)?)));
+    for (vendor, account) in firsts.filter(|(_, account)| account.is_first()) {
         // An account of an unknown vendor may be the one that makes the table of the first desk or carrier needless.
         let has_end = |other: &Option<Vendor>| other.is_none_or(|other| other.end() == vendor.end());
-        let is_needed = account.is_first()
-            && !vendors.iter().any(has_end)
-            && !own_begun.iter().any(|other| other.end() == vendor.end());
+        let is_needed = !vendors.iter().any(has_end) && !own_begun.iter().any(|other| other.end() == vendor.end());
         if is_needed || own_begun.contains(&vendor) {
             accounts.push(Standing { account, vendor, at: own(vendor) });
         }
@@ -77,7 +78,23 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
     accounts
 }
 
-/// The account of a vendor's own table.
+/// Books the table that a vendor has no use for, because all of its accounts have names.
+fn without_own_table(book: &mut Book<'_>) {
+    for vendor in Vendor::ALL.iter().filter(|vendor| reference::is_spare(**vendor)) {
+        let (word, at) = (vendor.word(), At::top().below(vendor.word()));
+        if book.is_begun(&at) {
+            let remedy = format!(
+                "Write [{ACCOUNTS}.{word}] with vendor = {word:?} in place of [{word}]; its variables begin with \
+                 {VARIABLE_PREFIX}{}__{}__",
+                ACCOUNTS.to_ascii_uppercase(),
+                word.to_ascii_uppercase()
+            );
+            book.fault_of_table::<()>(&at, Flaw::new("is no table of the configuration", remedy));
+        }
+    }
+}
+
+/// The account that has the name of a vendor: where it is one of the first, that of the vendor's own table.
 fn first_account(vendor: Vendor) -> Option<AccountId> {
     vendor.name().parse().ok()
 }

@@ -74,7 +74,7 @@ fn in_account(meant: &str, above: &str, title: &str) -> String {
     let (vendor, below) = above.split_once('.').map_or((above, ""), |(vendor, _)| (vendor, &above[vendor.len()..]));
     let account = title.strip_suffix(below).unwrap_or(title);
     let in_vendor = meant.trim_start_matches('[').strip_prefix(vendor).is_some_and(|rest| rest.starts_with('.'));
-    if in_vendor { meant.replacen(vendor, account, 1) } else { meant.to_owned() }
+    if in_vendor { meant.replacen(vendor, account, 1) } else { reference::name_in_file(meant).into_owned() }
 }
 
 /// The remedy for a variable of an account that there is not; `word` is the end of the variable.
@@ -135,7 +135,7 @@ fn in_file(above: &str, name: &str) -> Option<String> {
 fn variable(rest: &str) -> Option<String> {
     let meant = rest.to_ascii_lowercase().replace("__", ".");
     let found = flattened(&meant).or_else(|| elsewhere(&meant));
-    found.map(About::variable)
+    found.map(reference::variable_in_file)
 }
 
 /// The key whose whole name is nearest, with `.` or `_` between its levels.
@@ -147,12 +147,15 @@ fn flattened(full: &str) -> Option<&'static About> {
     reference::KEYS.iter().min_by_key(distance).filter(|key| distance(key) <= limit)
 }
 
-/// The one key of any table that is called so; `None` where several are. A vendor's key counts before one of the identity
-/// provider, because every bridge has the vendors.
+/// The one key of any table that is called so; `None` where several are. A key of a table that every bridge has counts before
+/// one of the identity provider, and of a vendor that is seldom there.
 fn elsewhere(name: &str) -> Option<&'static About> {
     let called_so = reference::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
-    let (of_provider, others): (Vec<_>, Vec<_>) = called_so.partition(|key| key.name.starts_with("oidc."));
-    match (others.as_slice(), of_provider.as_slice()) {
+    let is_seldom = |key: &&About| {
+        key.name.starts_with("oidc.") || reference::vendor_of(&key.name).is_some_and(reference::is_spare)
+    };
+    let (seldom, others): (Vec<_>, Vec<_>) = called_so.partition(is_seldom);
+    match (others.as_slice(), seldom.as_slice()) {
         ([one], _) | ([], [one]) => Some(*one),
         _ => None,
     }

@@ -1,14 +1,18 @@
 //! All keys, as lists: names, kinds, defaults and purposes. Unknown names, variables and the reference go by it, so they
 //! cannot disagree with the tables of keys that it is made of.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use super::accounts::VendorKey;
 use super::bridge::Config;
 use super::lines::LineKeys;
 use super::operators::OperatorKeys;
+use crate::domain::account::AccountId;
 use crate::keys::fault::Fault;
+use crate::keys::shapes::Word;
 use crate::keys::table::Table;
+use crate::vendors::registry::Vendor;
 
 pub use super::accounts::ACCOUNTS;
 pub use super::lines::LINES;
@@ -71,8 +75,30 @@ pub(super) fn known_in(table: &str) -> Vec<&'static str> {
     names
 }
 
-/// The last key of the vendors' tables in the reference.
-const LAST_OF_VENDORS: &str = "braze.campaigns.ticket_solved";
+/// The vendor in whose own table the key of this name stands.
+#[must_use]
+pub fn vendor_of(key: &str) -> Option<Vendor> {
+    key.split_once('.').and_then(|(table, _)| Vendor::of_word(table).ok())
+}
+
+/// Whether the vendor has no table of its own, because a bridge of one account each has others: all of its accounts have
+/// names.
+pub(super) fn is_spare(vendor: Vendor) -> bool {
+    !vendor.name().parse().is_ok_and(AccountId::is_first)
+}
+
+/// The name of a key or a table as a file has it: that of a vendor without a table of its own is an account's.
+#[must_use]
+pub fn name_in_file(name: &str) -> Cow<'_, str> {
+    let vendor = name.split('.').next().and_then(|word| Vendor::of_word(word).ok());
+    if vendor.is_some_and(is_spare) { format!("{ACCOUNTS}.{name}").into() } else { name.into() }
+}
+
+/// The variable of a key, as [`name_in_file`] has the key.
+#[must_use]
+pub fn variable_in_file(key: &About) -> String {
+    format!("{VARIABLE_PREFIX}{}", name_in_file(&key.name).replace('.', "__").to_ascii_uppercase())
+}
 
 /// Faults by their key in the order of the reference, unknown names first: those are often the cause of a key that is
 /// missing.
@@ -81,7 +107,8 @@ pub(super) fn in_order(mut faults: Vec<Fault>) -> Vec<Fault> {
         let is_below = |rest: &str| rest.is_empty() || rest.starts_with(['.', '[']);
         let concerns = |table: &&str| fault.key.strip_prefix(*table).is_some_and(is_below);
         // Tables with names are told behind the key that stands before them in the reference.
-        let before = [(OPERATORS, "operator_token"), (ACCOUNTS, LAST_OF_VENDORS), (LINES, LAST_OF_VENDORS)];
+        let last_of_vendors = KEYS.iter().rfind(|key| vendor_of(&key.name).is_some()).map_or("", |key| &key.name);
+        let before = [(OPERATORS, "operator_token"), (ACCOUNTS, last_of_vendors), (LINES, last_of_vendors)];
         let name = before.iter().find(|(table, _)| concerns(table)).map_or(fault.key.as_str(), |(_, key)| key);
         KEYS.iter().position(|key| key.name == name)
     });

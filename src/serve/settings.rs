@@ -1,12 +1,11 @@
 //! The configuration as the console shows it: every key with its value in words. It never shows a secret, only that
 //! it is set.
 
-use crate::config::{Config, Shown};
+use crate::config::{Config, Shown, Vendor, reference};
 use crate::http::{Setting, SettingsGroup};
 
-/// The tables with a title of their own, beside accounts and lines; all other keys are the bridge's.
-const TITLES: [(&str, &str); 4] =
-    [("zendesk.", "Zendesk"), ("braze.", "Braze"), ("alarm.", "Alarm"), ("oidc.", "Identity provider")];
+/// The tables with a title of their own, beside vendors, accounts and lines; all other keys are the bridge's.
+const TITLES: [(&str, &str); 2] = [("alarm.", "Alarm"), ("oidc.", "Identity provider")];
 
 /// All settings, in the order of the reference.
 pub(super) fn shown(config: &Config) -> Vec<SettingsGroup> {
@@ -30,8 +29,8 @@ fn title(key: &str) -> String {
         (Some(account), _) => format!("Account {account}"),
         (None, Some((line, _))) => format!("Line {line}"),
         (None, None) => {
-            let named = TITLES.iter().find(|(above, _)| key.starts_with(above));
-            named.map_or("Bridge", |(_, title)| title).to_owned()
+            let named = TITLES.iter().find(|(above, _)| key.starts_with(above)).map(|(_, title)| *title);
+            named.or_else(|| reference::vendor_of(key).map(Vendor::title)).unwrap_or("Bridge").to_owned()
         }
     }
 }
@@ -41,7 +40,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::config::{self, reference};
+    use crate::config;
 
     const CONFIG: &str = r#"
         operator_token = "hidden-operator-token"
@@ -56,6 +55,10 @@ mod tests {
         webhook_tokens = ["hidden-webhook-token"]
         [braze.campaigns]
         agent_reply = "00000000-0000-4000-8000-000000000001"
+        [accounts.bird]
+        vendor = "bird"
+        api_key = "bk_eu1_hidden"
+        signing_secrets = ["whsec_aGlkZGVuLXdlYmhvb2stc2VjcmV0"]
         [alarm]
         url = "https://alarm.example/hidden-in-the-path"
         token = "hidden-alarm-token"
@@ -76,8 +79,9 @@ mod tests {
         let settings: Vec<Setting> = shown(&config).into_iter().flat_map(|group| group.settings).collect();
         let value = |key: &str| settings.iter().find(|setting| setting.key == key).map(|found| found.value.as_str());
         for key in reference::KEYS.iter() {
-            let value = value(&key.name).unwrap_or_else(|| panic!("{} is not shown", key.name));
-            assert!(!value.contains("hidden"), "{}: {value}", key.name);
+            let value =
+                value(&reference::name_in_file(&key.name)).unwrap_or_else(|| panic!("{} is not shown", key.name));
+            assert!(!value.contains("hidden") && !value.contains("whsec"), "{}: {value}", key.name);
         }
         assert!(settings.iter().all(|setting| !setting.value.contains("hidden")), "{settings:?}");
         assert_eq!(
@@ -117,8 +121,16 @@ mod tests {
         let (config, _) = config::parse(Some(&format!("{CONFIG}{more}")), [], Path::new("")).unwrap();
         let groups = shown(&config);
         let titles: Vec<&str> = groups.iter().map(|group| group.title.as_str()).collect();
-        let expected =
-            ["Bridge", "Zendesk", "Braze", "Account support-eu", "Line uk 2.0", "Alarm", "Identity provider"];
+        let expected = [
+            "Bridge",
+            "Zendesk",
+            "Braze",
+            "Account bird",
+            "Account support-eu",
+            "Line uk 2.0",
+            "Alarm",
+            "Identity provider",
+        ];
         assert_eq!(titles, expected);
         let settings: Vec<(&str, &str)> = groups
             .iter()

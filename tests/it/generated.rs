@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::Value;
-use tandem::config::reference::{ACCOUNT_KEYS, About, Example, Item, KEYS, Kind, LINE_KEYS, OPERATOR_KEYS, OnReload};
+use tandem::config::reference::{
+    ACCOUNT_KEYS, About, Example, Item, KEYS, Kind, LINE_KEYS, OPERATOR_KEYS, OnReload, name_in_file, variable_in_file,
+};
 
 use crate::api::document;
 use crate::process::shipped;
@@ -80,7 +82,7 @@ fn configuration() -> String {
     for key in KEYS.iter() {
         let (above, name) = key.name.rsplit_once('.').unwrap_or(("", &key.name));
         if table != Some(above) {
-            let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{above}]`") };
+            let title = if above.is_empty() { "At the top".to_owned() } else { format!("`[{}]`", name_in_file(above)) };
             write!(page, "\n## {title}\n{TABLE}").unwrap();
             table = Some(above);
         }
@@ -126,7 +128,7 @@ account of the vendor is given. [Several accounts and lines](accounts.md) has a 
 
 A name has the characters a-z and 0-9 with single hyphens between them, and it never changes, because it is part of stored keys. Variables spell a
 hyphen as `_`: `TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET` is the secret of `support-eu`. Where the file has no such table, the variable with the
-vendor makes the account. The names `zendesk` and `braze` belong to accounts of these vendors. No two accounts of a vendor may share a webhook
+vendor makes the account. A vendor's word is the name of an account of that vendor only. No two accounts of a vendor may share a webhook
 secret or token, because one sender could then speak for both. A reload takes the keys of an account as it takes those of the vendor's own table;
 an account that is new or removed waits for a restart.
 ";
@@ -181,7 +183,7 @@ const EXAMPLE: &str = "\
 #   TANDEM_ZENDESK__CLIENT_SECRET      TANDEM_BRAZE__API_KEY
 #   TANDEM_ZENDESK__WEBHOOK_SECRETS    TANDEM_BRAZE__WEBHOOK_TOKENS     (lists: with commas between, or as [\"…\", \"…\"])
 #
-# A key that is commented out below shows its default, or may be left out.
+# A key that is commented out below shows its default, or may be left out. So may a table that is.
 ";
 
 /// The words above some tables.
@@ -224,13 +226,17 @@ fn example() -> String {
             if let Some((_, about)) = ABOUT_TABLES.iter().find(|(named, _)| *named == above) {
                 push_comment(&mut page, about);
             }
-            writeln!(page, "[{above}]").unwrap();
+            let in_file = name_in_file(above);
+            writeln!(page, "{}[{in_file}]", off(key)).unwrap();
+            if in_file != above {
+                writeln!(page, "# vendor = \"{above}\"\n").unwrap();
+            }
         }
         let is_secret = key.kind.is_secret();
-        let variable = if is_secret { format!(" As a variable: {}.", key.variable()) } else { String::new() };
+        let variable = if is_secret { format!(" As a variable: {}.", variable_in_file(key)) } else { String::new() };
         push_comment(&mut page, &format!("{}{variable}", key.doc));
         match key.example {
-            Example::Set(value) => writeln!(page, "{name} = {value}").unwrap(),
+            Example::Set(value) => writeln!(page, "{}{name} = {value}", off(key)).unwrap(),
             Example::SuchAs(value) => writeln!(page, "# {name} = {value}").unwrap(),
             Example::Default => writeln!(page, "# {name} = {}", default(key)).unwrap(),
         }
@@ -248,6 +254,11 @@ fn example() -> String {
         }
     }
     page
+}
+
+/// The sign of a comment before a key whose table only some bridges have.
+fn off(key: &About) -> &'static str {
+    if name_in_file(&key.name) != key.name { "# " } else { "" }
 }
 
 /// The default of a key as TOML; an ellipsis stands for a secret.
