@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tandem::clock::Clock;
+use tandem::sandbox::bird::Bird;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::sender::AttemptResult;
 use tandem::sandbox::zendesk::Ticket;
@@ -188,6 +189,8 @@ pub(crate) struct Host {
     pub(crate) starts: Vec<Duration>,
     /// The vendors of further accounts, which are told where each process is.
     pub(crate) others: Vec<Arc<Sandbox>>,
+    /// The same of a further carrier.
+    pub(crate) bird: Option<Bird>,
     /// The logs of earlier processes.
     logged: Vec<String>,
 }
@@ -205,6 +208,7 @@ impl Host {
             environment: BTreeMap::from([("RUST_LOG", log_filter.to_owned())]),
             starts: Vec::new(),
             others: Vec::new(),
+            bird: None,
             logged: Vec::new(),
         }
     }
@@ -247,6 +251,7 @@ impl Host {
         (self.public, self.operator) = (url("public"), url("operator"));
         sandbox.connect(&self.public);
         self.others.iter().for_each(|other| other.connect(&self.public));
+        self.bird.iter().for_each(|bird| bird.connect(&self.public));
         true
     }
 
@@ -401,8 +406,9 @@ impl Bridge {
                 let shown = json(self.http.get(&address).send().await.unwrap()).await;
                 let words = shown["event"]["text"].as_str().unwrap_or_else(|| panic!("a text: {shown:#}"));
                 let others = self.host.others.iter().map(AsRef::as_ref);
-                let phones = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
-                let arrived = phones.into_iter().any(|text| text.body == words);
+                let texts = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
+                let over_bird = self.host.bird.iter().flat_map(Bird::texts).map(|text| text.text);
+                let arrived = texts.map(|text| text.body).chain(over_bird).any(|text| text == words);
                 let act = if arrived { "settle" } else { "redrive" };
                 attended.sent_again.extend((!arrived).then(|| words.to_owned()));
                 assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
@@ -416,6 +422,12 @@ impl Bridge {
         for vendors in self.host.others.iter().map(AsRef::as_ref).chain([&self.sandbox]) {
             let is_idle = || vendors.zendesk.is_idle() && vendors.braze.is_idle();
             until(vendors, "every webhook answered", is_idle).await;
+        }
+        if let Some(bird) = &self.host.bird {
+            assert!(
+                bird.wait_until(DEADLINE, || bird.is_idle()).await,
+                "this never happened: Bird's webhooks answered"
+            );
         }
         let started = tokio::time::Instant::now();
         loop {
@@ -485,6 +497,27 @@ pub(crate) async fn text_on(sandbox: &Sandbox, is_chat: bool, customer: &str, wo
         }
         given_up_after = tries().len();
         assert!(sandbox.phone.repeat(&dispatch));
+    }
+}
+
+/// Texts over Bird, and waits until the bridge has acknowledged it, as [`text_on`] does.
+pub(crate) async fn text_over_bird(bird: &Bird, (from, to): (&str, &str), words: &str) {
+    let webhook = bird.text(from, to, words);
+    let tries = || bird.webhooks_delivered().into_iter().filter(|tried| tried.id == webhook).collect::<Vec<_>>();
+    let mut given_up_after = 0;
+    loop {
+        let mut acknowledged = false;
+        let answered = bird.wait_until(DEADLINE, || {
+            let tries = tries();
+            acknowledged = tries.iter().any(|tried| is_accepted(&tried.result));
+            acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt > 5)
+        });
+        assert!(answered.await, "this never happened: an answer to the text");
+        if acknowledged {
+            return;
+        }
+        given_up_after = tries().len();
+        assert!(bird.repeat_webhook(&webhook));
     }
 }
 

@@ -1,5 +1,5 @@
 //! Texts that pour into a bridge which keeps dying, and the oracle on their fates. Two brands text through it, each with a
-//! Zendesk and a Braze of its own, and the customers of the first by SMS and by WhatsApp.
+//! Zendesk and a Braze of its own: the customers of the first by SMS and by WhatsApp, and others of its by Bird.
 //!
 //! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
 //! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::Value;
 use tandem::clock::Clock;
+use tandem::sandbox::bird::{Bird, BirdOptions};
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tokio::sync::Semaphore;
 
-use crate::oracle::{self, Owed, Utterance};
-use crate::process::{Bridge, Host, is_accepted, text_on, tickets_of, until};
+use crate::oracle::{self, Owed, Phones, Utterance};
+use crate::process::{Bridge, Host, is_accepted, text, text_on, text_over_bird, tickets_of, until};
 use crate::support::account_tables;
 
 /// Texts for each death. The next life also delivers the rest of the one before.
@@ -48,11 +49,39 @@ pub(crate) fn wanted(name: &str) -> Option<u32> {
 struct Conversation {
     /// Its number among all.
     number: usize,
-    /// Whether it is of the second brand, which has accounts of its own.
-    is_of_other: bool,
-    /// Whether it is on the first brand's WhatsApp line.
-    is_chat: bool,
+    line: Line,
     said: oracle::Conversation,
+}
+
+/// The line of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    /// The first brand's by SMS.
+    Sms,
+    /// The first brand's by WhatsApp.
+    Chat,
+    /// The first brand's over Bird.
+    Bird,
+    /// The second brand's, which has accounts of its own.
+    Other,
+}
+
+/// The vendors of both brands.
+#[derive(Clone, Copy)]
+struct Vendors<'a> {
+    first: &'a Sandbox,
+    other: &'a Sandbox,
+    bird: &'a Bird,
+}
+
+impl<'a> Vendors<'a> {
+    /// Those with the desk of a line.
+    fn of_desk(self, line: Line) -> &'a Sandbox {
+        match line {
+            Line::Sms | Line::Chat | Line::Bird => self.first,
+            Line::Other => self.other,
+        }
+    }
 }
 
 /// The second brand's accounts, which share no secret with the first brand's.
@@ -70,8 +99,8 @@ fn other_brand() -> SandboxOptions {
 }
 
 /// The tables of the second brand, and of both brands' lines.
-fn brands_and_lines(other: &Sandbox) -> String {
-    let first = SandboxOptions::default();
+fn brands_and_lines(other: &Sandbox, bird: &Bird) -> String {
+    let (first, of_bird) = (SandboxOptions::default(), BirdOptions::default());
     let lines = format!(
         r#"
 [[lines]]
@@ -90,8 +119,24 @@ template = "{}"
 name = "b"
 carrier = "braze-b"
 desk = "zendesk-b"
+[accounts.bird]
+vendor = "bird"
+url = "{}"
+api_key = "{}"
+signing_secrets = ["{}"]
+[[lines]]
+name = "a-bird"
+carrier = "bird"
+desk = "zendesk"
+address = "{}"
 "#,
-        first.whatsapp_group, first.campaign_whatsapp_reply, first.campaign_whatsapp_template,
+        first.whatsapp_group,
+        first.campaign_whatsapp_reply,
+        first.campaign_whatsapp_template,
+        bird.url(),
+        of_bird.api_key,
+        of_bird.signing_secret,
+        of_bird.senders[0],
     );
     account_tables(other, &other_brand(), "confirm_after_seconds = [1]", "") + &lines
 }
@@ -122,29 +167,34 @@ impl Storm {
         let options = SandboxOptions::default();
         let mut bridge = Bridge::at_rest("catch_up_minutes = 5", "confirm_after_seconds = [1]", "info", SPACING).await;
         let other = Arc::new(Sandbox::start(other_brand(), Clock::system()).await.unwrap());
-        bridge.host.configure(&brands_and_lines(&other));
+        let of_bird = BirdOptions::default();
+        let number = of_bird.senders[0].clone();
+        let bird = Bird::start(of_bird, Clock::system()).await.unwrap();
+        bridge.host.configure(&brands_and_lines(&other, &bird));
         bridge.host.others.push(Arc::clone(&other));
-        let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(9);
+        bridge.host.bird = Some(bird);
+        let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(12);
         let mut conversations = Vec::new();
-        // Each customer of the first brand by SMS and by WhatsApp, and one of the same id with the second brand.
-        for n in 1..=count.div_ceil(3) {
-            let user = format!("customer-{n}");
+        // Each customer of the first brand by SMS and by WhatsApp, another over Bird, and one of the same id with the second
+        // brand.
+        for n in 1..=count.div_ceil(4) {
+            let (user, phone) = (format!("customer-{n}"), format!("+1555556{n:04}"));
             let (here, there) = (profile(&bridge.sandbox, n), profile(&other, n));
             let (sms, chat) = (options.campaign_agent_reply.clone(), options.campaign_whatsapp_reply.clone());
-            for (key, braze_id, is_chat, campaign) in [
-                (user.clone(), &here, false, Some(sms)),
-                (format!("{user}@{}", options.whatsapp_group), &here, true, Some(chat)),
-                (format!("braze-b:{user}"), &there, false, None),
+            for (line, key, user, carrier_id, form) in [
+                (Line::Sms, user.clone(), &user, &here, Some(sms)),
+                (Line::Chat, format!("{user}@{}", options.whatsapp_group), &user, &here, Some(chat)),
+                (Line::Bird, format!("bird:{phone}@{number}"), &phone, &phone, None),
+                (Line::Other, format!("braze-b:{user}"), &user, &there, None),
             ] {
                 let said = oracle::Conversation {
                     user: user.clone(),
-                    braze_id: braze_id.clone(),
+                    carrier_id: carrier_id.clone(),
                     key,
-                    campaigns: campaign.into_iter().collect(),
+                    forms: form.into_iter().collect(),
                     ..Default::default()
                 };
-                let is_of_other = *braze_id == there;
-                conversations.push(Conversation { number: conversations.len() + 1, is_of_other, is_chat, said });
+                conversations.push(Conversation { number: conversations.len() + 1, line, said });
             }
         }
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
@@ -153,12 +203,10 @@ impl Storm {
     /// Lives and deaths: each time `strike` finds no bridge running, starts one, and makes it die.
     pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
         let Bridge { sandbox, host, .. } = &mut self.bridge;
-        let other = Arc::clone(&host.others[0]);
+        let (other, bird) = (Arc::clone(&host.others[0]), host.bird.clone().unwrap());
+        let vendors = Vendors { first: sandbox, other: &other, bird: &bird };
         let load = Semaphore::new(0);
-        let talking = join_all(self.conversations.iter_mut().map(|conversation| {
-            let vendors: &Sandbox = if conversation.is_of_other { &other } else { sandbox };
-            conversation.talk(vendors, &load)
-        }));
+        let talking = join_all(self.conversations.iter_mut().map(|conversation| conversation.talk(vendors, &load)));
         let dying = async {
             for _ in 0..deaths {
                 load.add_permits(TEXTS_A_DEATH);
@@ -175,7 +223,8 @@ impl Storm {
     /// it went out is set aside by then, and its operator has looked at the phone. Returns the figures.
     pub(crate) async fn end(mut self) -> String {
         let Bridge { sandbox, host, .. } = &self.bridge;
-        let other: &Sandbox = &host.others[0];
+        let (other, bird) = (&*host.others[0], host.bird.as_ref().unwrap());
+        let vendors = Vendors { first: sandbox, other, bird };
         let calm = Instant::now();
         // A ticket whose opening was cut off again and again may come late.
         let before = self.bridge.attended_within(PATIENCE).await.1;
@@ -184,7 +233,7 @@ impl Storm {
         }
         // Zendesk does not repeat an undelivered webhook; the next reply brings the missed ones.
         for conversation in &mut self.conversations {
-            conversation.last_words(if conversation.is_of_other { other } else { sandbox }).await;
+            conversation.last_words(vendors).await;
         }
         let (deliveries, after) = self.bridge.attended_within(PATIENCE).await;
         for conversation in &mut self.conversations {
@@ -192,14 +241,14 @@ impl Storm {
         }
         let settled = calm.elapsed();
         let seed = self.seed;
-        let attempts = [attempts(sandbox), attempts(other)].concat();
+        let attempts = [attempts(sandbox), attempts(other), bird.webhooks_delivered()].concat();
         let mut mistakes = mistakes(&attempts, &deliveries);
-        for (vendors, is_of_other) in [(sandbox, false), (other, true)] {
-            let theirs = self.conversations.iter().filter(|conversation| conversation.is_of_other == is_of_other);
-            let said: Vec<_> = theirs.map(|conversation| conversation.said.clone()).collect();
-            let carriers = [&sandbox.braze, &other.braze];
-            mistakes.extend(oracle::faults(&vendors.zendesk, &carriers, &said, 2 * (before.count + after.count)));
-            assert_eq!(vendors.zendesk.tickets().len(), said.len(), "seed {seed}: tickets");
+        for brand in [sandbox, other] {
+            let is_theirs = |at: &&Conversation| std::ptr::eq(vendors.of_desk(at.line), brand);
+            let said: Vec<_> = self.conversations.iter().filter(is_theirs).map(|at| at.said.clone()).collect();
+            let carriers: [&dyn Phones; 3] = [&sandbox.braze, &other.braze, bird];
+            mistakes.extend(oracle::faults(&brand.zendesk, &carriers, &said, 2 * (before.count + after.count)));
+            assert_eq!(brand.zendesk.tickets().len(), said.len(), "seed {seed}: tickets");
         }
         assert!(mistakes.is_empty(), "seed {seed}: {mistakes:#?}");
         let mut starts = host.starts.clone();
@@ -227,12 +276,13 @@ impl Storm {
 
 impl Conversation {
     /// The customer texts, one text after the other, for as long as the load lets them; every other text is answered.
-    async fn talk(&mut self, sandbox: &Sandbox, load: &Semaphore) {
+    async fn talk(&mut self, vendors: Vendors<'_>, load: &Semaphore) {
+        let sandbox = vendors.of_desk(self.line);
         let mut ticket = None;
         while let Ok(permit) = load.acquire().await {
             permit.forget();
             let n = self.said.texts.len() + 1;
-            self.text(sandbox, &format!("asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b> 🚚")).await;
+            self.text(vendors, &format!("asks \"{n}\" & more.\nSecond line of {n}: <b>bold</b> 🚚")).await;
             ticket = ticket.or_else(|| tickets_of(sandbox, &self.said.key).first().map(|ticket| ticket.id));
             if let (Some(ticket), 0) = (ticket, n % 2) {
                 self.reply(sandbox, ticket, "This is a reply");
@@ -244,9 +294,14 @@ impl Conversation {
         oracle::tag(self.number * 100_000 + self.said.texts.len() + self.said.replies.len())
     }
 
-    async fn text(&mut self, sandbox: &Sandbox, words: &str) {
+    async fn text(&mut self, vendors: Vendors<'_>, words: &str) {
         let words = format!("{}{} {words}", self.tag(), self.said.key);
-        text_on(sandbox, self.is_chat, &self.said.braze_id, &words).await;
+        let from = &self.said.carrier_id;
+        match self.line {
+            Line::Sms | Line::Other => text(vendors.of_desk(self.line), from, &words).await,
+            Line::Chat => text_on(vendors.first, true, from, &words).await,
+            Line::Bird => text_over_bird(vendors.bird, (from, &BirdOptions::default().senders[0]), &words).await,
+        }
         self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
     }
 
@@ -260,8 +315,9 @@ impl Conversation {
     }
 
     /// A last text and a last reply. The bridge is up and must take both.
-    async fn last_words(&mut self, sandbox: &Sandbox) {
-        self.text(sandbox, "has nothing more to ask.").await;
+    async fn last_words(&mut self, vendors: Vendors<'_>) {
+        let sandbox = vendors.of_desk(self.line);
+        self.text(vendors, "has nothing more to ask.").await;
         until(sandbox, "the ticket", || !tickets_of(sandbox, &self.said.key).is_empty()).await;
         let comment = self.reply(sandbox, tickets_of(sandbox, &self.said.key)[0].id, "This is the last word");
         let names_it = format!("\"comment_id\": \"{comment}\"");

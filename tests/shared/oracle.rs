@@ -13,7 +13,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tandem::sandbox::braze::{Braze, PhoneText};
+use tandem::sandbox::bird::Bird;
+use tandem::sandbox::braze::Braze;
 use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus, Zendesk};
 
 /// The shipped closing text.
@@ -26,10 +27,10 @@ pub(crate) struct Conversation {
     pub(crate) key: String,
     /// The customer's id among the desk's users.
     pub(crate) user: String,
-    /// The customer in Braze.
-    pub(crate) braze_id: String,
-    /// The campaigns of its texts, where the customer has other conversations beside it.
-    pub(crate) campaigns: Vec<String>,
+    /// The carrier's id of the customer.
+    pub(crate) carrier_id: String,
+    /// The forms of its texts, where the customer has other conversations beside it.
+    pub(crate) forms: Vec<String>,
     /// The customer's texts, in the order in which the bridge took them.
     pub(crate) texts: Vec<Utterance>,
     /// The agents' replies, in order.
@@ -78,11 +79,40 @@ pub(crate) fn tag(number: usize) -> String {
     format!("~{number}~ ")
 }
 
+/// A text on a phone.
+pub(crate) struct Arrived {
+    /// The carrier's id of the phone's owner.
+    to: String,
+    /// The carrier's form of it; empty where it has none.
+    form: String,
+    words: String,
+}
+
+/// The phones of a carrier's customers.
+pub(crate) trait Phones {
+    /// Every text that reached one of them, in order.
+    fn arrived(&self) -> Vec<Arrived>;
+}
+
+impl Phones for Braze {
+    fn arrived(&self) -> Vec<Arrived> {
+        let texts = self.texts().into_iter();
+        texts.map(|text| Arrived { to: text.braze_id, form: text.campaign_id, words: text.body }).collect()
+    }
+}
+
+impl Phones for Bird {
+    fn arrived(&self) -> Vec<Arrived> {
+        let texts = self.texts().into_iter();
+        texts.map(|text| Arrived { to: text.to, form: String::new(), words: text.text }).collect()
+    }
+}
+
 /// The faults at one desk and at the carriers of its conversations, in words. `notes_max` is the number of internal comments that the bridge had reason to
 /// write.
 pub(crate) fn faults(
     desk: &Zendesk,
-    carriers: &[&Braze],
+    carriers: &[&dyn Phones],
     conversations: &[Conversation],
     notes_max: usize,
 ) -> Vec<String> {
@@ -242,21 +272,21 @@ impl Oracle {
     }
 
     /// Puts the parts of long texts together again: a part without a tag goes on with the text before it.
-    fn read_phone(&mut self, carriers: &[&Braze], number: usize, conversation: &Conversation) {
-        let texts: Vec<_> = carriers.iter().flat_map(|carrier| carrier.texts()).collect();
+    fn read_phone(&mut self, carriers: &[&dyn Phones], number: usize, conversation: &Conversation) {
+        let texts: Vec<_> = carriers.iter().flat_map(|carrier| carrier.arrived()).collect();
         let mut closings = 0;
         let mut open = None;
-        let is_here = |text: &&PhoneText| {
-            let is_theirs = text.braze_id == conversation.braze_id;
-            is_theirs && (conversation.campaigns.is_empty() || conversation.campaigns.contains(&text.campaign_id))
+        let is_here = |text: &&Arrived| {
+            let is_theirs = text.to == conversation.carrier_id;
+            is_theirs && (conversation.forms.is_empty() || conversation.forms.contains(&text.form))
         };
         for (place, text) in (0..).zip(texts.iter().filter(is_here)) {
-            if text.body == CLOSING {
+            if text.words == CLOSING {
                 closings += 1;
                 continue;
             }
             // On a chat channel a thin space keeps a mark from formatting the words behind it.
-            let body = text.body.replace('\u{200a}', "");
+            let body = text.words.replace('\u{200a}', "");
             let tagged = pieces(&body).first().map(|(tagged, _)| *tagged);
             match (tagged, open) {
                 (Some(tagged), _) if self.said.get(&tagged) == Some(&(number, Way::ToPhone)) => {
@@ -274,7 +304,7 @@ impl Oracle {
                         shown.alone = false;
                     }
                 }
-                _ => self.faults.push(format!("nobody wrote this to {}: {:?}", conversation.key, text.body)),
+                _ => self.faults.push(format!("nobody wrote this to {}: {:?}", conversation.key, text.words)),
             }
         }
         let solved = conversation.solved.len();

@@ -14,7 +14,7 @@ use tandem::domain::kind::KindName;
 use tandem::store::{DeliveryFilter, Store};
 
 use super::world::{Customer, Reply, START, TicketOf, World, options};
-use crate::oracle::{self, Conversation, Owed, Utterance};
+use crate::oracle::{self, Conversation, Owed, Phones, Utterance};
 
 /// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
 const EXCUSES: [&str; 6] = [
@@ -41,8 +41,8 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
         conversations.push(Conversation {
             key: customer.ticket_key.clone(),
             user: customer.user.clone(),
-            braze_id: customer.braze_id.clone(),
-            campaigns: campaigns(world, customer),
+            carrier_id: customer.braze_id.clone(),
+            forms: campaigns(world, customer),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
             closings_each: if twice { 2 } else { 1 },
             solved: solved.get(&number).cloned().unwrap_or_default(),
@@ -66,7 +66,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     let mut faults = ends.faults;
     faults.extend(late(world));
     faults.extend(asked_twice(world));
-    let carriers: Vec<_> = world.brands.iter().map(|sandbox| &sandbox.braze).collect();
+    let carriers: Vec<&dyn Phones> = world.brands.iter().map(|sandbox| &sandbox.braze as &dyn Phones).collect();
     for (desk, sandbox) in world.brands.iter().enumerate() {
         let at_desk = conversations.iter().enumerate().filter(|(customer, _)| world.desk_brand(*customer) == desk);
         let at_desk: Vec<Conversation> = at_desk.map(|(_, conversation)| conversation.clone()).collect();
