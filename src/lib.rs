@@ -43,8 +43,10 @@
 //!   another, and none decides policy. [`vendors::http`] makes
 //!   all calls, also to the identity provider at which operators sign in. A vendor's answer is kept as evidence
 //!   ([`domain::answer`]) that no rule reads.
-//! * [`worker`] — claims, acts and records, each step with the collaborators that it uses and no others; catches up on missed webhooks; finds the delivery of each of a carrier's
-//!   reports; fetches the pictures of texts that wait; drops old records. A loop that ends is started again. It never sees an incoming request.
+//! * [`worker`] — claims, acts and records. `worker/steps` has a folder for each way of a claim: `inbound` to the ticket, with the
+//!   fetching of pictures, `outbound` to the phone, and `lookup` for both; each step has the collaborators that it uses and no
+//!   others. Beside the steps, loops catch up on missed webhooks, find the delivery of each of a carrier's reports and drop old
+//!   records. A loop that ends is started again. It never sees an incoming request.
 //! * [`http`] — the public router, and the operator's router with the API and the console (pages in `templates`, their
 //!   assets in `assets`). Each operator's route names the role that it needs ([`domain::access`]). It never calls a
 //!   vendor.

@@ -17,8 +17,8 @@ use crate::ports::RECEIPT;
 use crate::ports::desk::{UserValues, UserView};
 use crate::store::Claim;
 
-use super::completion::Completion;
-use super::users::user_external_id;
+use crate::worker::steps::inbound::completion::Completion;
+use crate::worker::steps::lookup::users::user_external_id;
 
 /// The words and files of one comment on the ticket: one text, or several with their times.
 #[derive(Debug)]

@@ -22,8 +22,8 @@ use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
 
 use super::catch_up::CatchUp;
-use super::complete::Completer;
 use super::{Loop, Retention, Supervisor, Worker, janitor};
+use crate::worker::steps::inbound::complete::Completer;
 
 /// How long a claim waits whose account is not configured. An account comes back only with a restart, so the wait
 /// bounds what such claims cost meanwhile.

@@ -3,7 +3,7 @@
 use crate::domain::delivery::Outcome;
 use crate::store::Verdict;
 
-use super::completion::Completion;
+use crate::worker::steps::inbound::completion::Completion;
 
 /// The outcome of one claim, and the knowledge gained on the way.
 #[derive(Debug)]

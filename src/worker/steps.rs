@@ -1,13 +1,21 @@
-//! The collaborators of each step: a step holds those that it uses and no others. Never takes a step.
+//! The steps of a claim: [`inbound`] brings texts to the ticket, [`outbound`] replies to the phone, [`lookup`] finds the
+//! customer, the ticket and the bridge's own writes for both, and `tell` writes notes for agents.
+//!
+//! This module gives each step its collaborators: those that it uses and no others. It never takes a step.
+
+pub(in crate::worker) mod inbound;
+pub(in crate::worker) mod lookup;
+pub(in crate::worker) mod outbound;
+mod tell;
 
 use super::Worker;
-use super::customers::Customers;
-use super::identify::Finder;
-use super::merged::Merges;
-use super::openings::Openings;
-use super::replies::Replies;
-use super::requester::Requesters;
-use super::theirs::Owners;
+use crate::worker::steps::inbound::openings::Openings;
+use crate::worker::steps::inbound::requester::Requesters;
+use crate::worker::steps::lookup::customers::Customers;
+use crate::worker::steps::lookup::identify::Finder;
+use crate::worker::steps::lookup::merged::Merges;
+use crate::worker::steps::lookup::theirs::Owners;
+use crate::worker::steps::outbound::replies::Replies;
 
 impl Worker {
     pub(super) fn customers(&self) -> Customers<'_> {

@@ -21,7 +21,7 @@ const STORED: &[(&str, &str)] = &[
     ("domain/cause.rs", r#"(End::Carrier, "Bird answered ")"#),
     ("domain/cause.rs", r#"(End::Desk, "Zendesk answered ")"#),
     // Users at desks keep it for good.
-    ("worker/users.rs", r#"const ANONYMOUS: &str = "braze:";"#),
+    ("worker/steps/lookup/users.rs", r#"const ANONYMOUS: &str = "braze:";"#),
     // An attribute in drop-in bodies, which are kept as they came.
     ("policy/outbound/rules.rs", r#""zendesk_ticket_open""#),
 ];

@@ -13,11 +13,11 @@ use crate::clock::Clock;
 use crate::domain::event::UserId;
 use crate::ports::{Desk, Failure};
 
-use super::Worker;
 use super::completion::{Completion, Completions};
+use crate::worker::Worker;
 
 /// The completion of one desk's users.
-pub(super) struct Completer {
+pub(in crate::worker) struct Completer {
     desk: Arc<dyn Desk>,
     completions: Arc<Completions>,
     clock: Clock,
@@ -25,13 +25,13 @@ pub(super) struct Completer {
 
 impl Completer {
     /// The completion of users at the desk of this worker.
-    pub(super) fn of(lead: &Worker) -> Self {
+    pub(in crate::worker) fn of(lead: &Worker) -> Self {
         let completions = Arc::clone(&lead.users.completions);
         Self { desk: Arc::clone(&lead.desk), completions, clock: lead.clock.clone() }
     }
 
     /// Completes users until `stop`.
-    pub(super) async fn run(&self, stop: &CancellationToken) {
+    pub(in crate::worker) async fn run(&self, stop: &CancellationToken) {
         loop {
             let Some(mut completion) = self.completions.take() else {
                 tokio::select! {

@@ -46,7 +46,13 @@ impl Known {
 
 impl KeptFacts {
     /// Keeps the facts of this delivery.
-    pub(super) fn keep(&self, id: EventId, facts: Facts, conversation: Option<&Conversation>, now: Timestamp) {
+    pub(in crate::worker) fn keep(
+        &self,
+        id: EventId,
+        facts: Facts,
+        conversation: Option<&Conversation>,
+        now: Timestamp,
+    ) {
         let mut kept = self.lock();
         if kept.len() >= TEXTS_MAX {
             kept.retain(|_, kept| is_fresh(kept.at, now));
@@ -57,7 +63,12 @@ impl KeptFacts {
     }
 
     /// The facts of this delivery, if they still hold. They are handed out once.
-    pub(super) fn take(&self, id: EventId, conversation: Option<&Conversation>, now: Timestamp) -> Option<Facts> {
+    pub(in crate::worker) fn take(
+        &self,
+        id: EventId,
+        conversation: Option<&Conversation>,
+        now: Timestamp,
+    ) -> Option<Facts> {
         let kept = self.lock().remove(&id)?;
         let holds = is_fresh(kept.at, now) && kept.known == Known::of(conversation);
         holds.then(|| kept.facts.as_of(now))

@@ -1,7 +1,7 @@
 //! Tells agents: writes the owed notes that are still true on a ticket, as one internal comment.
 //!
 //! A note is checked again when it is claimed, because it may have waited for hours, and the operator may have
-//! redriven its delivery meanwhile. This module never decides whether a delivery is worth a note: [`super::notes`]
+//! redriven its delivery meanwhile. This module never decides whether a delivery is worth a note: [`crate::worker::notes`]
 //! does.
 
 use std::time::Duration;
@@ -15,9 +15,10 @@ use crate::mapping::Name;
 use crate::ports::desk::Addition;
 use crate::store::{Claim, StoreError, Verdict, Work};
 
-use super::claimed::not_arrived;
-use super::tickets::own_comment;
-use super::{Worker, context, own_writes};
+use crate::worker::claimed::not_arrived;
+use crate::worker::steps::lookup::own_writes;
+use crate::worker::steps::lookup::tickets::own_comment;
+use crate::worker::{Worker, context};
 
 /// How long a note waits at most for others of its conversation, so that one comment tells of a whole burst.
 const GATHER_MAX: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ const GATHER_STEP: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// Writes one internal comment with all of the claim's notes that are still true.
-    pub(super) async fn write_notes(
+    pub(in crate::worker) async fn write_notes(
         &self,
         claim: &Claim,
         first: &Note,
@@ -67,7 +68,11 @@ impl Worker {
 
     /// The outcome where an earlier attempt has left its comment on the ticket although the desk called it failed. A
     /// first attempt need not ask.
-    pub(super) async fn noted_before(&self, claim: &Claim, ticket: TicketId) -> Result<Option<Outcome>, Outcome> {
+    pub(in crate::worker) async fn noted_before(
+        &self,
+        claim: &Claim,
+        ticket: TicketId,
+    ) -> Result<Option<Outcome>, Outcome> {
         let Some(head) = claim.work.first().filter(|head| head.delivery.attempts > 0) else { return Ok(None) };
         let found = own_writes::find(self.desk.as_ref(), [ticket], head.delivery.id).await;
         let found = found.map_err(|failure| self.outcome(failure, End::Desk))?;

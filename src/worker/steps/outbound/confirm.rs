@@ -14,10 +14,11 @@ use crate::policy::confirm::{self, Sight};
 use crate::ports::{Failure, RECEIPT, Sought};
 use crate::store::{Claim, Verdict};
 
-use super::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
-use super::context::receipt_attribute;
-use super::tickets::newest_first;
-use super::{Worker, own_writes};
+use crate::worker::Worker;
+use crate::worker::claimed::{not_arrived, recent_tickets, recipient_of, requester_of};
+use crate::worker::context::receipt_attribute;
+use crate::worker::steps::lookup::own_writes;
+use crate::worker::steps::lookup::tickets::newest_first;
 
 /// How many of the conversation's newest tickets are searched for our own comment. It stands on the newest or the one
 /// before. The third is a safeguard, because a look that misses the comment writes the text a second time.
@@ -25,7 +26,11 @@ const TICKETS_SEARCHED: usize = 3;
 
 impl Worker {
     /// Looks for our mark (the event id, in the metadata of an audit) on the tickets that the text may have reached.
-    pub(super) async fn look_at_desk(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
+    pub(in crate::worker) async fn look_at_desk(
+        &self,
+        claim: &Claim,
+        learnt: &mut Verdict,
+    ) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let failed = |failure| self.outcome(failure, End::Desk);
         let mut candidates: Vec<TicketId> = head.event.kind.ticket_id().into_iter().collect();
@@ -54,7 +59,11 @@ impl Worker {
     }
 
     /// Reads the receipt that each text leaves at the carrier.
-    pub(super) async fn look_at_carrier(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
+    pub(in crate::worker) async fn look_at_carrier(
+        &self,
+        claim: &Claim,
+        learnt: &mut Verdict,
+    ) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let Some(recipient) = recipient_of(claim, self.carrier.knows_by()) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);

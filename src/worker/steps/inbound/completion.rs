@@ -15,14 +15,14 @@ const WAITING_MAX: usize = 1_000;
 
 /// The values that a user still lacks.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Completion {
+pub(in crate::worker) struct Completion {
     /// The user.
-    pub(super) user: UserId,
+    pub(in crate::worker) user: UserId,
     /// Values to save on the user; an external id or e-mail address in them names the user.
-    pub(super) values: Option<UserValues>,
+    pub(in crate::worker) values: Option<UserValues>,
     /// An e-mail address for a user without one. It is added as an identity, because a desk then refuses an address
     /// that belongs to another user.
-    pub(super) email: Option<String>,
+    pub(in crate::worker) email: Option<String>,
 }
 
 impl Completion {
@@ -42,11 +42,11 @@ impl std::fmt::Debug for Completion {
 #[derive(Debug, Default)]
 pub struct Completions {
     waiting: Mutex<VecDeque<Completion>>,
-    pub(super) added: Notify,
+    pub(in crate::worker) added: Notify,
 }
 
 impl Completions {
-    pub(super) fn add(&self, completion: Completion) {
+    pub(in crate::worker) fn add(&self, completion: Completion) {
         if completion.is_empty() {
             return;
         }
@@ -59,7 +59,7 @@ impl Completions {
         self.added.notify_one();
     }
 
-    pub(super) fn take(&self) -> Option<Completion> {
+    pub(in crate::worker) fn take(&self) -> Option<Completion> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 }

@@ -1,5 +1,9 @@
 //! From the ticket to the phone: takes the steps that [`crate::policy::outbound`] plans for a message, until it has come to
-//! its end. It never decides whether or when a message goes, and never reads comments; [`super::replies`] does.
+//! its end. It never decides whether or when a message goes, and never reads comments; [`crate::worker::steps::outbound::replies`] does.
+
+pub(in crate::worker) mod confirm;
+pub(in crate::worker) mod owed;
+pub(in crate::worker) mod replies;
 
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
@@ -14,12 +18,16 @@ use crate::policy::outbound::{Ending, Facts, Sending, Step, Terms, plan};
 use crate::ports::{Failure, Text};
 use crate::store::{Claim, Verdict};
 
-use super::Worker;
-use super::context;
+use crate::worker::Worker;
+use crate::worker::context;
 
 impl Worker {
     /// Carries the claim's message to the phone, step by step.
-    pub(super) async fn send_message(&self, claim: &Claim, learnt: &mut Verdict) -> Result<Outcome, Outcome> {
+    pub(in crate::worker) async fn send_message(
+        &self,
+        claim: &Claim,
+        learnt: &mut Verdict,
+    ) -> Result<Outcome, Outcome> {
         let head = claim.work.first();
         let Some((head, message)) = head.and_then(|head| Some((head, Outgoing::of(&head.event.kind)?))) else {
             return Err(Outcome::GiveUp { cause: "an empty claim".to_owned() });
@@ -157,7 +165,7 @@ impl Worker {
     }
 
     /// Remembers that the ticket is open again.
-    pub(super) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Verdict) -> Outcome {
+    pub(in crate::worker) fn note_reopened(claim: &Claim, change: &TicketChange, learnt: &mut Verdict) -> Outcome {
         let current = claim.conversation.as_ref().and_then(|conversation| conversation.ticket.as_ref());
         if current.is_some_and(|current| current.id == change.ticket_id) {
             learnt.changes.push(Change::Status(change.ticket_id, TicketStatus::Open));

@@ -16,7 +16,7 @@ use crate::ports::desk::{TicketView, UserView};
 const ANONYMOUS: &str = "braze:";
 
 /// The customer as a desk knows them: with the account's name in front of each id where the carrier is a `further` one.
-pub(super) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Customer {
+pub(in crate::worker) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Customer {
     let scoped = |id: &String| id_at_desk(id, further);
     Customer {
         external_id: customer.external_id.as_ref().map(scoped),
@@ -26,7 +26,7 @@ pub(super) fn at_desk(customer: &Customer, further: Option<AccountId>) -> Custom
 }
 
 /// The customer that a desk knows so, and the further carrier whose they are; no carrier for those of the first one.
-pub(super) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
+pub(in crate::worker) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
     let split = |id: Option<String>| {
         let (carrier, own) = id.as_deref().map(own_id).unzip();
         (carrier.flatten(), own.map(str::to_owned))
@@ -37,7 +37,7 @@ pub(super) fn from_desk(customer: Customer) -> (Option<AccountId>, Customer) {
 }
 
 /// The customer's `external_id` as a user of a desk.
-pub(super) fn user_external_id(customer: &Customer) -> Option<String> {
+pub(in crate::worker) fn user_external_id(customer: &Customer) -> Option<String> {
     let anonymous = || customer.carrier_id.as_deref().map(|id| format!("{ANONYMOUS}{id}"));
     customer.external_id.clone().or_else(anonymous)
 }
@@ -50,7 +50,7 @@ const PLAIN_CHARS_MAX: usize = 200;
 
 /// The `external_id` of a customer whose own id another user has: one of the staff, or a customer whose id differs in
 /// case only, which a desk takes for the same. The same customer gets the same second id every time.
-pub(super) fn second_external_id(id: &str) -> String {
+pub(in crate::worker) fn second_external_id(id: &str) -> String {
     let plain: String = id.chars().take(PLAIN_CHARS_MAX).collect();
     format!("{plain}~{}", digest_of(id))
 }
@@ -68,7 +68,7 @@ fn digest_of(id: &str) -> String {
 }
 
 /// Whether the user is this customer; `None` where the user has no data to tell by.
-pub(super) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> {
+pub(in crate::worker) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> {
     if user.is_agent {
         return Some(false);
     }
@@ -87,13 +87,13 @@ pub(super) fn is_customer(user: &UserView, customer: &Customer) -> Option<bool> 
 /// The requester's ids at the carrier. The brand's own field holds an external id and nothing else; a user's external id
 /// is the bridge's or the brand's. A ticket's key alone does not do: an external id and a `carrier_id` look the same,
 /// and a carrier may answer "success" to a text for an external id that does not exist.
-pub(super) fn customer_behind(ticket: &TicketView) -> Option<Customer> {
+pub(in crate::worker) fn customer_behind(ticket: &TicketView) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
     Some(Customer { phone: user.phone.clone(), ..named_by(user)? })
 }
 
 /// The customer that the user's field or external id names, where one of the two is filled.
-pub(super) fn named_by(user: &UserView) -> Option<Customer> {
+pub(in crate::worker) fn named_by(user: &UserView) -> Option<Customer> {
     let mut customer = Customer::default();
     match (user.customer_id.as_deref(), user.external_id.as_deref()) {
         (Some(id), _) => customer.external_id = Some(id.to_owned()),

@@ -16,24 +16,24 @@ use crate::ports::desk::{IdHolder, Saved, UserQuery, UserView};
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError};
 
-use super::context::{bare_user, new_user};
-use super::customers::Customers;
 use super::in_the_making::{InTheMaking, Making};
-use super::outcome;
-use super::users::{from_desk, is_customer, named_by, second_external_id, user_external_id};
+use crate::worker::context::{bare_user, new_user};
+use crate::worker::outcome;
+use crate::worker::steps::lookup::customers::Customers;
+use crate::worker::steps::lookup::users::{from_desk, is_customer, named_by, second_external_id, user_external_id};
 
 /// The wait of a text while another claim looks for its customer's id.
 const MAKING_WAIT: Duration = Duration::from_secs(1);
 
 /// The customers of one carrier among the users of one desk.
 #[derive(Clone, Copy)]
-pub(super) struct Requesters<'a> {
-    pub(super) desk: &'a dyn Desk,
-    pub(super) store: &'a dyn Store,
-    pub(super) customers: Customers<'a>,
-    pub(super) in_the_making: &'a InTheMaking,
-    pub(super) ends: Ends,
-    pub(super) clock: &'a Clock,
+pub(in crate::worker) struct Requesters<'a> {
+    pub(in crate::worker) desk: &'a dyn Desk,
+    pub(in crate::worker) store: &'a dyn Store,
+    pub(in crate::worker) customers: Customers<'a>,
+    pub(in crate::worker) in_the_making: &'a InTheMaking,
+    pub(in crate::worker) ends: Ends,
+    pub(in crate::worker) clock: &'a Clock,
 }
 
 impl<'a> Requesters<'a> {
@@ -41,7 +41,7 @@ impl<'a> Requesters<'a> {
     ///
     /// # Errors
     /// A wait, while another claim has the id, or one that differs in case only.
-    pub(super) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'a>>, Outcome> {
+    pub(in crate::worker) fn keep_id(&self, claim: &Claim, customer: &Customer) -> Result<Option<Making<'a>>, Outcome> {
         let is_known = claim.conversation.as_ref().is_some_and(|known| known.requester_id.is_some());
         let Some(id) = user_external_id(customer).filter(|_| !is_known) else { return Ok(None) };
         let cause = "another customer of this id is being made a user".to_owned();
@@ -50,7 +50,7 @@ impl<'a> Requesters<'a> {
     }
 
     /// The customer among the desk's users, by one way of looking.
-    pub(super) async fn find(
+    pub(in crate::worker) async fn find(
         &self,
         by: UserMatch,
         customer: &Customer,
@@ -129,7 +129,11 @@ impl<'a> Requesters<'a> {
 
     /// Makes the customer a user: with all known values, or else with those that the desk cannot refuse, and under
     /// their own external id where it is free. An answer that shows another user is not believed.
-    pub(super) async fn create(&self, id_taken: Option<bool>, customer: &Customer) -> Result<Saved, Outcome> {
+    pub(in crate::worker) async fn create(
+        &self,
+        id_taken: Option<bool>,
+        customer: &Customer,
+    ) -> Result<Saved, Outcome> {
         let failed = |failure| outcome(failure, self.ends.desk);
         let Some(id) = user_external_id(customer) else {
             return self.save(customer, None).await.map_err(failed);

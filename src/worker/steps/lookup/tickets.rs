@@ -8,18 +8,18 @@ use crate::domain::reading::Counted;
 use crate::ports::desk::{TicketView, Written};
 
 /// The tickets by number, which grows; a desk lists them in any order.
-pub(super) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
+pub(in crate::worker) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<TicketView> {
     tickets.sort_by_key(|ticket| std::cmp::Reverse(ticket.id));
     tickets
 }
 
 /// A ticket that was read at `asked_at`, for its conversation to take up.
-pub(super) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
+pub(in crate::worker) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
     TakenUp { ticket: ticket.id, status: ticket.status, since: ticket.updated_at, requester, asked_at }
 }
 
 /// The changes that a comment of the bridge's own teaches about the known part of its ticket.
-pub(super) fn own_comment(written: &Written) -> Vec<Change> {
+pub(in crate::worker) fn own_comment(written: &Written) -> Vec<Change> {
     let ticket = written.ticket.id;
     let comment = written.comment_id.map(|id| Counted { id, public: written.is_public });
     let stamp = Change::Stamp(ticket, written.ticket.updated_at);

@@ -20,15 +20,15 @@ struct Ids {
 }
 
 /// One of these ids, until this is dropped.
-pub(super) struct Making<'a> {
+pub(in crate::worker) struct Making<'a> {
     all: &'a InTheMaking,
     id: String,
     /// Whether a customer whose id is spelt otherwise may have become a user since this one's id was looked up.
-    pub(super) had_twin: bool,
+    pub(in crate::worker) had_twin: bool,
 }
 
 impl InTheMaking {
-    pub(super) fn enter(&self, id: &str) -> Option<Making<'_>> {
+    pub(in crate::worker) fn enter(&self, id: &str) -> Option<Making<'_>> {
         let mut ids = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lower = id.to_lowercase();
         if !ids.busy.insert(lower.clone()) {

@@ -16,14 +16,14 @@ const TEXTS_MAX: usize = 4096;
 
 /// The copies that no comment has used yet, by the delivery that they were made for.
 #[derive(Debug, Default)]
-pub(super) struct KeptUploads(Mutex<HashMap<EventId, Vec<Copied>>>);
+pub(in crate::worker) struct KeptUploads(Mutex<HashMap<EventId, Vec<Copied>>>);
 
 /// A picture that the desk has.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Copied {
-    pub(super) link: String,
-    pub(super) token: String,
-    pub(super) at: Timestamp,
+pub(in crate::worker) struct Copied {
+    pub(in crate::worker) link: String,
+    pub(in crate::worker) token: String,
+    pub(in crate::worker) at: Timestamp,
 }
 
 impl Copied {
@@ -34,13 +34,13 @@ impl Copied {
 }
 
 impl KeptUploads {
-    pub(super) fn of(&self, id: EventId, now: Timestamp) -> Vec<Copied> {
+    pub(in crate::worker) fn of(&self, id: EventId, now: Timestamp) -> Vec<Copied> {
         let mut copied = self.lock().get(&id).cloned().unwrap_or_default();
         copied.retain(|copied| copied.holds(now));
         copied
     }
 
-    pub(super) fn keep(&self, id: EventId, copied: Vec<Copied>, now: Timestamp) {
+    pub(in crate::worker) fn keep(&self, id: EventId, copied: Vec<Copied>, now: Timestamp) {
         let mut kept = self.lock();
         if kept.len() >= TEXTS_MAX {
             kept.retain(|_, copied| copied.iter().any(|copied| copied.holds(now)));
@@ -51,7 +51,7 @@ impl KeptUploads {
     }
 
     /// Forgets a delivery's copies, because a comment has used them or the desk refuses them.
-    pub(super) fn forget(&self, id: EventId) {
+    pub(in crate::worker) fn forget(&self, id: EventId) {
         self.lock().remove(&id);
     }
 

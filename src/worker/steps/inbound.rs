@@ -1,5 +1,15 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
+pub(in crate::worker) mod complete;
+pub(in crate::worker) mod completion;
+pub(in crate::worker) mod facts_kept;
+pub(in crate::worker) mod fetch_ahead;
+pub(in crate::worker) mod in_the_making;
+pub(in crate::worker) mod kept_uploads;
+pub(in crate::worker) mod openings;
+pub(in crate::worker) mod requester;
+pub(in crate::worker) mod uploads;
+
 use jiff::Timestamp;
 
 use crate::domain::account::End;
@@ -14,13 +24,14 @@ use crate::ports::Failure;
 use crate::ports::desk::{Addition, NewTicket, Saved, TicketView, Written};
 use crate::store::{Album, Claim, Verdict};
 
-use super::claimed::{recent_tickets, requester_of};
-use super::completion::Completion;
-use super::context::{CommentText, Inbound, completion};
-use super::in_force::render;
-use super::merged::Heir;
-use super::tickets::{newest_first, own_comment};
-use super::{Worker, own_writes};
+use crate::worker::Worker;
+use crate::worker::claimed::{recent_tickets, requester_of};
+use crate::worker::context::{CommentText, Inbound, completion};
+use crate::worker::in_force::render;
+use crate::worker::steps::inbound::completion::Completion;
+use crate::worker::steps::lookup::merged::Heir;
+use crate::worker::steps::lookup::own_writes;
+use crate::worker::steps::lookup::tickets::{newest_first, own_comment};
 
 /// More steps than any way through the policy has; a longer way goes in a circle.
 const STEPS_MAX: usize = 24;
@@ -36,7 +47,7 @@ struct Append {
 impl Worker {
     /// Writes the claim's texts as one public comment of the customer, and finds the data that their user at the desk is
     /// `lacking`.
-    pub(super) async fn write_texts(
+    pub(in crate::worker) async fn write_texts(
         &self,
         claim: &Claim,
         first: &CustomerText,
@@ -320,7 +331,12 @@ impl Worker {
     }
 
     /// Notes the changes that a write on a ticket teaches. `text` is the comment's text where it is the customer's.
-    pub(super) fn wrote(&self, written: &Written, text: Option<&CommentText>, learnt: &mut Verdict) -> Outcome {
+    pub(in crate::worker) fn wrote(
+        &self,
+        written: &Written,
+        text: Option<&CommentText>,
+        learnt: &mut Verdict,
+    ) -> Outcome {
         let ticket = written.ticket.id;
         learnt.changes.push(Change::Ticket(ticket, written.ticket.status, self.clock.now()));
         learnt.changes.extend(own_comment(written));
@@ -363,7 +379,8 @@ impl Worker {
             return Ok(Some(outcome));
         }
         self.openings().learn_opened(claim, ticket).await?;
-        let body = self.render(Name::KeywordNote, &super::context::keyword_note(claim, &note, &words, status))?;
+        let body =
+            self.render(Name::KeywordNote, &crate::worker::context::keyword_note(claim, &note, &words, status))?;
         match self.desk.add(ticket, &Addition::text(&body)).await {
             Ok(written) => {
                 let outcome = self.wrote(&written, None, learnt);

@@ -30,7 +30,7 @@ pub struct StaffSeen(Mutex<HashSet<UserId>>);
 
 impl StaffSeen {
     /// Remembers the comments' authors who are staff now.
-    pub(super) fn learn(&self, comments: &[CommentView]) {
+    pub(in crate::worker) fn learn(&self, comments: &[CommentView]) {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= STAFF_MAX {
             seen.clear();
@@ -45,7 +45,7 @@ impl StaffSeen {
 
 /// Why a public comment is no text to the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LeftOut {
+pub(in crate::worker) enum LeftOut {
     /// Its author is unknown.
     Stranger,
     /// An end user wrote it.
@@ -62,7 +62,7 @@ pub(super) enum LeftOut {
 
 impl LeftOut {
     /// The end of a sentence whose subject is the comment.
-    pub(super) fn words(self) -> &'static str {
+    pub(in crate::worker) fn words(self) -> &'static str {
         match self {
             Self::Stranger => "is by an author who is not known to be staff",
             Self::EndUser => "is by an end user",
@@ -76,16 +76,16 @@ impl LeftOut {
 
 /// The comments of a ticket that concern the phone, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Sorted<'a> {
+pub(in crate::worker) struct Sorted<'a> {
     /// To be texted.
-    pub(super) due: Vec<&'a CommentView>,
+    pub(in crate::worker) due: Vec<&'a CommentView>,
     /// Not to be texted, though they are new, public and not the customer's.
-    pub(super) left_out: Vec<(CommentId, LeftOut)>,
+    pub(in crate::worker) left_out: Vec<(CommentId, LeftOut)>,
 }
 
 impl Sorted<'_> {
     /// Leaves these out, because the ticket was another customer's.
-    pub(super) fn leave_out(&mut self, foreign: &[CommentId]) {
+    pub(in crate::worker) fn leave_out(&mut self, foreign: &[CommentId]) {
         self.due.retain(|comment| !foreign.contains(&comment.id));
         self.left_out.extend(foreign.iter().map(|id| (*id, LeftOut::Foreign)));
     }
@@ -101,7 +101,7 @@ impl Sorted<'_> {
 ///
 /// The requester's comments are the customer's, also where the customer is one of the staff who tries it out: their
 /// texts must not come back to their own phone.
-pub(super) fn sort<'a>(
+pub(in crate::worker) fn sort<'a>(
     comments: &'a [CommentView],
     named: Option<CommentId>,
     forwarded: Option<&Forwarded>,
@@ -128,7 +128,7 @@ pub(super) fn sort<'a>(
 
 /// Whether a look takes every comment that is newer than the forwarded ones, and not only the named one: see
 /// [`sort`].
-pub(super) fn takes_newer(named: Option<CommentId>, forwarded: Option<&Forwarded>) -> bool {
+pub(in crate::worker) fn takes_newer(named: Option<CommentId>, forwarded: Option<&Forwarded>) -> bool {
     forwarded.is_some_and(|forwarded| named.is_none_or(|named| named > forwarded.up_to))
 }
 
@@ -146,7 +146,7 @@ fn left_out(comment: &CommentView, is_named: bool, staff: &StaffSeen) -> Option<
 
 /// Whether a comment's words are the ones that a merge leaves on both tickets.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum MergeWords {
+pub(in crate::worker) enum MergeWords {
     /// They are not.
     No,
     /// They are, in the desk's own English.
@@ -157,7 +157,7 @@ pub(super) enum MergeWords {
 
 /// Reads a comment's first line, in which a merge names its tickets; no desk documents another mark of such
 /// comments.
-pub(super) fn merge_words(comment: &CommentView) -> MergeWords {
+pub(in crate::worker) fn merge_words(comment: &CommentView) -> MergeWords {
     let line = comment.plain_body.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or_default();
     let into = line.starts_with("This request was closed and merged into request #");
     let from = line.starts_with("Request") && line.contains(" closed and merged into this request");
@@ -175,7 +175,7 @@ fn leading_number(text: &str) -> Option<TicketId> {
 
 /// Whether a merge closed one of these tickets, which are the comment's own and those that it names, at the moment in
 /// which the comment was written.
-pub(super) fn is_of_a_merge(written_at: Option<Timestamp>, tickets: &[TicketView]) -> bool {
+pub(in crate::worker) fn is_of_a_merge(written_at: Option<Timestamp>, tickets: &[TicketView]) -> bool {
     let Some(written_at) = written_at else { return false };
     tickets.iter().any(|ticket| ticket.merged && ticket.updated_at.duration_since(written_at).abs() <= MERGE_LASTS)
 }

@@ -24,7 +24,7 @@ const UPLOADS_DEADLINE: Duration = Duration::from_secs(30);
 const UPLOAD_TRIES: u32 = 3;
 
 /// The links of a text whose pictures are copied, each once, with their numbers.
-pub(super) fn copied_links(links: &[String]) -> impl Iterator<Item = (usize, &str)> {
+pub(in crate::worker) fn copied_links(links: &[String]) -> impl Iterator<Item = (usize, &str)> {
     let is_first = |(number, link): &(usize, &String)| !links.iter().take(*number).any(|before| before == *link);
     links.iter().enumerate().take(PICTURES_MAX).filter(is_first).map(|(number, link)| (number, link.as_str()))
 }
@@ -43,12 +43,12 @@ impl Pictures {
     }
 
     /// The client that fetches pictures.
-    pub(super) fn media(&self) -> &MediaClient {
+    pub(in crate::worker) fn media(&self) -> &MediaClient {
         &self.media
     }
 
     /// Forgets the copies of a delivery, because a comment has used them or the desk refuses them.
-    pub(super) fn forget(&self, id: EventId) {
+    pub(in crate::worker) fn forget(&self, id: EventId) {
         self.kept.forget(id);
     }
 
@@ -58,7 +58,7 @@ impl Pictures {
     ///
     /// # Errors
     /// The desk does not take a kept picture for now: with the text it would be dropped, and its link may be dead.
-    pub(super) async fn copy(
+    pub(in crate::worker) async fn copy(
         &self,
         (desk, store): (&dyn Desk, &dyn Album),
         claim: &Claim,

@@ -18,12 +18,12 @@ use crate::ports::desk::{CommentView, CommentsRead};
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 
-use super::identify::Finder;
-use super::merged::Merges;
-use super::openings::Openings;
 use super::owed::{self, LeftOut, MergeWords, Sorted, StaffSeen};
-use super::theirs::Owners;
-use super::{notes, outcome};
+use crate::worker::steps::inbound::openings::Openings;
+use crate::worker::steps::lookup::identify::Finder;
+use crate::worker::steps::lookup::merged::Merges;
+use crate::worker::steps::lookup::theirs::Owners;
+use crate::worker::{notes, outcome};
 
 /// How long a comment may take to become readable after its webhook. Later, the comments that are readable do not
 /// wait for it.
@@ -58,22 +58,22 @@ impl Look<'_> {
 
 /// The agents' replies on the tickets of one desk.
 #[derive(Clone, Copy)]
-pub(super) struct Replies<'a> {
-    pub(super) desk: &'a dyn Desk,
-    pub(super) store: &'a dyn Store,
-    pub(super) staff: &'a StaffSeen,
-    pub(super) finder: Finder<'a>,
-    pub(super) merges: Merges<'a>,
-    pub(super) owners: Owners<'a>,
-    pub(super) openings: Openings<'a>,
-    pub(super) ends: Ends,
-    pub(super) clock: &'a Clock,
+pub(in crate::worker) struct Replies<'a> {
+    pub(in crate::worker) desk: &'a dyn Desk,
+    pub(in crate::worker) store: &'a dyn Store,
+    pub(in crate::worker) staff: &'a StaffSeen,
+    pub(in crate::worker) finder: Finder<'a>,
+    pub(in crate::worker) merges: Merges<'a>,
+    pub(in crate::worker) owners: Owners<'a>,
+    pub(in crate::worker) openings: Openings<'a>,
+    pub(in crate::worker) ends: Ends,
+    pub(in crate::worker) clock: &'a Clock,
 }
 
 impl Replies<'_> {
     /// Answers the doorbell: every public comment by an agent that is newer than the last one forwarded becomes a text
     /// of its own, oldest first, in the place of the doorbell.
-    pub(super) async fn read(
+    pub(in crate::worker) async fn read(
         &self,
         claim: &Claim,
         reply: &AgentReply,
@@ -168,7 +168,7 @@ impl Replies<'_> {
 
     /// Puts the replies that are owed before a closing text in its place, and the closing text behind them. `None`
     /// where there are none, or where they cannot be told.
-    pub(super) async fn before_closing(
+    pub(in crate::worker) async fn before_closing(
         &self,
         claim: &Claim,
         change: &TicketChange,
@@ -239,7 +239,7 @@ impl Replies<'_> {
     }
 
     /// The comment that came with the solution of a ticket, if one did.
-    pub(super) async fn solution_of(&self, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
+    pub(in crate::worker) async fn solution_of(&self, ticket: TicketId) -> Result<Option<CommentId>, Outcome> {
         match self.desk.comment_that_solved(ticket).await {
             Ok(solution) => Ok(solution),
             Err(Failure::NotFound { .. }) => Ok(None),

@@ -10,26 +10,26 @@ use crate::ports::desk::{TicketView, UserView, Written};
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Verdict};
 
-use super::claimed::requester_of;
 use super::customers::Customers;
-use super::notes::written_on_anothers;
-use super::outcome;
 use super::tickets::newest_first;
+use crate::worker::claimed::requester_of;
+use crate::worker::notes::written_on_anothers;
+use crate::worker::outcome;
 
 /// The owners of tickets: their requesters, and whether these are a conversation's customer.
 #[derive(Clone, Copy)]
-pub(super) struct Owners<'a> {
-    pub(super) desk: &'a dyn Desk,
-    pub(super) customers: Customers<'a>,
-    pub(super) ends: Ends,
-    pub(super) clock: &'a Clock,
+pub(in crate::worker) struct Owners<'a> {
+    pub(in crate::worker) desk: &'a dyn Desk,
+    pub(in crate::worker) customers: Customers<'a>,
+    pub(in crate::worker) ends: Ends,
+    pub(in crate::worker) clock: &'a Clock,
 }
 
 impl Owners<'_> {
     /// Whether the ticket, which the conversation knows, is still its customer's. `told` is the requester at the time
     /// that counts, where known. The ticket is read only where `told` is missing or differs from the conversation's
     /// requester. A customer whose user was merged into another of theirs keeps the ticket.
-    pub(super) async fn is_theirs(
+    pub(in crate::worker) async fn is_theirs(
         &self,
         claim: &Claim,
         ticket: TicketId,
@@ -79,7 +79,7 @@ impl Owners<'_> {
 
     /// The comments of these that were written before the ticket was given to its present requester. Without comments
     /// there is no call.
-    pub(super) async fn before_hand_over(
+    pub(in crate::worker) async fn before_hand_over(
         &self,
         ticket: TicketId,
         comments: Vec<CommentId>,
@@ -94,7 +94,7 @@ impl Owners<'_> {
     /// Looks at the ticket that has taken a text of `requester`, where that is known. The conversation keeps a ticket
     /// of any of its customer's users. It leaves a ticket that another customer got since, with a note to its agents,
     /// and the next text goes elsewhere. The text stands, so a failed look changes nothing about that.
-    pub(super) async fn keep_or_leave(
+    pub(in crate::worker) async fn keep_or_leave(
         &self,
         claim: &Claim,
         written: &Written,
@@ -126,7 +126,10 @@ impl Owners<'_> {
 
     /// The newest unsolved ticket that carries the conversation's key and is its customer's. An agent may have given
     /// a ticket with the key to another user.
-    pub(super) async fn own_open_ticket(&self, claim: &Claim) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
+    pub(in crate::worker) async fn own_open_ticket(
+        &self,
+        claim: &Claim,
+    ) -> Result<Option<(TicketId, TicketStatus)>, Outcome> {
         let failed = |failure| outcome(failure, self.ends.desk);
         let found = newest_first(self.desk.find_tickets(&claim.key.0).await.map_err(failed)?);
         let requester = requester_of(claim);

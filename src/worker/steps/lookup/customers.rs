@@ -15,34 +15,39 @@ const LINES_MAX: usize = 100;
 
 /// The customers of the carriers at one desk.
 #[derive(Clone, Copy)]
-pub(super) struct Customers<'a> {
-    pub(super) store: &'a dyn Store,
-    pub(super) lines: &'a Lines,
-    pub(super) ends: Ends,
+pub(in crate::worker) struct Customers<'a> {
+    pub(in crate::worker) store: &'a dyn Store,
+    pub(in crate::worker) lines: &'a Lines,
+    pub(in crate::worker) ends: Ends,
     /// The carrier whose customers the desk knows by their ids as they are.
-    pub(super) home: Option<AccountId>,
+    pub(in crate::worker) home: Option<AccountId>,
 }
 
 impl Customers<'_> {
     /// This customer of a carrier's as the desk knows them.
-    pub(super) fn at_desk(&self, customer: &Customer, carrier: AccountId) -> Customer {
+    pub(in crate::worker) fn at_desk(&self, customer: &Customer, carrier: AccountId) -> Customer {
         let is_first = self.home.is_none_or(|home| home == carrier);
         users::at_desk(customer, (!is_first).then_some(carrier))
     }
 
     /// The carrier of a customer whom the desk knows by an id without an account in front, or else this worker's.
-    pub(super) fn home_carrier(&self) -> AccountId {
+    pub(in crate::worker) fn home_carrier(&self) -> AccountId {
         self.home.unwrap_or(self.ends.carrier)
     }
 
     /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.
-    pub(super) fn is_customer(&self, user: &UserView, customer: &Customer, carrier: AccountId) -> Option<bool> {
+    pub(in crate::worker) fn is_customer(
+        &self,
+        user: &UserView,
+        customer: &Customer,
+        carrier: AccountId,
+    ) -> Option<bool> {
         users::is_customer(user, &self.at_desk(customer, carrier))
     }
 
     /// The keys of a customer's conversations over a carrier: the base key, those on the lines that are configured, and
     /// those on lines that the carrier told of before.
-    pub(super) async fn keys_of(
+    pub(in crate::worker) async fn keys_of(
         &self,
         customer: &Customer,
         carrier: AccountId,

@@ -25,8 +25,8 @@ use crate::store::{Keeping, Picture, PictureId, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vendors::http::media::{MEDIA_BYTES_MAX, Media, MediaClient};
 
-use super::Crew;
 use super::uploads::copied_links;
+use crate::worker::Crew;
 
 /// How long a text has to be written before its pictures are fetched.
 const SOON: Duration = Duration::from_secs(30);
@@ -103,7 +103,7 @@ struct FetchAhead<'a> {
 
 impl Crew {
     /// Fetches pictures until `stop`.
-    pub(super) async fn fetch_pictures(&self, stop: &CancellationToken) {
+    pub(in crate::worker) async fn fetch_pictures(&self, stop: &CancellationToken) {
         let Some(worker) = self.any_worker() else { return stop.cancelled().await };
         let (store, media) = (self.store.as_ref(), worker.pictures.media());
         FetchAhead { store, media, clock: &self.clock, metrics: &self.supervisor.metrics }.run(stop).await;

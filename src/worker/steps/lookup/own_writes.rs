@@ -8,7 +8,7 @@ use crate::ports::desk::{Comments, Written};
 
 /// The comment that was written for this event on one of these tickets, searched from the latest ticket on. A
 /// ticket that is gone counts as empty.
-pub(super) async fn find(
+pub(in crate::worker) async fn find(
     desk: &dyn Comments,
     candidates: impl IntoIterator<Item = TicketId>,
     event: EventId,

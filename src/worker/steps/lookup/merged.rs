@@ -14,27 +14,27 @@ use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
-use super::outcome;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
+use crate::worker::outcome;
 
 /// How many merges, one after the other, are followed.
 const HEIRS_MAX: usize = 4;
 
 /// The tickets of one desk that were merged into others.
 #[derive(Clone, Copy)]
-pub(super) struct Merges<'a> {
-    pub(super) desk: &'a dyn Desk,
-    pub(super) store: &'a dyn Store,
-    pub(super) customers: Customers<'a>,
-    pub(super) ends: Ends,
-    pub(super) clock: &'a Clock,
+pub(in crate::worker) struct Merges<'a> {
+    pub(in crate::worker) desk: &'a dyn Desk,
+    pub(in crate::worker) store: &'a dyn Store,
+    pub(in crate::worker) customers: Customers<'a>,
+    pub(in crate::worker) ends: Ends,
+    pub(in crate::worker) clock: &'a Clock,
 }
 
 impl Merges<'_> {
     /// Whether a ticket without the tag is the one into which its requester's conversation was merged. Such a ticket
     /// gets the tag, without which no trigger of ours would fire on it.
-    pub(super) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
+    pub(in crate::worker) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| outcome(failure, self.ends.desk);
         let Some(behind) = customer_behind(view) else { return Ok(false) };
@@ -62,14 +62,14 @@ impl Merges<'_> {
     }
 
     /// Whether a ticket stays that of another conversation of the same customer, which forwards its replies.
-    pub(super) async fn is_kept(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
+    pub(in crate::worker) async fn is_kept(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
         let Some(conversation) = &claim.conversation else { return Ok(false) };
         let holders = self.holders_of(ticket).await?;
         Ok(holders.iter().any(|holder| address::keeps(holder, ticket, conversation)))
     }
 
     /// Whether a ticket has gone to another conversation of the same customer, which forwards its replies from then on.
-    pub(super) async fn is_left(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
+    pub(in crate::worker) async fn is_left(&self, claim: &Claim, ticket: TicketId) -> Result<bool, Outcome> {
         let Some(conversation) = &claim.conversation else { return Ok(false) };
         let holders = self.holders_of(ticket).await?;
         Ok(holders.iter().any(|holder| address::shares_customer(holder, conversation)))
@@ -96,7 +96,12 @@ impl Merges<'_> {
 
     /// Follows the conversation from its ticket, which a look has seen merged, to the ticket's heirs, and adds a
     /// doorbell for the replies on each.
-    pub(super) async fn follow(&self, claim: &Claim, merged: TicketId, learnt: &mut Verdict) -> Result<(), Outcome> {
+    pub(in crate::worker) async fn follow(
+        &self,
+        claim: &Claim,
+        merged: TicketId,
+        learnt: &mut Verdict,
+    ) -> Result<(), Outcome> {
         let failed = |failure| outcome(failure, self.ends.desk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
         if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
@@ -120,7 +125,7 @@ impl Merges<'_> {
 
     /// Makes sure that the heir of a merged ticket has the tag before its comments are read. A later comment then
     /// rings the doorbell, or the search finds it.
-    pub(super) async fn tag_heir(&self, heir: TicketId) -> Result<(), Outcome> {
+    pub(in crate::worker) async fn tag_heir(&self, heir: TicketId) -> Result<(), Outcome> {
         match self.desk.ticket(heir).await {
             // A closed ticket takes no tag, and no reply.
             Ok(view) if view.status == TicketStatus::Closed => Ok(()),
@@ -132,7 +137,13 @@ impl Merges<'_> {
 
     /// Takes over the heir of a merged ticket. Comments from before the merge stay there; a doorbell for the later
     /// ones is added at once, because no trigger told of them.
-    pub(super) fn take_over(&self, heir: &Heir, requester: UserId, updated_at: Timestamp, learnt: &mut Verdict) {
+    pub(in crate::worker) fn take_over(
+        &self,
+        heir: &Heir,
+        requester: UserId,
+        updated_at: Timestamp,
+        learnt: &mut Verdict,
+    ) {
         let now = self.clock.now();
         learnt.changes.push(Change::Stands(heir.id, heir.since));
         let reply = AgentReply {
@@ -153,7 +164,7 @@ impl Merges<'_> {
     }
 
     /// The heirs of a merged ticket, one after the other, as far as their last comments name a ticket that exists.
-    pub(super) async fn heirs_of(&self, merged: TicketId) -> Result<Vec<(Heir, TicketView)>, Failure> {
+    pub(in crate::worker) async fn heirs_of(&self, merged: TicketId) -> Result<Vec<(Heir, TicketView)>, Failure> {
         let mut heirs: Vec<(Heir, TicketView)> = Vec::new();
         let mut last = merged;
         while heirs.len() < HEIRS_MAX {
@@ -185,11 +196,11 @@ impl Merges<'_> {
 }
 
 /// The ticket into which another was merged.
-pub(super) struct Heir {
+pub(in crate::worker) struct Heir {
     /// Its number.
-    pub(super) id: TicketId,
+    pub(in crate::worker) id: TicketId,
     /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
-    pub(super) since: CommentId,
+    pub(in crate::worker) since: CommentId,
 }
 
 /// The ticket number behind a `#` in the comment that a merge leaves, in any language.

@@ -16,20 +16,20 @@ use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
 use super::merged::Merges;
-use super::outcome;
 use super::tickets::taken;
 use super::users::{customer_behind, from_desk};
+use crate::worker::outcome;
 
 /// Looks for the customers behind unknown tickets.
 #[derive(Clone, Copy)]
-pub(super) struct Finder<'a> {
-    pub(super) desk: &'a dyn Desk,
-    pub(super) store: &'a dyn Store,
-    pub(super) lines: &'a Lines,
-    pub(super) customers: Customers<'a>,
-    pub(super) merges: Merges<'a>,
-    pub(super) ends: Ends,
-    pub(super) clock: &'a Clock,
+pub(in crate::worker) struct Finder<'a> {
+    pub(in crate::worker) desk: &'a dyn Desk,
+    pub(in crate::worker) store: &'a dyn Store,
+    pub(in crate::worker) lines: &'a Lines,
+    pub(in crate::worker) customers: Customers<'a>,
+    pub(in crate::worker) merges: Merges<'a>,
+    pub(in crate::worker) ends: Ends,
+    pub(in crate::worker) clock: &'a Clock,
 }
 
 impl Finder<'_> {
@@ -39,7 +39,7 @@ impl Finder<'_> {
     /// deliveries that wait for the ticket move to the customer's own lane and are claimed afresh there, so that
     /// every text goes through that lane and knows its conversation. `named` is the customer in the webhook's words.
     /// Gives the ticket's requester where the ticket had to be read.
-    pub(super) async fn identify(
+    pub(in crate::worker) async fn identify(
         &self,
         claim: &Claim,
         ticket: TicketId,
@@ -78,7 +78,7 @@ impl Finder<'_> {
 
     /// Learns the conversation of an unknown ticket that was read at `asked_at`. False when the webhook names no
     /// customer and the requester has no id at the carrier.
-    pub(super) async fn adopt(
+    pub(in crate::worker) async fn adopt(
         &self,
         ticket: &TicketView,
         named: Option<&str>,
@@ -142,7 +142,7 @@ impl Finder<'_> {
     }
 
     /// The outcome of a claim that goes on in the customer's own lane, at once.
-    pub(super) fn found(&self) -> Outcome {
+    pub(in crate::worker) fn found(&self) -> Outcome {
         Outcome::Postpone {
             cause: "the ticket's customer has been found".to_owned(),
             until: self.clock.now(),
