@@ -26,6 +26,9 @@ use crate::clock::Clock;
 /// The letters of Bird's ids.
 const ID_LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
+/// How long it waits before it tries a webhook again.
+const SPACING: Duration = Duration::from_millis(20);
+
 /// How Bird is set up. The default values are obviously not real ones.
 #[derive(Clone)]
 pub struct BirdOptions {
@@ -130,8 +133,7 @@ impl Bird {
     pub async fn start(options: BirdOptions, clock: Clock) -> io::Result<Self> {
         let (stop, changes) = (CancellationToken::new(), Changes::default());
         let client = Some(sender::client(Duration::from_secs(10)).map_err(io::Error::other)?);
-        let spacing = Duration::from_millis(20);
-        let sender = Sender::new(client, Rules::Bird, spacing, clock.clone(), changes.clone(), stop.clone());
+        let sender = Sender::new(client, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
         let mut made = None;
         let bind = |url: &str| {
@@ -143,6 +145,24 @@ impl Bird {
         server::start(bind, stop.clone()).await?;
         let inner = made.ok_or_else(|| io::Error::other("the server was not bound"))?;
         Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
+    }
+
+    /// Bird without a network. The caller hands requests to [`Bird::answer`], and takes the webhooks out
+    /// ([`Bird::take_held_webhooks`]) to carry them to the bridge. The host is the account's name, below `sandbox.invalid`.
+    /// Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn in_process(options: BirdOptions, clock: Clock) -> Self {
+        let (stop, changes) = (CancellationToken::new(), Changes::default());
+        let sender = Sender::new(None, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
+        let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
+        let (url, state) = (format!("https://{}.sandbox.invalid", options.account), Mutex::default());
+        let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
+        Self { inner, _stop: Arc::new(stop.drop_guard()) }
+    }
+
+    /// The answer to a request, without a network.
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        self.inner.traffic.dated(Vendor::answer(&*self.inner, &request.into()).await)
     }
 
     /// Sets the address of the bridge: webhooks go to `{bridge_url}/webhooks/{account}`.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tandem::sandbox::bird::BirdOptions;
 use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
 
 use super::plan::Crowd;
 use super::post;
 use super::verdict;
-use super::world::{Customer, Reply, Text, World};
+use super::world::{Customer, Line, Reply, Text, World};
 use crate::oracle::{self, Solved};
 
 /// The words of people: the same ones again and again, and texts that break careless software.
@@ -119,7 +120,7 @@ fn turn(world: &Arc<World>, customer: usize) {
             world.trace.say(|| format!("an agent deletes {}", ticket.id));
             zendesk.delete(ticket.id);
         }
-        (_, None) if !world.customers[customer].is_chat => write_first(world, customer),
+        (_, None) if world.customers[customer].line == Line::Sms => write_first(world, customer),
         _ => {}
     }
     post::collect(world);
@@ -128,11 +129,12 @@ fn turn(world: &Arc<World>, customer: usize) {
 /// The customer's ticket changes hands.
 fn hand(world: &Arc<World>, customer: usize) {
     // Whoever merges or gives away one of a customer's two tickets is told apart in tests of their own.
-    let Some(ticket) = newest_ticket(world, customer).filter(|_| !world.customers[customer].is_chat) else { return };
+    let is_first = |customer: usize| world.customers[customer].line == Line::Sms;
+    let Some(ticket) = newest_ticket(world, customer).filter(|_| is_first(customer)) else { return };
     let (desk, zendesk) = (world.desk_brand(customer), world.desk_of(customer));
     let other = usize::try_from(world.lots.number(0..=world.customers.len() as u64 - 1)).unwrap();
     let is_given = world.script.lock().unwrap().given.contains_key(&(desk, ticket.id));
-    let there = user_of(world, other).filter(|_| world.desk_brand(other) == desk && !world.customers[other].is_chat);
+    let there = user_of(world, other).filter(|_| world.desk_brand(other) == desk && is_first(other));
     let there = there.filter(|user| *user != ticket.requester_id && !is_given);
     if let Some(user) = there {
         world.trace.say(|| format!("an agent gives {} to {}", ticket.id, world.customers[other].key));
@@ -168,8 +170,14 @@ pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
 /// The customer's phone sends these words on the conversation's line. Returns the id of the webhook.
 fn say(world: &World, customer: usize, words: &str) -> String {
     let (phone, by) = (world.phone_of(customer), &world.customers[customer]);
-    let sent = if by.is_chat { phone.whatsapp(&by.braze_id, words) } else { phone.text(&by.braze_id, words) };
-    sent.unwrap()
+    match (by.line, &world.bird) {
+        (Line::Sms, _) => phone.text(&by.carrier_id, words).unwrap(),
+        (Line::Chat, _) => phone.whatsapp(&by.carrier_id, words).unwrap(),
+        (Line::Bird, bird) => {
+            let bird = bird.as_ref().expect("a world with a line over Bird");
+            bird.text(&by.carrier_id, &BirdOptions::default().senders[0], words)
+        }
+    }
 }
 
 /// Customers who were asked to write again do so, wherever a reply waits for it. A template that is set aside has perhaps
@@ -208,19 +216,23 @@ fn write_first(world: &Arc<World>, customer: usize) {
 
 /// The customer's newest ticket that takes a comment.
 pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
-    let user = user_of(world, customer)?;
-    let zendesk = world.desk_of(customer);
+    let (zendesk, here) = (world.desk_of(customer), &world.customers[customer]);
+    let user = if here.is_over_bird() { None } else { Some(user_of(world, customer)?) };
     let tickets = zendesk.tickets().into_iter().rev();
     let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
-    open.find(|ticket| ticket.requester_id == user && is_on_line(world, customer, ticket))
+    open.find(|ticket| match user {
+        Some(user) => ticket.requester_id == user && is_on_line(world, customer, ticket),
+        None => ticket.external_id.as_ref() == Some(&here.ticket_key),
+    })
 }
 
 /// Whether a ticket of the customer's is of this line: those that agents open are of the first.
 fn is_on_line(world: &World, customer: usize, ticket: &Ticket) -> bool {
     let here = &world.customers[customer];
-    let is_chat = |other: &&Customer| other.is_chat && other.braze_id == here.braze_id && other.brand == here.brand;
+    let is_theirs = |other: &Customer| other.carrier_id == here.carrier_id && other.brand == here.brand;
+    let is_chat = |other: &&Customer| other.is_chat() && is_theirs(other);
     let chat = world.customers.iter().find(is_chat);
-    here.is_chat == chat.is_some_and(|chat| ticket.external_id.as_ref() == Some(&chat.ticket_key))
+    here.is_chat() == chat.is_some_and(|chat| ticket.external_id.as_ref() == Some(&chat.ticket_key))
 }
 
 /// The customer among Zendesk's users. Two with one id are those whom an agent and the bridge have made.

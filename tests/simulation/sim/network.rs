@@ -41,7 +41,11 @@ impl Transport for Network {
         let world = &life.world;
         world.trace.count("calls");
         let host = request.uri().host().unwrap_or_default().trim_end_matches(".sandbox.invalid");
-        let vendor = if host.starts_with("zendesk") { Vendor::Zendesk } else { Vendor::Braze };
+        let vendor = match host {
+            "bird" => Vendor::Bird,
+            host if host.starts_with("zendesk") => Vendor::Zendesk,
+            _ => Vendor::Braze,
+        };
         let brand = (1..world.brands.len()).find(|brand| host.ends_with(suffix(*brand))).unwrap_or(0);
         let to = (brand, vendor);
         let line = format!("{} {}", request.method(), request.uri().path());
@@ -104,6 +108,7 @@ async fn deliver(
     let answer = match vendor {
         Vendor::Zendesk => world.brands[brand].zendesk.answer(request).await,
         Vendor::Braze => world.brands[brand].braze.answer(request).await,
+        Vendor::Bird => world.bird.as_ref().expect("a world with a line over Bird").answer(request).await,
     };
     post::collect(world);
     answer

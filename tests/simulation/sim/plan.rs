@@ -11,6 +11,7 @@ use super::lots::Lots;
 pub(crate) enum Vendor {
     Zendesk,
     Braze,
+    Bird,
 }
 
 /// One simulated time, from the first word to the last fault.
@@ -25,6 +26,8 @@ pub(crate) struct Plan {
     /// Where the first brand has a WhatsApp line beside its first one: for how many minutes after a message of a customer
     /// the bridge sends free text there. Each of that brand's customers then has two conversations.
     pub(crate) chat: Option<u32>,
+    /// Whether the first brand's desk has a line over Bird, with customers of its own: as many as the plan has.
+    pub(crate) bird: bool,
     /// Braze reports of every text, also of those whose webhook never comes.
     pub(crate) currents: bool,
     /// The customers share a phone number and an agent's e-mail address, and the ids of every two differ in case only.
@@ -170,6 +173,7 @@ impl Plan {
             brands: 1,
             one_desk: false,
             chat: None,
+            bird: false,
             currents: false,
             alike: false,
             steps: 12,
@@ -216,17 +220,24 @@ impl Plan {
         let vendors = if shows_late { Vendors { attribute_lag: lag(60), ..vendors } } else { vendors };
         let brands = if lots.chance(0.4) { 2 } else { 1 };
         let one_desk = brands > 1 && lots.chance(0.5);
-        let outages =
+        let outages: Vec<Outage> =
             outages.into_iter().map(|outage| Outage { brand: usize::from(lots.chance(0.5)), ..outage }).collect();
         // A bridge that starts with a wrong clock knows no window's end until a vendor's answer has set it right, nor which
         // text and which report came at the same time.
         let chat = (jumps.is_empty() && lots.chance(0.4)).then(|| *lots.pick(&[2, 20, 60]));
         let currents = jumps.is_empty() && lots.chance(0.4);
+        let bird = lots.chance(0.4);
+        let strikes_bird = |outage: Outage| match outage.vendor {
+            Vendor::Braze if bird && lots.chance(0.5) => Outage { vendor: Vendor::Bird, brand: 0, ..outage },
+            Vendor::Zendesk | Vendor::Braze | Vendor::Bird => outage,
+        };
+        let outages = outages.into_iter().map(strikes_bird).collect();
         Self {
             customers,
             brands,
             one_desk,
             chat,
+            bird,
             currents,
             alike,
             objects,

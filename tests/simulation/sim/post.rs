@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use serde_json::Value;
+use tandem::sandbox::bird::Bird;
 use tandem::sandbox::sender::{AttemptResult, Rules, Webhook};
 use tower::ServiceExt;
 
@@ -22,7 +23,8 @@ pub(crate) fn collect(world: &Arc<World>) {
         let braze = sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
         zendesk.chain(braze).map(move |(vendor, webhook)| ((brand, vendor), webhook)).collect::<Vec<_>>()
     });
-    for (from, webhook) in held.collect::<Vec<_>>() {
+    let of_bird = world.bird.iter().flat_map(Bird::take_held_webhooks).map(|webhook| ((0, Vendor::Bird), webhook));
+    for (from, webhook) in held.chain(of_bird).collect::<Vec<_>>() {
         let (lots, rates) = (&world.lots, &world.plan.rates);
         let again = world.is_on_fire() && lots.chance(rates.webhook_repeated);
         let late = world.is_on_fire() && lots.chance(rates.webhook_late);
@@ -74,6 +76,7 @@ async fn carry(world: &Arc<World>, from: (usize, Vendor), webhook: &Webhook) {
     let rules = match from.1 {
         Vendor::Zendesk => Rules::Zendesk,
         Vendor::Braze => Rules::Braze,
+        Vendor::Bird => Rules::Bird,
     };
     for attempt in 1.. {
         let result = attempt_once(world, from, webhook).await;
@@ -86,11 +89,11 @@ async fn carry(world: &Arc<World>, from: (usize, Vendor), webhook: &Webhook) {
     }
 }
 
-/// The subject of a webhook: Zendesk's name a ticket, Braze's their dispatch.
+/// The subject of a webhook: Zendesk's name a ticket, Braze's their dispatch, and Bird's themselves.
 fn title(vendor: Vendor, webhook: &Webhook) -> String {
     match vendor {
         Vendor::Zendesk => webhook.body.split_whitespace().collect(),
-        Vendor::Braze => webhook.id.clone(),
+        Vendor::Braze | Vendor::Bird => webhook.id.clone(),
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
         conversations.push(Conversation {
             key: customer.ticket_key.clone(),
             user: customer.user.clone(),
-            carrier_id: customer.braze_id.clone(),
+            carrier_id: customer.carrier_id.clone(),
             forms: campaigns(world, customer),
             // A second ring that comes after the ticket was reopened is like the first of another turn.
             closings_each: if twice { 2 } else { 1 },
@@ -66,7 +66,8 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     let mut faults = ends.faults;
     faults.extend(late(world));
     faults.extend(asked_twice(world));
-    let carriers: Vec<&dyn Phones> = world.brands.iter().map(|sandbox| &sandbox.braze as &dyn Phones).collect();
+    let over_braze = world.brands.iter().map(|sandbox| &sandbox.braze as &dyn Phones);
+    let carriers: Vec<&dyn Phones> = over_braze.chain(world.bird.iter().map(|bird| bird as &dyn Phones)).collect();
     for (desk, sandbox) in world.brands.iter().enumerate() {
         let at_desk = conversations.iter().enumerate().filter(|(customer, _)| world.desk_brand(*customer) == desk);
         let at_desk: Vec<Conversation> = at_desk.map(|(_, conversation)| conversation.clone()).collect();
@@ -212,9 +213,9 @@ fn late(world: &World) -> Vec<String> {
 /// The campaigns whose texts belong to a customer's conversation.
 fn campaigns(world: &World, customer: &Customer) -> Vec<String> {
     let options = options(customer.brand);
-    if customer.is_chat {
+    if customer.is_chat() {
         vec![options.campaign_whatsapp_reply]
-    } else if world.plan.chat.is_some() {
+    } else if world.plan.chat.is_some() && !customer.is_over_bird() {
         vec![options.campaign_agent_reply, options.campaign_ticket_solved]
     } else {
         Vec::new()
@@ -223,7 +224,7 @@ fn campaigns(world: &World, customer: &Customer) -> Vec<String> {
 
 /// Whether the template to this customer is set aside; `None` unless a reply waits until they write again.
 pub(crate) async fn waits_for_answer(world: &World, customer: usize) -> Option<bool> {
-    let store = world.store().filter(|_| world.customers[customer].is_chat)?;
+    let store = world.store().filter(|_| world.customers[customer].is_chat())?;
     let key = Some(ConversationKey(world.customers[customer].ticket_key.clone()));
     let filter = DeliveryFilter { conversation: key, limit: 1000, ..DeliveryFilter::default() };
     let theirs = store.deliveries(filter).await.unwrap().items;
@@ -238,7 +239,7 @@ pub(crate) fn templates(world: &World, customer: usize) -> Vec<Duration> {
     let customer = &world.customers[customer];
     let template = options(customer.brand).campaign_whatsapp_template;
     let texts = world.brands[customer.brand].braze.texts().into_iter();
-    let theirs = texts.filter(|text| text.braze_id == customer.braze_id && text.campaign_id == template);
+    let theirs = texts.filter(|text| text.braze_id == customer.carrier_id && text.campaign_id == template);
     theirs.map(|text| Duration::try_from(text.at.duration_since(START)).unwrap()).collect()
 }
 
@@ -252,7 +253,7 @@ pub(crate) fn heard(world: &World, customer: usize) -> Vec<Duration> {
 /// Customers who were asked to write again, and asked once more before the bridge heard of them.
 fn asked_twice(world: &World) -> Vec<String> {
     let mut faults = Vec::new();
-    for (number, customer) in world.customers.iter().enumerate().filter(|(_, customer)| customer.is_chat) {
+    for (number, customer) in world.customers.iter().enumerate().filter(|(_, customer)| customer.is_chat()) {
         let asked = templates(world, number);
         let heard = heard(world, number);
         let is_heard = |from: Duration, until: Duration| heard.iter().any(|at| (from..until).contains(at));
@@ -267,7 +268,7 @@ fn was_opted_out(world: &World, reply: &Reply) -> bool {
     let outs = world.script.lock().unwrap();
     let is_theirs = |customer: &usize| {
         let (one, other) = (&world.customers[*customer], &world.customers[reply.customer]);
-        one.brand == other.brand && (world.plan.alike || one.braze_id == other.braze_id)
+        one.brand == other.brand && (world.plan.alike || one.carrier_id == other.carrier_id)
     };
     let mut theirs = outs.opted_out.iter().filter(|(customer, _)| is_theirs(customer));
     theirs.any(|(_, in_again)| in_again.is_none_or(|at| at > reply.at))

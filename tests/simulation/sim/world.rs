@@ -14,6 +14,7 @@ use tandem::config::{self, Config};
 use tandem::domain::account::AccountId;
 use tandem::domain::event::{AgentReply, EventId, EventKind, UserId};
 use tandem::mapping::Mappings;
+use tandem::sandbox::bird::{Bird, BirdOptions};
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::phone::Phone;
 use tandem::sandbox::zendesk::{HeaderSpelling, Zendesk};
@@ -50,6 +51,8 @@ pub(crate) struct World {
     /// The vendors of each brand. Customers belong to the brands in turn. Where the brands share a desk, it is the first
     /// brand's.
     pub(crate) brands: Vec<Sandbox>,
+    /// The carrier of the first brand's further line.
+    pub(crate) bird: Option<Bird>,
     /// The bridge's, which is set now and then; the vendors have their own.
     pub(crate) clock: Clock,
     pub(crate) customers: Vec<Customer>,
@@ -71,15 +74,37 @@ pub(crate) type TicketOf = (usize, u64);
 /// A customer on one line. One who writes on two lines stands here twice, with the same ids.
 pub(crate) struct Customer {
     pub(crate) brand: usize,
-    /// Whether this is their conversation on WhatsApp.
-    pub(crate) is_chat: bool,
+    /// The line of this conversation of theirs.
+    pub(crate) line: Line,
     /// The id that the brand gave them.
     pub(crate) key: String,
     /// The key of their conversation, which their tickets carry.
     pub(crate) ticket_key: String,
     /// The id by which the desk knows them.
     pub(crate) user: String,
-    pub(crate) braze_id: String,
+    /// The carrier's id of them.
+    pub(crate) carrier_id: String,
+}
+
+/// A line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// SMS through Braze.
+    Sms,
+    /// WhatsApp through Braze.
+    Chat,
+    /// SMS over Bird.
+    Bird,
+}
+
+impl Customer {
+    pub(crate) fn is_chat(&self) -> bool {
+        self.line == Line::Chat
+    }
+
+    pub(crate) fn is_over_bird(&self) -> bool {
+        self.line == Line::Bird
+    }
 }
 
 /// The words and acts of a run.
@@ -137,11 +162,16 @@ impl World {
             let on_chat: Vec<Customer> = customers.iter().filter(|customer| customer.brand == 0).map(on_chat).collect();
             customers.extend(on_chat);
         }
+        let bird = plan.bird.then(|| Bird::in_process(BirdOptions::default(), Clock::of_runtime(now, plan.seed ^ 3)));
+        if plan.bird {
+            customers.extend((0..plan.customers).map(over_bird));
+        }
         Arc::new(Self {
             trace: Trace::new(traced),
             lots: Lots::of(plan.seed),
             clock: Clock::of_runtime(now, plan.seed ^ 2),
             brands,
+            bird,
             customers,
             script: Mutex::default(),
             config,
@@ -405,14 +435,32 @@ fn customer(sandbox: &Sandbox, number: usize, plan: &Plan) -> Customer {
     let scoped = || format!("braze{}:{key}", suffix(brand));
     let ticket_key = if brand == 0 { key.clone() } else { scoped() };
     let user = if plan.one_desk && brand > 0 { scoped() } else { key.clone() };
-    Customer { brand, is_chat: false, key, ticket_key, user, braze_id }
+    Customer { brand, line: Line::Sms, key, ticket_key, user, carrier_id: braze_id }
 }
 
 /// The same customer on the brand's WhatsApp line.
 fn on_chat(customer: &Customer) -> Customer {
     let ticket_key = format!("{}@{}", customer.ticket_key, options(customer.brand).whatsapp_group);
-    let (key, user, braze_id) = (customer.key.clone(), customer.user.clone(), customer.braze_id.clone());
-    Customer { brand: customer.brand, is_chat: true, key, ticket_key, user, braze_id }
+    let (key, user, carrier_id) = (customer.key.clone(), customer.user.clone(), customer.carrier_id.clone());
+    Customer { brand: customer.brand, line: Line::Chat, key, ticket_key, user, carrier_id }
+}
+
+/// A customer of the first brand's over Bird, who is known by their number.
+fn over_bird(number: usize) -> Customer {
+    let phone = format!("+1555556{number:04}");
+    let ticket_key = format!("bird:{phone}@{}", BirdOptions::default().senders[0]);
+    Customer { brand: 0, line: Line::Bird, key: phone.clone(), ticket_key, user: phone.clone(), carrier_id: phone }
+}
+
+/// The settings of the account and the line over Bird.
+fn bird_line(on_unconfirmed: &str) -> String {
+    let BirdOptions { account, api_key, signing_secret, senders } = BirdOptions::default();
+    format!(
+        "[accounts.{account}]\nvendor = \"bird\"\nurl = \"https://{account}.sandbox.invalid\"\napi_key = \"{api_key}\"\n\
+         signing_secrets = [\"{signing_secret}\"]\non_unconfirmed = \"{on_unconfirmed}\"\n[[lines]]\nname = \"over-bird\"\n\
+         carrier = \"{account}\"\ndesk = \"zendesk\"\naddress = \"{}\"",
+        senders[0]
+    )
 }
 
 /// The settings of the WhatsApp line.
@@ -430,7 +478,9 @@ fn settings(brand: usize, plan: &Plan) -> String {
     let options = options(brand);
     let (end, on_unconfirmed) = (suffix(brand), if plan.hold { "hold" } else { "resend" });
     let (head, zendesk, braze, line) = if brand == 0 {
-        let line = plan.chat.map(|minutes| chat_line(&options, minutes)).unwrap_or_default();
+        let chat = plan.chat.map(|minutes| chat_line(&options, minutes)).unwrap_or_default();
+        let bird = if plan.bird { bird_line(on_unconfirmed) } else { String::new() };
+        let line = format!("{bird}\n{chat}");
         ("[store]\nurl = \"sled:never-opened\"", "zendesk".to_owned(), "braze".to_owned(), line)
     } else {
         let line = format!(
