@@ -200,6 +200,11 @@ fn the_oracle_notices_a_bridge_that_forgets_the_window() {
 }
 
 #[test]
+fn the_oracle_notices_a_bridge_that_does_not_look_for_its_text_over_bird() {
+    seeds_to_notice(Broken::DoesNotLookForTheTag);
+}
+
+#[test]
 fn the_oracle_notices_a_bridge_that_opens_tickets_without_an_idempotency_key() {
     seeds_to_notice(Broken::SendsNoIdempotencyKey);
 }

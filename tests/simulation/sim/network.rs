@@ -50,7 +50,12 @@ impl Transport for Network {
         let to = (brand, vendor);
         let line = format!("{} {}", request.method(), request.uri().path());
         life.step(&format!("before {line}")).await;
-        if world.plan.broken == Some(Broken::SendsNoIdempotencyKey) {
+        let is_without_key = match world.plan.broken {
+            Some(Broken::SendsNoIdempotencyKey) => true,
+            Some(Broken::DoesNotLookForTheTag) => vendor == Vendor::Bird,
+            _ => false,
+        };
+        if is_without_key {
             request.headers_mut().remove("idempotency-key");
         }
         // Sent in a task of its own: a request that has left arrives, also when its sender dies.
@@ -199,6 +204,7 @@ fn blinded(world: &World, line: &str, answer: Response<Bytes>) -> Response<Bytes
     };
     let body = match world.plan.broken {
         Some(Broken::DoesNotLookForTheAudit) if line.ends_with("/audits") => empty("audits", Value::Array(Vec::new())),
+        Some(Broken::DoesNotLookForTheTag) if line == "GET /v1/sms/messages" => empty("data", Value::Array(Vec::new())),
         Some(Broken::DoesNotLookForTheReceipt) if line.ends_with("/users/export/ids") => {
             let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             if let Some(users) = body["users"].as_array_mut() {

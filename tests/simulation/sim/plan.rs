@@ -162,6 +162,8 @@ pub(crate) enum Broken {
     CrossesAccounts,
     /// Takes every window for open.
     ForgetsTheWindow,
+    /// Sends a text over Bird under no key, and takes a lost one for one that was never sent.
+    DoesNotLookForTheTag,
 }
 
 impl Plan {
@@ -273,6 +275,10 @@ impl Plan {
         if broken == Broken::ForgetsTheWindow {
             (plan.chat, plan.pause_max) = (Some(20), 900_000);
             plan.jumps.clear();
+        }
+        if broken == Broken::DoesNotLookForTheTag {
+            // The report of a text ends the doubt as well, unless it comes too late.
+            (plan.bird, plan.rates.lost_answer, plan.rates.webhook_late) = (true, 0.15, 0.9);
         }
         if broken == Broken::SendsNoIdempotencyKey {
             // Where the list shows a new ticket at once, the key is never needed.
