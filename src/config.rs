@@ -19,7 +19,7 @@
 //! | find | `sources`, `secrets_file`, `files` | the file's text and our variables |
 //! | gather | `read`, `named`, `value`, `kind`, `near` | a value of the right kind for each name, or its flaw |
 //! | judge | the tables, by `key`, `shapes`, `table` | typed values; every flaw becomes a fault in the `book` |
-//! | fit | `bridge`, `accounts`, `lines`, `campaigns`, `operators`, `oidc` | the faults of values that do not go together |
+//! | fit | `bridge`, `accounts`, `lines`, `operators`, `oidc`, the folders of carriers | the faults of values that do not go together |
 //!
 //! Nothing below `serve` and `cli` sees the whole [`Config`]; each module is handed its own small options.
 
@@ -29,7 +29,6 @@ use std::path::{Path, PathBuf};
 
 mod accounts;
 mod bridge;
-mod campaigns;
 mod environment;
 mod faults;
 mod files;
@@ -55,7 +54,8 @@ pub use environment::fail_point;
 pub use environment::{OWN_TOKEN, log_filter, own_token, wants_traces};
 pub use faults::{DEFAULT_FILE, Faults};
 pub use files::text_of;
-pub use installation::{BrazeInstallation, ZendeskInstallation, accounts, braze_installation, zendesk_installation};
+pub(crate) use installation::installation;
+pub use installation::{Installation, accounts};
 pub use lines::LineKeys;
 pub use oidc::{IdentityProvider, Oidc, Roles};
 

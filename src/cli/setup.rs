@@ -8,9 +8,10 @@ use std::path::Path;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
-use crate::config::{self, Vendor};
+use crate::config;
 use crate::domain::account::Ends;
 use crate::domain::account_table::AccountTable;
+use crate::vendors::folder::SettingUp;
 
 mod braze;
 mod page;
@@ -57,21 +58,18 @@ fn set_up(words: &[String], output: &mut impl Write) -> Result<(), Failure> {
         let known: Vec<_> = accounts.iter().map(|(account, _)| account.name()).collect();
         return Err(Failure::Usage(format!("there is no account {name}; the configuration has {}", known.join(", "))));
     };
-    match vendor {
-        Vendor::Zendesk => match parsed(options, output)? {
+    match vendor.setting_up() {
+        SettingUp::Calls => match parsed(options, output)? {
             Some(arguments) => zendesk::run(&arguments, *account, output),
             None => Ok(()),
         },
-        Vendor::Braze => match parsed::<braze::Braze>(options, output)? {
+        SettingUp::Sheet => match parsed::<braze::Braze>(options, output)? {
             Some(arguments) => arguments.run(*account, output),
             None => Ok(()),
         },
-        Vendor::Bird => {
-            let by_hand = format!(
-                "the webhook of {account} is made by hand in {}, to {}: docs/bird.md tells how",
-                vendor.title(),
-                AccountTable(*account).webhooks()
-            );
+        SettingUp::ByHand(page) => {
+            let (vendor, path) = (vendor.title(), AccountTable(*account).webhooks());
+            let by_hand = format!("the webhook of {account} is made by hand in {vendor}, to {path}: {page} tells how");
             Err(Failure::Usage(by_hand))
         }
     }

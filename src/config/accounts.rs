@@ -4,7 +4,6 @@
 use secrecy::ExposeSecret;
 use url::Url;
 
-use super::reference;
 use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
 use crate::keys::book::{At, Book, joined};
@@ -80,7 +79,7 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
 
 /// Books the table that a vendor has no use for, because all of its accounts have names.
 fn without_own_table(book: &mut Book<'_>) {
-    for vendor in Vendor::ALL.iter().filter(|vendor| reference::is_spare(**vendor)) {
+    for vendor in Vendor::ALL.iter().filter(|vendor| is_spare(**vendor)) {
         let (word, at) = (vendor.word(), At::top().below(vendor.word()));
         if book.is_begun(&at) {
             let remedy = format!(
@@ -92,6 +91,12 @@ fn without_own_table(book: &mut Book<'_>) {
             book.fault_of_table::<()>(&at, Flaw::new("is no table of the configuration", remedy));
         }
     }
+}
+
+/// Whether the vendor has no table of its own, because a bridge of one account each has others: all of its accounts have
+/// names.
+pub(super) fn is_spare(vendor: Vendor) -> bool {
+    !first_account(vendor).is_some_and(AccountId::is_first)
 }
 
 /// The account that has the name of a vendor: where it is one of the first, that of the vendor's own table.
@@ -212,29 +217,20 @@ fn is_at_its_vendor(vendor: Vendor, at: &At, book: &mut Book<'_>) {
     }
 }
 
-/// Warns of two carriers that are one workspace, and of those that cannot both be at their address.
+/// Warns of two accounts of one vendor that are one workspace, and of those that cannot both be at their address.
 fn workspaces_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
-    let carriers: Vec<_> = accounts
-        .iter()
-        .filter_map(|(at, VendorAccount { account, keys })| {
-            Some((at, account, (keys.url(), keys.api_key()?.expose_secret())))
-        })
-        .collect();
-    for (index, (at, _, workspace)) in carriers.iter().enumerate() {
-        let others = || carriers.iter().take(index);
-        let one = others().find(|(_, _, other)| other == workspace);
-        let of_one_key = || others().find(|(_, _, (_, key))| *key == workspace.1);
-        if let Some((_, other, _)) = one {
-            let problem = format!(
-                "is that of {other} as well, at the same url: one account with several lines serves a workspace"
-            );
-            book.warn(at, "api_key", problem);
-        } else if let Some((_, other, _)) = of_one_key() {
-            let problem = format!(
-                "is that of {other} as well, at another url: a key is known in its own cluster only, so that Braze refuses \
-                 one of the two"
-            );
-            book.warn(at, "api_key", problem);
+    for (index, (at, VendorAccount { keys, .. })) in accounts.iter().enumerate() {
+        let Some((key, elsewhere)) = keys.api_key() else { continue };
+        let has_key = |other: &&VendorAccount| {
+            let theirs = other.keys.api_key().filter(|_| other.keys.vendor() == keys.vendor());
+            theirs.is_some_and(|(theirs, _)| theirs.expose_secret() == key.expose_secret())
+        };
+        let others: Vec<_> = accounts.iter().take(index).map(|(_, other)| other).filter(has_key).collect();
+        if let Some(other) = others.iter().find(|other| other.keys.url() == keys.url()) {
+            let problem = "at the same url: one account with several lines serves a workspace";
+            book.warn(at, "api_key", format!("is that of {} as well, {problem}", other.account));
+        } else if let Some(other) = others.first() {
+            book.warn(at, "api_key", format!("is that of {} as well, at another url: {elsewhere}", other.account));
         }
     }
 }

@@ -10,7 +10,6 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::accounts::{Accounts, VendorAccount};
-use super::campaigns;
 use super::lines::{self, Described, LineKeys};
 use super::oidc::{self, IdentityProvider, Oidc};
 use super::operators::{self, OPERATORS, Operators};
@@ -45,7 +44,7 @@ table! {
         /// The operators with a token of their own.
         operators: Vec<Account> = Operators,
 
-        /// How Zendesk and Braze reach `listen`; `serve` uses it only to find its webhooks in Zendesk's log of them.
+        /// How the vendors reach `listen`; `serve` uses it only to find its webhooks in a desk's log of them.
         public_url: Option<Url> = PUBLIC_ADDRESS.optional().such_as(r#""https://tandem.acme.example""#),
 
         /// How operators reach the console, such as `https://tandem.internal.example`; alarms link to it.
@@ -62,7 +61,7 @@ table! {
         /// Minutes between two looks for replies whose webhooks did not come; the first is at start. 0 means never.
         catch_up_minutes: Option<Duration> = minutes_or_never(1440).or("5"),
 
-        /// How long after it was solved a ticket is reopened by the customer's next text, instead of a new one opened. Zendesk
+        /// How long after it was solved a ticket is reopened by the customer's next text, instead of a new one opened. A desk
         /// closes a solved ticket after 28 days at the latest.
         reopen_days: u32 = whole(0, 28).or("5"),
 
@@ -150,7 +149,7 @@ const STORE_URL: Shape<StoreUrl> = Shape::new(
 const PUBLIC_ADDRESS: Shape<Url> = text(|text| {
     let url = extensible_address(text)?;
     if let Some(vendor) = Vendor::at(&url) {
-        let remedy = "Set it to the address at which Zendesk and Braze reach this bridge";
+        let remedy = "Set it to the address at which the vendors reach this bridge";
         return Err(Flaw::new(format!("is an address of {}", vendor.title()), remedy));
     }
     // A proxy may have any of these words in a path of its own, but none at the end.
@@ -225,7 +224,6 @@ impl Config {
         let shared = Self::operator_token().read(&top, book).flatten();
         operators::check(book, shared.as_ref());
         lines::check(book);
-        campaigns::check(book);
         let (console_url, has_tokens) = (Self::console_url().read(&top, book), has_tokens(book));
         oidc::check(book, console_url, has_tokens);
         config.filter(|_| book.faults.is_empty())

@@ -1,5 +1,5 @@
-//! The lines of `[[lines]]`, and the default line of each carrier: their keys, and how they fit the accounts. Never reads an
-//! account's own keys from the book.
+//! The lines of `[[lines]]`, and the default line of each carrier: their keys, and how they fit the accounts. A carrier's
+//! folder tells the shape of its own names, and the rules that are its alone. Never reads an account's own keys from the book.
 
 use std::time::Duration;
 
@@ -13,8 +13,11 @@ use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{FLAG, TEXT, Word, listed, text, time, word};
 use crate::keys::spelling::nearest;
 use crate::keys::table::{Table, table};
-use crate::vendors::braze::keys::CAMPAIGN;
+use crate::vendors::folder::{Carried, CarriedLine};
 use crate::vendors::registry::Vendor;
+use own_name::{carrier_of, own_name};
+
+mod own_name;
 
 /// The name of the list.
 pub const LINES: &str = "lines";
@@ -28,33 +31,30 @@ table! {
         /// The line's name for operators and metrics. It may change.
         name: String = NAME.needed("Set it to a name such as uk-whatsapp").set_to(r#""uk-whatsapp""#),
 
-        /// The Braze account that carries its messages.
-        carrier: String = TEXT.needed("Set it to a Braze account, such as braze").set_to(r#""braze""#),
+        /// The account that carries its messages.
+        carrier: String = TEXT.needed("Set it to the name of a carrier's account").set_to(r#""braze""#),
 
         /// The kind of its messages.
         channel: Channel = word().or("sms").such_as(r#""whatsapp""#),
 
-        /// Braze's id of the line's subscription group, which never changes. One line of each carrier may be without: it is
-        /// the default line, for every event that names no configured group.
-        address: Option<String> = SENDER.optional().such_as(r#""…""#),
+        /// The carrier's own name for the line, which never changes: the id of a subscription group, or a number. One line of
+        /// each carrier may be without: it is the default line, for every event that names no configured line.
+        address: Option<String> = own_name(r#""…""#, |terms| Some(terms.address)),
 
         /// On `rcs`: whether a text that RCS cannot deliver goes out as a text message. Without, one text holds 3,072
         /// characters.
         sms_fallback: bool = FLAG.or("true"),
 
-        /// Id of the API-triggered campaign that sends an agent's reply; without it, that of the carrier. WhatsApp needs one of
-        /// its own, with a response message.
-        agent_reply: Option<String> =
-            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000003""#),
+        /// Id of the carrier's form for an agent's reply, such as a campaign; without it, that of the account. WhatsApp needs
+        /// one of its own. A carrier that takes the words alone has no forms.
+        agent_reply: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000003""#, |terms| terms.form),
 
-        /// Id of the API-triggered campaign for the closing text. Without it none is sent; a line that uses the `agent_reply` of
-        /// its carrier uses the `ticket_solved` of its carrier as well.
-        ticket_solved: Option<String> =
-            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000004""#),
+        /// Id of the carrier's form for the closing text. Without it none is sent; a line that uses the `agent_reply` of its
+        /// account uses the `ticket_solved` of its account as well.
+        ticket_solved: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000004""#, |terms| terms.form),
 
-        /// On `whatsapp`: id of the API-triggered campaign whose template asks the customer to write again.
-        template: Option<String> =
-            CAMPAIGN.optional().such_as(r#""00000000-0000-4000-8000-000000000005""#),
+        /// On `whatsapp`: id of the carrier's form whose template asks the customer to write again.
+        template: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000005""#, |terms| terms.form),
 
         /// On `whatsapp`: minutes after the customer's last message in which free text may go.
         window_minutes: Duration = time::<60>(1, 1440).or("1430"),
@@ -65,7 +65,7 @@ table! {
         /// The language of notes to its agents; without it, `notes.language`.
         agent_language: Option<String> = TEXT.optional().such_as(r#""en""#),
 
-        /// The Zendesk account on whose tickets its agents answer; may be left out where there is only one.
+        /// The account of the desk on whose tickets its agents answer; may be left out where there is only one.
         desk: Option<String> = TEXT.optional().such_as(r#""zendesk""#),
 
         /// Id of the brand of its tickets.
@@ -94,16 +94,7 @@ const ID: Shape<u64> = Shape::new(
     u64::eq,
 );
 
-/// The carrier's name for a line: an identifier, or a number with its `+`.
-const SENDER: Shape<String> = text(|text| {
-    if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '+')) {
-        return Ok(text.to_owned());
-    }
-    let remedy = "Copy the API identifier or the number as the carrier shows it, not an address or a placeholder";
-    Err(Flaw::new("is not an identifier", remedy))
-});
-
-/// Zendesk cuts a tag at white space and at a comma.
+/// A desk cuts a tag at white space and at a comma.
 const TAGS: Shape<Vec<String>> = Shape::new(
     Kind::List { of: Item::Text, may_be_empty: true },
     Make::Texts(|tags| match tags.iter().find(|tag| tag.contains([' ', ','])) {
@@ -234,14 +225,37 @@ pub(super) fn check(book: &mut Book<'_>) {
     for at in &lines {
         has_ends(at, &accounts, book);
         fits_its_channel(at, book);
-        has_a_campaign(at, book);
-        is_no_number(at, &accounts, book);
     }
     names_differ(&lines, &accounts, book);
     addresses_differ(&lines, book);
     default_lines_have_desks(&lines, &accounts, book);
     desks_have_lines(&lines, &accounts, book);
     default_lines_answer_beside_others(&lines, &accounts, book);
+    for vendor in Vendor::ALL {
+        let carried = carried_by(*vendor, &lines, &accounts, book);
+        vendor.check_lines(&carried, book);
+    }
+}
+
+/// The accounts of a vendor, and the lines that they carry.
+fn carried_by(vendor: Vendor, lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Carried {
+    let own = accounts.iter().filter(|known| known.vendor == vendor);
+    let accounts: Vec<(AccountId, At)> = own.map(|known| (known.account, known.at.clone())).collect();
+    let mut carried = Vec::new();
+    for at in lines {
+        let (carrier, channel) = (LineKeys::carrier().read(at, book), LineKeys::channel().read(at, book));
+        let (Some(carrier), Some(channel)) = (carrier, channel) else { continue };
+        let Some((carrier, _)) = accounts.iter().find(|(known, _)| known.name() == carrier) else { continue };
+        let forms = [
+            ("agent_reply", LineKeys::agent_reply().read(at, book)),
+            ("ticket_solved", LineKeys::ticket_solved().read(at, book)),
+            ("template", LineKeys::template().read(at, book)),
+        ];
+        let forms = forms.into_iter().filter_map(|(key, id)| Some((key, id.flatten()?))).collect();
+        let address = LineKeys::address().read(at, book).flatten();
+        carried.push(CarriedLine { at: at.clone(), carrier: *carrier, channel, address, forms });
+    }
+    Carried { accounts, lines: carried }
 }
 
 /// The names of the accounts at one end, with commas between.
@@ -285,7 +299,7 @@ fn has_ends(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
     }
 }
 
-/// Books the keys that have no meaning on the line's channel, and the one that WhatsApp needs.
+/// Books the keys that have no meaning on the line's channel, and the address that WhatsApp needs.
 fn fits_its_channel(at: &At, book: &mut Book<'_>) {
     let Some(channel) = LineKeys::channel().read(at, book) else { return };
     for (key, only_on) in [("template", Channel::Whatsapp), ("sms_fallback", Channel::Rcs)] {
@@ -300,44 +314,17 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
             book.warn(at, key, format!("has no effect on {channel}, where free text may always go"));
         }
     }
-    if channel == Channel::Whatsapp && !book.is_given(at, "template") {
+    let terms = carrier_of(at, book).and_then(Vendor::line_terms);
+    if channel == Channel::Whatsapp && !book.is_given(at, "template") && terms.iter().any(|terms| terms.form.is_some())
+    {
         let problem = "is missing, so that a reply which comes later than window_minutes after the customer's last message is \
                        given up";
         book.warn(at, "template", problem);
     }
     // The default line takes the text messages of the whole account, and would answer them by WhatsApp.
-    if channel == Channel::Whatsapp && !book.is_given(at, "address") {
-        let remedy = "Set it to Braze's id of the WhatsApp subscription group";
-        book.fault::<()>(at, "address", Flaw::new("is missing, and WhatsApp needs a line of its own", remedy));
-    }
-    if channel == Channel::Whatsapp && !book.is_given(at, "agent_reply") {
-        let remedy = "Set it to the id of an API-triggered WhatsApp campaign with a response message";
-        book.fault::<()>(at, "agent_reply", Flaw::new("is missing, and WhatsApp needs one of its own", remedy));
-    }
-}
-
-/// Warns of an address that looks like the number of the line, by which Braze does not call it.
-fn is_no_number(at: &At, accounts: &[Standing], book: &mut Book<'_>) {
-    let Some(carrier) = LineKeys::carrier().read(at, book) else { return };
-    let of_braze = |known: &Standing| known.account.name() == carrier && known.vendor == Vendor::Braze;
-    if !accounts.iter().any(of_braze) {
-        return;
-    }
-    let address = LineKeys::address().read(at, book).flatten();
-    if address.is_some_and(|address| (7..=15).contains(&address.len()) && address.bytes().all(|b| b.is_ascii_digit())) {
-        let problem = "looks like a telephone number, and Braze calls a line by the id of its subscription group: no text \
-                       would take this line";
-        book.warn(at, "address", problem);
-    }
-}
-
-/// Warns of a line whose replies would leave from another number.
-fn has_a_campaign(at: &At, book: &mut Book<'_>) {
-    let channel = LineKeys::channel().read(at, book);
-    if channel == Some(Channel::Sms) && book.is_given(at, "address") && !book.is_given(at, "agent_reply") {
-        let problem =
-            "is missing, so that replies go through the campaign of the carrier, from the number of its group";
-        book.warn(at, "agent_reply", problem);
+    if let Some(terms) = terms.filter(|_| channel == Channel::Whatsapp && !book.is_given(at, "address")) {
+        let flaw = Flaw::new("is missing, and WhatsApp needs a line of its own", (terms.name_it)(channel));
+        book.fault::<()>(at, "address", flaw);
     }
 }
 
@@ -413,40 +400,36 @@ fn undescribed(lines: &[At], accounts: &[Standing], book: &mut Book<'_>) -> Vec<
     carriers.map(|standing| standing.account).filter(is_left).collect()
 }
 
-/// Books a second line without an address among those of one carrier, and a second line of one address that its group
-/// cannot serve beside the first.
+/// Books a second line without an address among those of one carrier, and a second line of one address and channel. Warns of
+/// an address in two accounts of one vendor.
 fn addresses_differ(lines: &[At], book: &mut Book<'_>) {
-    let mut known: Vec<(String, Option<String>, Channel, &At)> = Vec::new();
+    let mut known: Vec<(String, Vendor, Option<String>, Channel, &At)> = Vec::new();
     for at in lines {
-        let carrier = LineKeys::carrier().read(at, book);
+        let (carrier, vendor) = (LineKeys::carrier().read(at, book), carrier_of(at, book));
         let (address, channel) = (LineKeys::address().read(at, book), LineKeys::channel().read(at, book));
         let (Some(carrier), Some(address), Some(channel)) = (carrier, address, channel) else { continue };
+        let Some((vendor, terms)) = vendor.and_then(|vendor| Some((vendor, vendor.line_terms()?))) else { continue };
+        let others = known.iter().filter(|(_, of, ..)| *of == vendor);
         let Some(address) = address else {
-            let default = known.iter().find(|(of, other, ..)| *of == carrier && other.is_none());
-            if let Some((.., other)) = default {
+            if let Some((.., other)) = others.clone().find(|(of, _, other, ..)| *of == carrier && other.is_none()) {
                 let problem = format!("is missing as in {}, but one line of {carrier} is its default", other.title());
-                let remedy = "Set it to the id of the line's subscription group";
-                book.fault::<()>(at, "address", Flaw::new(problem, remedy));
+                book.fault::<()>(at, "address", Flaw::new(problem, (terms.name_it)(channel)));
             }
-            known.push((carrier, None, channel, at));
+            known.push((carrier, vendor, None, channel, at));
             continue;
         };
         let is_same = |other: &Option<String>| other.as_deref().is_some_and(|other| is_one_line(other, &address));
-        for (of, other_address, on, other) in known.iter().filter(|(_, other, ..)| is_same(other)) {
+        for (of, _, other_address, on, other) in others.filter(|(_, _, other, ..)| is_same(other)) {
             let in_letters = if *other_address == Some(address.clone()) { "" } else { " in other letters" };
             let problem = format!("is that of {} too{in_letters}", other.title());
             if *of != carrier {
-                book.warn(at, "address", format!("{problem}, but a subscription group belongs to one workspace"));
+                book.warn(at, "address", format!("{problem}, but {}", terms.of_one_account));
             } else if *on == channel {
                 let remedy = "Give each line an address of its own, or lines of one address different channels";
                 book.fault::<()>(at, "address", Flaw::new(format!("{problem}, on the same channel"), remedy));
-            } else if on.has_window() != channel.has_window() {
-                let problem = format!("{problem}, but no subscription group serves both {on} and {channel}");
-                let remedy = format!("Set it to the id of the {channel} subscription group");
-                book.fault::<()>(at, "address", Flaw::new(problem, remedy));
             }
         }
-        known.push((carrier, Some(address), channel, at));
+        known.push((carrier, vendor, Some(address), channel, at));
     }
 }
 

@@ -101,7 +101,7 @@ fn account_and_key(variable: &str) -> Option<(String, &str)> {
 
 /// Whether every account, or every account of one vendor, has a key of this name.
 fn is_key_of_an_account(name: &str) -> bool {
-    name == reference::VENDOR || near::is_key_of_a_vendor(name)
+    name == reference::VENDOR || near::vendor_with(name).is_some()
 }
 
 const IS_A_LIST: &str = "is a list, but each account has a table of its name";

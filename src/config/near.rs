@@ -1,6 +1,8 @@
 //! The key that a mistyped name was meant to be. It only guesses names; it never sees a value.
 
+use super::accounts::is_spare;
 use super::reference::{self, About, VARIABLE_PREFIX};
+use crate::domain::account::End;
 use crate::keys::shapes::Word;
 use crate::keys::spelling::{letters_wrong, nearest};
 use crate::vendors::registry::Vendor;
@@ -29,14 +31,12 @@ pub(super) fn remedy_in_file(above: &str, title: &str, name: &str) -> String {
 const ABOVE_TABLES: &str = "Move it above the first table of the file";
 
 /// Names that are used for a line's keys elsewhere, each with the key that it was meant for.
-const IN_LINES: [(&str, &str); 9] = [
+const IN_LINES: [(&str, &str); 7] = [
     ("subscription_group", "address"),
     ("group", "address, for the subscription group, or group_id, for the group of agents"),
     ("number", "address"),
     ("sender", "address"),
     ("account", "carrier"),
-    ("braze", "carrier"),
-    ("zendesk", "desk"),
     ("campaign", "agent_reply"),
     ("type", "channel"),
 ];
@@ -44,17 +44,28 @@ const IN_LINES: [(&str, &str); 9] = [
 /// The remedy for a name that is no key of the tables of this list, which have the `known` ones.
 pub(super) fn remedy_in_list(list: &str, name: &str, known: &[&str]) -> String {
     let small = name.to_ascii_lowercase();
-    let elsewhere =
-        || IN_LINES.iter().find(|(other, _)| list == reference::LINES && *other == small).map(|(_, meant)| *meant);
+    let in_lines = || IN_LINES.iter().find(|(other, _)| *other == small).map(|(_, meant)| *meant);
+    let elsewhere = || in_lines().or_else(|| key_of_end(&small)).filter(|_| list == reference::LINES);
     let meant = nearest(&small, known.iter().copied()).or_else(elsewhere).or_else(|| the_only_one_with(&small, known));
     match meant {
         Some(meant) => format!("Did you mean {meant}? Mend the name, or remove it"),
         None if reference::is_of_the_top(&small) => ABOVE_TABLES.to_owned(),
-        None if is_key_of_a_vendor(&small) => {
-            "Move it into the table of its account, such as [braze] or [accounts.NAME]".to_owned()
-        }
-        None => format!("Remove it, or use one of: {}", known.join(", ")),
+        None => match vendor_with(&small) {
+            Some(vendor) => {
+                let table = reference::name_in_file(vendor);
+                format!("Move it into the table of its account, such as [{table}] or [accounts.NAME]")
+            }
+            None => format!("Remove it, or use one of: {}", known.join(", ")),
+        },
     }
+}
+
+/// The key of a line that names an account of the vendor of this name.
+fn key_of_end(name: &str) -> Option<&'static str> {
+    Vendor::of_word(name).ok().map(|vendor| match vendor.end() {
+        End::Desk => "desk",
+        End::Carrier => "carrier",
+    })
 }
 
 /// The one of these names that has this one among its words, or is among the words of this one.
@@ -64,9 +75,9 @@ fn the_only_one_with<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     found.next().filter(|_| found.next().is_none()).copied()
 }
 
-/// Whether every account of one vendor has a key of this name.
-pub(super) fn is_key_of_a_vendor(name: &str) -> bool {
-    Vendor::WORDS.iter().any(|vendor| reference::known_in(vendor).contains(&name))
+/// The first vendor whose accounts have a key of this name.
+pub(super) fn vendor_with(name: &str) -> Option<&'static str> {
+    Vendor::WORDS.iter().copied().find(|vendor| reference::known_in(vendor).contains(&name))
 }
 
 /// A correction as it is written in the table of an account, which has the keys of its vendor's table.
@@ -151,9 +162,8 @@ fn flattened(full: &str) -> Option<&'static About> {
 /// one of the identity provider, and of a vendor that is seldom there.
 fn elsewhere(name: &str) -> Option<&'static About> {
     let called_so = reference::KEYS.iter().filter(|key| key.name.rsplit('.').next() == Some(name));
-    let is_seldom = |key: &&About| {
-        key.name.starts_with("oidc.") || reference::vendor_of(&key.name).is_some_and(reference::is_spare)
-    };
+    let is_seldom =
+        |key: &&About| key.name.starts_with("oidc.") || reference::vendor_of(&key.name).is_some_and(is_spare);
     let (seldom, others): (Vec<_>, Vec<_>) = called_so.partition(is_seldom);
     match (others.as_slice(), seldom.as_slice()) {
         ([one], _) | ([], [one]) => Some(*one),

@@ -4,11 +4,10 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use super::accounts::VendorKey;
+use super::accounts::{VendorKey, is_spare};
 use super::bridge::Config;
 use super::lines::LineKeys;
 use super::operators::OperatorKeys;
-use crate::domain::account::AccountId;
 use crate::keys::fault::Fault;
 use crate::keys::shapes::Word;
 use crate::keys::table::Table;
@@ -79,12 +78,6 @@ pub(super) fn known_in(table: &str) -> Vec<&'static str> {
 #[must_use]
 pub fn vendor_of(key: &str) -> Option<Vendor> {
     key.split_once('.').and_then(|(table, _)| Vendor::of_word(table).ok())
-}
-
-/// Whether the vendor has no table of its own, because a bridge of one account each has others: all of its accounts have
-/// names.
-pub(super) fn is_spare(vendor: Vendor) -> bool {
-    !vendor.name().parse().is_ok_and(AccountId::is_first)
 }
 
 /// The name of a key or a table as a file has it: that of a vendor without a table of its own is an account's.

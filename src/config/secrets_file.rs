@@ -60,7 +60,7 @@ pub(super) fn read(name: &str, text: &str) -> (Vec<(String, String)>, Vec<Fault>
             continue;
         }
         let fault = |problem: &str, remedy: &str| Fault::new(name, problem, remedy).at(Place::Line(number));
-        let remedy = "Write one variable on each line, such as TANDEM_BRAZE__API_KEY='…'";
+        let remedy = "Write one variable on each line, such as TANDEM_OPERATOR_TOKEN='…'";
         match line.split_once('=').map(|(variable, value)| (variable.trim_end(), unquoted(value.trim_start()))) {
             Some((variable, Some(value))) if is_name(variable) => variables.push((variable.to_owned(), value)),
             Some((variable, None)) if is_name(variable) => {

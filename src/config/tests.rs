@@ -242,7 +242,7 @@ fn every_fault_is_told_with_its_key_and_a_remedy() {
             "[zendesk]",
             "public_url = \"https://acme.zendesk.com\"\n[zendesk]",
             "public_url (line 2) is an address of Zendesk.",
-            "Set it to the address at which Zendesk and Braze reach this bridge.",
+            "Set it to the address at which the vendors reach this bridge.",
         ),
         (
             "https://acme.zendesk.com",

@@ -7,11 +7,14 @@ mod client;
 pub mod currents;
 mod error_phrases;
 mod folder;
+mod installation;
 pub mod keys;
 mod limits;
+mod lines;
 mod recipe;
 pub mod remedies;
 pub mod setup;
 pub mod source;
 
 pub use client::{Braze, BrazeOptions, details};
+pub use installation::Installation;

@@ -13,8 +13,10 @@ use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::{Forms, Lines};
+use crate::domain::line::{Channel, Forms, Lines};
 use crate::intake::Source;
+use crate::keys::book::{At, Book};
+use crate::keys::key::Shape;
 use crate::keys::table::Table;
 use crate::ports::{Account, Carrier, CarrierTerms, Desk, DeskTerms};
 
@@ -35,6 +37,9 @@ pub trait Folder: Account + Sized + 'static {
     /// The remedy for an address that is another vendor's.
     const OWN_ADDRESS: &'static str;
 
+    /// How an account is set up at the vendor.
+    const SETTING_UP: SettingUp;
+
     /// The configuration keys of an account.
     #[expect(private_bounds, reason = "the machine of keys is of the crate's own use")]
     type Keys: Table;
@@ -45,8 +50,9 @@ pub trait Folder: Account + Sized + 'static {
     /// The proofs that senders of its webhooks present, by their keys.
     fn proofs(keys: &Self::Keys) -> Vec<(&'static str, &SecretString)>;
 
-    /// The key that opens an API with several accounts at one address.
-    fn api_key(keys: &Self::Keys) -> Option<&SecretString>;
+    /// The key that opens an API with several accounts at one address, and the consequence where two accounts have it at
+    /// different addresses.
+    fn api_key(keys: &Self::Keys) -> Option<(&SecretString, &'static str)>;
 
     /// The reader of its webhooks.
     fn source(keys: &Self::Keys, account: AccountId, around: &Around<'_>) -> Arc<dyn Source>;
@@ -67,8 +73,19 @@ pub trait Folder: Account + Sized + 'static {
     fn look(keys: &Self::Keys, way: Way, place: &Installation<'_>) -> impl Future<Output = Vec<Finding>> + Send;
 }
 
+/// How an account is set up at its vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingUp {
+    /// `tandem setup` makes the calls.
+    Calls,
+    /// `tandem setup` prints a sheet to type in.
+    Sheet,
+    /// A person does, as this page of the documents tells.
+    ByHand(&'static str),
+}
+
 /// The folder of a vendor whose accounts are desks.
-pub trait DeskFolder: Folder + Desk {
+pub(crate) trait DeskFolder: Folder + Desk {
     /// The settings that the worker goes by.
     fn terms(keys: &Self::Keys) -> DeskTerms;
 
@@ -77,12 +94,52 @@ pub trait DeskFolder: Folder + Desk {
 }
 
 /// The folder of a vendor whose accounts are carriers.
-pub trait CarrierFolder: Folder + Carrier {
+pub(crate) trait CarrierFolder: Folder + Carrier {
+    /// The names that its lines have in the configuration.
+    const LINES: LineTerms;
+
     /// The settings that the worker goes by.
     fn terms(keys: &Self::Keys) -> CarrierTerms;
 
     /// The carrier's forms of the default line.
     fn forms(keys: &Self::Keys) -> Forms;
+
+    /// Books the lines that do not fit its accounts or each other, beyond the rules of all carriers. It compares names only.
+    fn check_lines(_lines: &Carried, _book: &mut Book<'_>) {}
+}
+
+/// The names that a carrier's lines have in the configuration.
+pub(crate) struct LineTerms {
+    /// The shape of an address.
+    pub(crate) address: Shape<String>,
+    /// The remedy for a line of this channel that lacks an address.
+    pub(crate) name_it: fn(Channel) -> &'static str,
+    /// The reason why two accounts share no address, as the end of a sentence.
+    pub(crate) of_one_account: &'static str,
+    /// The shape of a form's id; `None` where texts go out in no form.
+    pub(crate) form: Option<Shape<String>>,
+}
+
+/// The accounts of one carrying vendor and their lines, as the file gives them.
+pub(crate) struct Carried {
+    /// Each account with its table.
+    pub(crate) accounts: Vec<(AccountId, At)>,
+    /// Its lines, in the order of the file.
+    pub(crate) lines: Vec<CarriedLine>,
+}
+
+/// One line of the file.
+pub(crate) struct CarriedLine {
+    /// Its table.
+    pub(crate) at: At,
+    /// Its carrier.
+    pub(crate) carrier: AccountId,
+    /// Its channel.
+    pub(crate) channel: Channel,
+    /// Its address; `None` for the default line.
+    pub(crate) address: Option<String>,
+    /// The ids of its forms, by their keys.
+    pub(crate) forms: Vec<(&'static str, String)>,
 }
 
 /// The ways in which a client reaches its vendor.

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::checkup::{Line as Finding, Sender};
-use super::folder::{Around, CarrierFolder, DeskFolder, Folder, Installation, Way};
+use super::folder::{Around, Carried, CarrierFolder, DeskFolder, Folder, Installation, LineTerms, SettingUp, Way};
 use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::Forms;
@@ -98,11 +98,33 @@ macro_rules! vendors {
                 }
             }
 
+            /// How an account is set up at the vendor.
+            #[must_use]
+            pub const fn setting_up(self) -> SettingUp {
+                match self {
+                    $(Self::$name => <$folder>::SETTING_UP,)+
+                }
+            }
+
             /// Lists the keys of an account, in the order of the reference.
             pub(crate) fn keys(self, above: &str, keys: &mut Vec<About>) {
                 match self {
                     $(Self::$name => <$folder as Folder>::Keys::keys(above, keys),)+
                 }
+            }
+
+            /// The names that a carrier's lines have; `None` of a desk.
+            pub(crate) fn line_terms(self) -> Option<LineTerms> {
+                match self {
+                    $(Self::$name => of_carrier!($end, self, <$folder as CarrierFolder>::LINES),)+
+                }
+            }
+
+            /// Books the lines that break a rule of their carrier's own.
+            pub(crate) fn check_lines(self, lines: &Carried, book: &mut Book<'_>) {
+                let _: Option<()> = match self {
+                    $(Self::$name => of_carrier!($end, lines, <$folder as CarrierFolder>::check_lines(lines, book)),)+
+                };
             }
 
             /// Reads the keys of an account.
@@ -144,9 +166,10 @@ macro_rules! vendors {
                 }
             }
 
-            /// The key that opens an API with several accounts at one address.
+            /// The key that opens an API with several accounts at one address, and the consequence where two accounts have it
+            /// at different addresses.
             #[must_use]
-            pub fn api_key(&self) -> Option<&SecretString> {
+            pub fn api_key(&self) -> Option<(&SecretString, &'static str)> {
                 match self {
                     $(Self::$name(keys) => <$folder>::api_key(keys),)+
                 }
@@ -301,4 +324,21 @@ vendors! {
     Braze = "braze", Carrier, super::braze::Braze;
     /// Bird.
     Bird = "bird", Carrier, super::bird::Bird;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::cause::Answered;
+    use crate::vendors::http::error_phrases::cause;
+
+    /// A desk beside those of the list in `domain::cause` is added there.
+    #[test]
+    fn the_causes_of_every_vendor_are_read_back_with_its_end() {
+        for vendor in Vendor::ALL {
+            let cause = cause(vendor.title(), 422, "Some Code");
+            let read = Answered::read(&cause).map(|answered| (answered.vendor, answered.status, answered.said));
+            assert_eq!(read, Some((vendor.end(), 422, "Some Code")), "{cause}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ pub mod checkup;
 mod client;
 mod error_phrases;
 mod folder;
+mod installation;
 pub mod keys;
 mod limits;
 mod oauth;
@@ -16,3 +17,4 @@ pub mod source;
 mod views;
 
 pub use client::{Auth, GIVEN_UP, Zendesk, ZendeskOptions, admin};
+pub use installation::Installation;

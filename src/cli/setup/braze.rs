@@ -15,11 +15,12 @@ use crate::cli::failure::Failure;
 use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::Where;
-use crate::config::{self, BrazeInstallation, LineKeys};
+use crate::config::{self, Installation, LineKeys, Vendor};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::inbound::GROUP_PLACEHOLDER;
 use crate::domain::line::{Channel, Line};
+use crate::vendors::braze;
 use crate::vendors::braze::setup::{Block, CATEGORY, Sheet, WebhookCampaign, Workspace, sheet};
 
 /// The arguments of `tandem setup braze`.
@@ -54,7 +55,8 @@ pub(in crate::cli) struct Braze {
 
 impl Braze {
     pub(super) fn run(self, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
-        let config = config::braze_installation(self.bridge.file.config.as_deref(), account)?;
+        let (path, read) = (self.bridge.file.config.as_deref(), braze::Installation::read);
+        let config = config::installation(path, (account, Vendor::Braze), read)?;
         let workspace = self.workspace(&config, account)?;
         let sheet = sheet(&workspace);
         match &self.html {
@@ -76,7 +78,7 @@ impl Braze {
     }
 
     /// The text to wait for.
-    fn awaited(&self, config: &BrazeInstallation, workspace: &Workspace) -> Awaited {
+    fn awaited(&self, config: &Installation<braze::Installation>, workspace: &Workspace) -> Awaited {
         let account = workspace.table.0;
         let default = config.lines.iter().find(|line| line.address.is_none());
         // Of the lines of one address, the first described one gives the name.
@@ -91,7 +93,7 @@ impl Braze {
     }
 
     /// The line of the text to wait for. The options were checked before ([`Self::workspace`]).
-    fn awaited_line(&self, config: &BrazeInstallation) -> On {
+    fn awaited_line(&self, config: &Installation<braze::Installation>) -> On {
         let Some(line) = config.lines.iter().find(|line| Some(&line.name) == self.line.as_ref()) else {
             let others = config.lines.iter().filter_map(|other| other.address.clone());
             return self.line.clone().map_or(On::Any, |default| On::Default(default, others.collect()));
@@ -105,31 +107,31 @@ impl Braze {
         }
     }
 
-    fn workspace(&self, config: &BrazeInstallation, account: AccountId) -> Result<Workspace, Failure> {
+    fn workspace(&self, config: &Installation<braze::Installation>, account: AccountId) -> Result<Workspace, Failure> {
         if self.group.as_deref() == Some(GROUP_PLACEHOLDER) {
             let said = format!("{GROUP_PLACEHOLDER} stands for the id of the subscription group: give the id itself");
             return Err(Failure::Usage(said));
         }
-        let config = config.clone();
+        let keys = config.keys.clone();
         let table = AccountTable(account);
         let told = |name: &str, tokens: &[SecretString]| match (self.with_token, tokens.last()) {
             (true, Some(token)) => token.expose_secret().to_owned(),
             (true, None) | (false, _) => format!("<{}>", described(&table.key(name), tokens)),
         };
-        let token = told("webhook_tokens", &config.webhook_tokens);
-        let currents = Some(&config.currents_tokens).filter(|tokens| !tokens.is_empty());
+        let token = told("webhook_tokens", &keys.webhook_tokens);
+        let currents = Some(&keys.currents_tokens).filter(|tokens| !tokens.is_empty());
         let currents = currents.map(|tokens| told("currents_tokens", tokens));
         let workspace = Workspace {
             table,
             line: self.line.clone(),
-            public_url: config.public_url,
-            agent_reply: config.agent_reply,
-            ticket_solved: config.ticket_solved,
+            public_url: config.public_url.clone(),
+            agent_reply: keys.agent_reply,
+            ticket_solved: keys.ticket_solved,
             template: None,
             channel: Channel::Sms,
             keys: table.key("campaigns"),
-            asks_for_state: config.subscription_group.is_some(),
-            group: self.group.clone().or(config.subscription_group),
+            asks_for_state: keys.subscription_group.is_some(),
+            group: self.group.clone().or(keys.subscription_group),
             beside: None,
             shares_campaigns: false,
             categories: self.category.clone(),

@@ -17,7 +17,7 @@ use crate::cli::streams::print_json;
 use crate::cli::table::printable;
 use crate::cli::way::reachable;
 use crate::clock::Clock;
-use crate::config::{self, ZendeskInstallation};
+use crate::config::{self, Vendor};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
@@ -25,7 +25,7 @@ use crate::ports::Failure as CallFailure;
 use crate::vendors::http::HttpTransport;
 use crate::vendors::zendesk::admin::SETUP_SCOPE;
 use crate::vendors::zendesk::setup::{self as decide, Does, Step, TAG, Wanted};
-use crate::vendors::zendesk::{Zendesk, ZendeskOptions};
+use crate::vendors::zendesk::{Installation, Zendesk, ZendeskOptions};
 
 /// Stands for the id of an object that does not exist yet, in a dry run.
 const ID_TO_COME: &str = "(the id that it will get)";
@@ -67,12 +67,14 @@ enum Running {
 }
 
 pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
-    let config = config::zendesk_installation(arguments.file.config.as_deref(), account)?;
+    let path = arguments.file.config.as_deref();
+    let config = config::installation(path, (account, Vendor::Zendesk), Installation::read)?;
     let table = AccountTable(account);
     let wanted = Wanted {
         endpoint: public_address(&config.public_url, &table.webhooks()),
-        user_field: config.user_field.clone(),
+        user_field: config.keys.user_field.clone(),
     };
+    let config = config.keys;
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let options = ZendeskOptions { url: config.url.clone(), auth: (&config.credentials).into() };
     let zendesk = Zendesk::new(options, Arc::new(transport), Clock::system());
@@ -115,7 +117,7 @@ struct Installer {
 
 impl Installer {
     /// The user field comes last: which scope covers it is not documented, and the rest works without it.
-    async fn install(&self, config: &ZendeskInstallation, report: &mut Report) -> Result<(), String> {
+    async fn install(&self, config: &Installation, report: &mut Report) -> Result<(), String> {
         self.is_somebody().await?;
         let zendesk = &self.zendesk;
         self.look_at_conditions(report).await?;
@@ -277,7 +279,7 @@ impl Report {
     fn print(
         &self,
         output: &mut impl Write,
-        config: &ZendeskInstallation,
+        config: &Installation,
         wanted: &Wanted,
         dry_run: bool,
     ) -> Result<(), Failure> {

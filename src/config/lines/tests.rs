@@ -125,7 +125,7 @@ fn every_fault_of_a_line_is_told_with_its_key_and_a_remedy() {
         EU.replace("support-eu", "japan").replace("eu-", "japan-").replace("acme-eu", "acme-jp")
     );
     let cases = [
-        (line(""), "lines.uk.carrier (line 14) is missing. Set it to a Braze account, such as braze."),
+        (line(""), "lines.uk.carrier (line 14) is missing. Set it to the name of a carrier's account."),
         (
             line("carrier = \"twilio\"").replace("[[lines]]", &format!("{CANADA}[[lines]]")),
             "lines.uk.carrier (line 24) is \"twilio\", which is no account. Name an account that is a carrier: braze, canada.",

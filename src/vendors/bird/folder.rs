@@ -8,7 +8,7 @@ use url::Url;
 
 use super::checkup as judge;
 use super::client::{Bird, BirdOptions};
-use super::keys::Bird as Keys;
+use super::keys::{self, Bird as Keys};
 use super::signature::Terms;
 use super::source::Webhooks;
 use crate::domain::account::AccountId;
@@ -18,7 +18,7 @@ use crate::domain::text::RecipeMessage;
 use crate::intake::Source;
 use crate::ports::CarrierTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, Way};
+use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
 
 impl Folder for Bird {
     const TITLE: &'static str = "Bird";
@@ -26,6 +26,7 @@ impl Folder for Bird {
     const ONE_PROOF: &'static str = "Give each account the secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["bird.com", "messagebird.com"];
     const OWN_ADDRESS: &'static str = "Leave it out: the region in the key tells Bird's address";
+    const SETTING_UP: SettingUp = SettingUp::ByHand("docs/bird.md");
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {
@@ -36,8 +37,8 @@ impl Folder for Bird {
         keys.signing_secrets.iter().map(|secret| ("signing_secrets", secret)).collect()
     }
 
-    fn api_key(keys: &Keys) -> Option<&SecretString> {
-        Some(&keys.api_key.secret)
+    fn api_key(keys: &Keys) -> Option<(&SecretString, &'static str)> {
+        Some((&keys.api_key.secret, "a key is known in its own region only, so that Bird refuses one of the two"))
     }
 
     fn source(keys: &Keys, carrier: AccountId, _around: &Around<'_>) -> Arc<dyn Source> {
@@ -87,6 +88,13 @@ impl Folder for Bird {
 }
 
 impl CarrierFolder for Bird {
+    const LINES: LineTerms = LineTerms {
+        address: keys::SENDER,
+        name_it: |_| "Set it to the line's number as Bird shows it, with its +",
+        of_one_account: "a number belongs to one workspace",
+        form: None,
+    };
+
     fn terms(keys: &Keys) -> CarrierTerms {
         CarrierTerms {
             on_unconfirmed: keys.on_unconfirmed,

@@ -108,6 +108,23 @@ table! {
     }
 }
 
+/// The sender of a line: a number with its `+`, a short code, or a name.
+pub(super) const SENDER: Shape<String> = text(|text| {
+    let digits = text.strip_prefix('+').unwrap_or(text);
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number && digits.len() > SHORT_CODE_DIGITS_MAX && digits.len() == text.len() {
+        return Err(Flaw::new("is a number without its +", format!("Write it as Bird shows it: +{text}")));
+    }
+    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (is_number || digits == text) {
+        return Ok(text.to_owned());
+    }
+    let remedy = "Copy the number as Bird shows it, with its + and without gaps, not an address or a placeholder";
+    Err(Flaw::new("is no number and no name", remedy))
+});
+
+/// A number of more digits is no short code.
+const SHORT_CODE_DIGITS_MAX: usize = 8;
+
 const NUMBERS: Shape<Vec<i64>> = Shape::new(
     Kind::list(Item::Integer { min: 2, max: 3 }),
     Make::Integers(|numbers| match numbers.contains(&3) {
@@ -166,3 +183,6 @@ impl Field<Generations> for GenerationField {
         Generations { second: kept.webhook_url }
     }
 }
+
+#[cfg(test)]
+mod tests;

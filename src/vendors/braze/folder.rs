@@ -10,6 +10,7 @@ use super::checkup::{self as judge, Use};
 use super::client::BrazeOptions;
 use super::currents::Currents;
 use super::keys::{Braze as Keys, Campaigns};
+use super::lines;
 use super::source::Webhooks;
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
@@ -18,9 +19,10 @@ use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{Forms, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::intake::Source;
+use crate::keys::book::Book;
 use crate::ports::{Carrier as _, CarrierTerms};
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, Way};
+use crate::vendors::folder::{Around, Carried, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
 
 /// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
@@ -31,6 +33,7 @@ impl Folder for Braze {
     const ONE_PROOF: &'static str = "Draw a long random token for each account: openssl rand -base64 32";
     const DOMAINS: &'static [&'static str] = &["braze.com", "braze.eu"];
     const OWN_ADDRESS: &'static str = "Set it to the REST endpoint that Braze shows under APIs and Identifiers";
+    const SETTING_UP: SettingUp = SettingUp::Sheet;
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {
@@ -42,8 +45,8 @@ impl Folder for Braze {
         tokens.chain(keys.currents_tokens.iter().map(|token| ("currents_tokens", token))).collect()
     }
 
-    fn api_key(keys: &Keys) -> Option<&SecretString> {
-        Some(&keys.api_key)
+    fn api_key(keys: &Keys) -> Option<(&SecretString, &'static str)> {
+        Some((&keys.api_key, "a key is known in its own cluster only, so that Braze refuses one of the two"))
     }
 
     fn source(keys: &Keys, carrier: AccountId, around: &Around<'_>) -> Arc<dyn Source> {
@@ -79,6 +82,8 @@ impl Folder for Braze {
 }
 
 impl CarrierFolder for Braze {
+    const LINES: LineTerms = lines::TERMS;
+
     fn terms(keys: &Keys) -> CarrierTerms {
         CarrierTerms {
             on_unconfirmed: keys.on_unconfirmed,
@@ -93,6 +98,10 @@ impl CarrierFolder for Braze {
     fn forms(keys: &Keys) -> Forms {
         let Campaigns { agent_reply, ticket_solved } = keys.campaigns.clone();
         Forms { agent_reply, ticket_solved, template: None }
+    }
+
+    fn check_lines(carried: &Carried, book: &mut Book<'_>) {
+        lines::check(carried, book);
     }
 }
 

@@ -136,7 +136,7 @@ fn rest_host(dashboard: &str) -> Option<String> {
 }
 
 /// An identifier of Braze's: one word of letters, digits, hyphens and underscores.
-pub(crate) const IDENTIFIER: Shape<String> = text(identifier);
+pub(super) const IDENTIFIER: Shape<String> = text(identifier);
 
 fn identifier(text: &str) -> Result<String, Flaw> {
     if text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')) {
@@ -149,7 +149,7 @@ fn identifier(text: &str) -> Result<String, Flaw> {
 
 /// The identifier of a campaign. Braze shows five groups of hexadecimal digits, but promises no form: a word that is too
 /// short for a random key is a fault, and any other that does not look like one is warned about and taken.
-pub(crate) const CAMPAIGN: Shape<String> = text(|text| {
+pub(super) const CAMPAIGN: Shape<String> = text(|text| {
     let id = identifier(text)?;
     if id.chars().count() < CAMPAIGN_ID_MIN_CHARS {
         let remedy = "Copy the API identifier that Braze shows at the campaign's step Schedule Delivery: five groups of \

@@ -20,7 +20,7 @@ use crate::domain::line::Line;
 use crate::intake::Source;
 use crate::ports::DeskTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, Way};
+use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, SettingUp, Way};
 
 impl Folder for Zendesk {
     const TITLE: &'static str = "Zendesk";
@@ -28,6 +28,7 @@ impl Folder for Zendesk {
     const ONE_PROOF: &'static str = "Give each account the signing secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["zendesk.com"];
     const OWN_ADDRESS: &'static str = "Set it to the address of the Zendesk account, such as https://acme.zendesk.com";
+    const SETTING_UP: SettingUp = SettingUp::Calls;
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {
@@ -39,7 +40,7 @@ impl Folder for Zendesk {
     }
 
     /// One account has one address.
-    fn api_key(_keys: &Keys) -> Option<&SecretString> {
+    fn api_key(_keys: &Keys) -> Option<(&SecretString, &'static str)> {
         None
     }
 
