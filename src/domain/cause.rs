@@ -2,7 +2,8 @@
 //!
 //! A cause is a sentence of this bridge's own, or names the vendor that answered, the status and the codes
 //! (`error_phrases`). Stores keep it as text, those of earlier versions as well, so its parts are read back here. This
-//! module never decides the consequences. Its literals alone name vendors, because they are words of records.
+//! module never decides the consequences. Its literals alone name vendors, because they are words of records. A vendor whose
+//! name stands in none of them is read by the form of a cause.
 
 use crate::domain::account::End;
 
@@ -64,6 +65,12 @@ pub const NOT_SENT: &str = "but did not send";
 /// Stands before the campaign, where the carrier refused the campaign and not the text.
 pub const CAMPAIGN: &str = "(campaign ";
 
+/// A carrier's code says that the customer's number takes no texts. Its folder puts this behind a code of its own.
+pub const CANNOT_BE_TEXTED: &str = "the customer's number cannot be texted";
+
+/// A carrier's code concerns the account or the line and not the text. Its folder puts this behind a code of its own.
+pub const FOR_OPERATORS: &str = "an operator can mend it";
+
 /// Carriers' phrases for faults of the account, which have no codes and which only an operator can mend.
 pub const OF_THE_ACCOUNT: [&str; 19] = [
     "Invalid API key",
@@ -90,9 +97,11 @@ pub const OF_THE_ACCOUNT: [&str; 19] = [
 /// The cause in samples of notes.
 pub const SAMPLE: &str = "Braze answered 400 Invalid Campaign ID";
 
-/// The vendors in causes, each before the status that it answered, and the ends at which they stand.
-const ANSWERED: [(End, &str); 3] =
-    [(End::Carrier, "Braze answered "), (End::Carrier, "Bird answered "), (End::Desk, "Zendesk answered ")];
+/// Stands between the name of a vendor and the status that it answered.
+const ANSWERED: &str = " answered ";
+
+/// The vendors whose accounts are desks. A vendor of any other name is a carrier, so that a new one needs no entry.
+const DESKS: [&str; 1] = ["Zendesk"];
 
 /// A vendor's answer, as a cause repeats it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,13 +115,18 @@ pub struct Answered<'a> {
 }
 
 impl<'a> Answered<'a> {
-    /// The answer in a cause; `None` where it holds none.
+    /// The answer in a cause; `None` where it holds none. A vendor's name begins with a capital letter.
     #[must_use]
     pub fn read(cause: &'a str) -> Option<Self> {
-        let mut answers = ANSWERED.iter().filter_map(|(end, words)| Some((*end, cause.split_once(words)?.1)));
-        let (vendor, rest) = answers.next()?;
+        cause.match_indices(ANSWERED).find_map(|(at, _)| Self::at(cause.get(..at)?, cause.get(at + ANSWERED.len()..)?))
+    }
+
+    /// The answer of the vendor whose name ends one part, out of the other.
+    fn at(before: &str, rest: &'a str) -> Option<Self> {
+        let name = before.rsplit(' ').next().filter(|name| name.starts_with(char::is_uppercase))?;
         let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
         let (status, said) = rest.split_at_checked(end)?;
+        let vendor = if DESKS.contains(&name) { End::Desk } else { End::Carrier };
         Some(Self { vendor, status: status.parse().ok()?, said: said.trim_start() })
     }
 
@@ -134,10 +148,13 @@ mod tests {
         for (cause, told) in [
             ("Braze answered 400", Some((End::Carrier, 400, ""))),
             ("Braze answered 400: landline, 30006", Some((End::Carrier, 400, ": landline, 30006"))),
-            ("Bird answered 422 SMSInvalidRecipient", Some((End::Carrier, 422, "SMSInvalidRecipient"))),
+            ("Postmaster answered 422 NoSuchNumber", Some((End::Carrier, 422, "NoSuchNumber"))),
+            ("given up after 3 attempts: Acme Text answered 500", Some((End::Carrier, 500, ""))),
             ("Zendesk answered 302, a redirect", Some((End::Desk, 302, ", a redirect"))),
             ("given up after 3 attempts: Zendesk answered 500", Some((End::Desk, 500, ""))),
             ("Braze answered with a page", None),
+            ("the alarm receiver answered 500", None),
+            ("its host answered 404: Zendesk answered 422", Some((End::Desk, 422, ""))),
             ("Braze answered 99999", None),
             ("the connection was refused", None),
         ] {

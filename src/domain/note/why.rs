@@ -32,8 +32,10 @@ pub enum Why {
 }
 
 /// The kinds of the bridge's own causes. The first match counts.
-const OWN: [(Why, &str); 10] = [
+const OWN: [(Why, &str); 12] = [
     (Why::OptedOut, cause::OPTED_OUT),
+    (Why::Unreachable, cause::CANNOT_BE_TEXTED),
+    (Why::Account, cause::FOR_OPERATORS),
     (Why::UnknownCustomer, cause::NO_RECIPIENT),
     (Why::UnknownCustomer, cause::NO_CARRIER_ID),
     (Why::Window, cause::NO_TEMPLATE),
@@ -46,23 +48,11 @@ const OWN: [(Why, &str); 10] = [
 ];
 
 /// The kinds of codes in a carrier's answers.
-const CODES: [(Why, &[&str]); 3] = [
+const CODES: [(Why, &[&str]); 2] = [
     (Why::OptedOut, &["opted_out", "unsubscribed"]),
     (
         Why::Unreachable,
-        &[
-            "landline",
-            "unreachable",
-            "not_mobile",
-            "invalid_phone",
-            "phone_number",
-            "invalid_phone_number",
-            "SMSInvalidRecipient",
-        ],
-    ),
-    (
-        Why::Account,
-        &["SMSNoEligibleSender", "SMSSenderNotConfigured", "SMSSenderReserved", "SenderCategoryNotPermitted"],
+        &["landline", "unreachable", "not_mobile", "invalid_phone", "phone_number", "invalid_phone_number"],
     ),
 ];
 
@@ -167,12 +157,9 @@ mod tests {
             ("Braze answered 400 Bad Request", Why::Refused),
             ("Braze answered 413", Why::Refused),
             ("Braze answered 201 but did not send", Why::Refused),
-            (
-                "Bird answered 422 SMSInvalidRecipient (E02001): the customer's number cannot be texted",
-                Why::Unreachable,
-            ),
-            ("Bird answered 422 SMSNoEligibleSender (E02002)", Why::Account),
-            ("Bird answered 422 SMSUnsupportedFeature (E02003)", Why::Refused),
+            ("Postmaster answered 422 NoSuchNumber (E02001): the customer's number cannot be texted", Why::Unreachable),
+            ("Postmaster answered 422 NoSender: no sender; an operator can mend it: name one", Why::Account),
+            ("Postmaster answered 422 NotSupported (E02003)", Why::Refused),
             ("Zendesk answered 400", Why::Other),
             ("an empty claim", Why::Other),
             ("Braze answered 400 Bad Request: Landline, 30006", Why::Unreachable),

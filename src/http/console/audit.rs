@@ -145,7 +145,7 @@ fn entry(entry: &AuditEntry, now: Timestamp) -> Entry {
             (format!("{}, {} to {}", deliveries(moved.count), moved.first, moved.last), None)
         }
         Act::Forget { conversation, count } => (format!("{conversation}, {}", deliveries(*count)), None),
-        Act::Pause { account, .. } | Act::Resume { account } => (view::vendor(*account).to_owned(), None),
+        Act::Pause { account, .. } | Act::Resume { account } => (view::vendor(*account), None),
         Act::Reveal { event } | Act::RevealAnswers { event } => (event.to_string(), Some(*event)),
         Act::Read { conversation } | Act::RevealPhone { conversation } => (conversation.clone(), None),
     };

@@ -43,7 +43,7 @@ struct Quarantine {
 struct List {
     meant: Meant,
     /// The name and the title of each account, for the filter by direction.
-    accounts: Vec<(&'static str, &'static str)>,
+    accounts: Vec<(&'static str, String)>,
     rows: Vec<Row>,
     total: String,
     /// The next page; empty on the last.

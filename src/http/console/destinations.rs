@@ -45,7 +45,7 @@ impl Paused {
 struct AskToPause {
     shell: Shell,
     name: &'static str,
-    vendor: &'static str,
+    vendor: String,
     paused: Option<Paused>,
     reason: String,
     until: String,
@@ -58,7 +58,7 @@ struct AskToPause {
 struct AskToResume {
     shell: Shell,
     name: &'static str,
-    vendor: &'static str,
+    vendor: String,
     paused: Option<Paused>,
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Inbound {
 /// One name at one endpoint.
 pub(super) struct Row {
     /// The account.
-    pub(super) from: &'static str,
+    pub(super) from: String,
     pub(super) name: String,
     /// The name of the line, or the carrier's own name for one that is not configured. Empty where none was told.
     pub(super) line: String,

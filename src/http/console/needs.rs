@@ -271,7 +271,7 @@ fn limits<'a>(facts: &'a Facts, vendor: &'a Vendor) -> impl Iterator<Item = Need
         move |reached: &&Reached| waits > 0 && (is_late || reached.until.duration_since(facts.now) >= LIMIT_SHORT);
     vendor.reached.iter().filter(is_news).map(move |reached| Need {
         tone: "warn",
-        title: reached.limit.said(view::vendor(vendor.account)),
+        title: reached.limit.said(&view::vendor(vendor.account)),
         until: Some(moment(reached.until, facts.now)),
         said: vec![format!(
             "{}; what the limit holds back goes by itself.",

@@ -41,7 +41,7 @@ pub(super) struct Count {
 /// One destination.
 pub(super) struct Line {
     name: &'static str,
-    vendor: &'static str,
+    vendor: String,
     /// The operator's pause.
     paused: Option<Paused>,
     /// The vendor's trouble and its cause; both empty while it takes calls.

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use url::Url;
 
-use crate::domain::account::{AccountId, End, Ends};
+use crate::domain::account::AccountId;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Fate, State, StateName};
 use crate::domain::event::{EventKind, TicketId};
@@ -87,13 +87,16 @@ pub(super) fn way(delivery: &Delivery) -> String {
     if delivery.posted_to.is_some() { format!("posted to {account}") } else { format!("to {account}") }
 }
 
-/// An account's name as it is shown. The accounts of a configuration that names none are shown as their vendors.
-pub(super) fn vendor(account: AccountId) -> &'static str {
-    match Ends::FIRST.end(account) {
-        Some(End::Desk) => "Zendesk",
-        Some(End::Carrier) => "Braze",
-        None => account.name(),
+/// An account's name as it is shown. The accounts of a configuration that names none are called as their vendors are, and
+/// shown with the capital letter of these.
+pub(super) fn vendor(account: AccountId) -> String {
+    let mut name = account.name().to_owned();
+    if account.is_first()
+        && let Some(first) = name.get_mut(..1)
+    {
+        first.make_ascii_uppercase();
     }
+    name
 }
 
 /// One entry in the history of a delivery.

@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::domain::cause::CANNOT_BE_TEXTED;
 use crate::vendors::http::Personal;
 use crate::vendors::http::error_phrases::code;
 
@@ -12,18 +13,25 @@ const NAME_CHARS_MAX: usize = 40;
 /// The letter and the digits of a code.
 const CODE_CHARS: usize = 6;
 
-/// The names that are known, each with its meaning and the remedy. The words go to agents as well.
+/// The names that are known, each with its meaning and the remedy. The words go to agents as well, and those of
+/// [`crate::domain::cause`] among them tell the kind of the cause.
 const KNOWN: [(&str, &str); 8] = [
     (
         "SMSNoEligibleSender",
-        "the workspace may not text from this sender to this country: set the line's address, or the account's sender, \
-         to a number that the workspace owns",
+        "no text from this sender to this country; an operator can mend it: set the line's address, or the account's \
+         sender, to a number that the workspace owns",
     ),
-    ("SMSSenderNotConfigured", "the workspace does not own this sender: register it in Bird, or name another"),
-    ("SMSSenderReserved", "this sender is reserved: name another that the workspace owns"),
-    ("SenderCategoryNotPermitted", "this sender may carry no service texts: have Bird permit them, or name another"),
+    (
+        "SMSSenderNotConfigured",
+        "the sender is not the workspace's; an operator can mend it: register it, or name another",
+    ),
+    ("SMSSenderReserved", "this sender is reserved; an operator can mend it: name another that the workspace owns"),
+    (
+        "SenderCategoryNotPermitted",
+        "this sender may carry no service texts; an operator can mend it: have Bird permit them, or name another",
+    ),
     ("SMSUnsupportedFeature", "Bird describes this kind of text but does not send it yet: send plain words"),
-    ("SMSInvalidRecipient", "the customer's number cannot be texted"),
+    ("SMSInvalidRecipient", CANNOT_BE_TEXTED),
     (IN_PROGRESS, "an earlier try is still under way"),
     (KEY_REUSE, "the text was taken before in another form"),
 ];
@@ -66,7 +74,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::vendors::http::error_phrases::{answers_repeating, answers_to_what_was_typed, echoes};
+    use crate::domain::note::Why;
+    use crate::vendors::http::error_phrases::{answers_repeating, answers_to_what_was_typed, cause, echoes};
 
     fn of(body: &Value) -> String {
         said(Some(body), &Personal::default())
@@ -96,7 +105,22 @@ mod tests {
         for (name, meaning) in KNOWN {
             let told = of(&json!({"error": {"name": name, "code": "E00001"}}));
             assert_eq!(told, format!("{name} (E00001): {meaning}"));
-            assert!(crate::vendors::http::error_phrases::cause("Bird", 422, &told).ends_with(meaning), "{told} is cut");
+            assert!(cause("Bird", 422, &told).ends_with(meaning), "{told} is cut");
+        }
+    }
+
+    #[test]
+    fn a_known_refusal_is_of_the_kind_that_helps_the_agent() {
+        for (name, why) in [
+            ("SMSNoEligibleSender", Why::Account),
+            ("SMSSenderNotConfigured", Why::Account),
+            ("SMSSenderReserved", Why::Account),
+            ("SenderCategoryNotPermitted", Why::Account),
+            ("SMSInvalidRecipient", Why::Unreachable),
+            ("SMSUnsupportedFeature", Why::Refused),
+        ] {
+            let told = of(&json!({"error": {"name": name, "code": "E00001"}}));
+            assert_eq!(Why::of(&cause("Bird", 422, &told)), why, "{told}");
         }
     }
 
