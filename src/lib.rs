@@ -61,6 +61,26 @@
 //! Intake and worker meet only in the store, which wakes the worker. `store` and `vendors` do not know each other. A
 //! test (`tests/it/layering.rs`) reads the sources and fails when a layer reaches up.
 //!
+//! # Add a carrier
+//!
+//! A further carrier costs one folder, and one line that lists it. The configuration, the bridge, the checks, the console and
+//! `tandem setup` ask the folder ([`vendors::folder`]), so none of them names the new vendor.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `src/vendors/NAME.rs` | the list of the folder's modules, itself declared by `pub mod NAME;` in `src/vendors.rs` |
+//! | `…/NAME/keys.rs` | the table of an account's keys ([`keys`]), and the shape of its lines' addresses |
+//! | `…/NAME/source.rs` | the reader of its webhooks ([`intake::Source`]) |
+//! | `…/NAME/client.rs`, `carrier.rs`, `limits.rs`, `error_phrases.rs` | its client ([`ports::Carrier`]) with its budgets, and the repeatable part of its errors |
+//! | `…/NAME/checkup.rs`, `remedies.rs` | its words for a look at an installation, and for trouble |
+//! | `…/NAME/folder.rs` | `impl Folder` and `impl CarrierFolder`: all of the above, and how an account is set up |
+//! | `src/vendors/registry.rs` | the line `Name = "name", Carrier, super::name::Name;` at its end |
+//! | `src/sandbox/NAME.rs`, `tests/it/NAME.rs`, `docs/NAME.md` | the embedded vendor for tests, the tests, and the page for operators |
+//!
+//! A carrier's causes begin with its title, as in "Braze answered 400", and are known by that form. Its folder gives a code of
+//! its own the words of [`domain::cause`] and of [`domain::note`], from which agents' notes follow. A
+//! test (`tests/it/layering/one_folder.rs`) fails where a further vendor is named elsewhere.
+//!
 //! # Glossary
 //!
 //! * *account* — one access to one vendor, under a name of the configuration ([`domain::account::AccountId`]).

@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::path::Path as FilePath;
 
 mod circles;
+mod one_folder;
 pub(crate) mod source;
 mod vendor_words;
 
@@ -70,8 +71,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "mapping",
             "store",
             "telemetry",
-            "vendors/zendesk",
-            "vendors/braze",
+            "vendors/folder",
             "vendors/registry",
             "http",
             "worker",
@@ -191,6 +191,9 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors/zendesk/setup", IMPURE),
     ("vendors/braze/source", IMPURE),
     ("vendors/braze/campaigns", IMPURE),
+    ("vendors/braze/installation", IMPURE),
+    ("vendors/braze/lines", IMPURE),
+    ("vendors/zendesk/installation", IMPURE),
     ("vendors/zendesk/recipe", IMPURE),
     ("vendors/braze/recipe", IMPURE),
     ("vendors/braze/setup", IMPURE),
@@ -222,15 +225,21 @@ const LINES_MAX: usize = 500;
 
 #[test]
 fn the_sources_keep_the_house_rules() {
-    let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut sources = BTreeMap::new();
-    read(&root, &root, &mut sources);
+    let sources = sources();
     assert!(sources.contains_key("lib.rs") && sources.contains_key("main.rs"), "the sources were not found");
     let faults = faults(&sources);
     assert!(faults.is_empty(), "the house rules are broken:\n{}", faults.join("\n"));
 }
 
-/// Reads every source file, by its path below `src`.
+/// Every source file, by its path below `src`.
+fn sources() -> BTreeMap<String, String> {
+    let root = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = BTreeMap::new();
+    read(&root, &root, &mut sources);
+    sources
+}
+
+/// Reads the source files of a directory, by their paths below `src`.
 fn read(root: &FilePath, directory: &FilePath, sources: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(directory).expect("the directory can be read") {
         let path = entry.expect("the directory can be read").path();
@@ -287,6 +296,7 @@ fn faults(sources: &BTreeMap<String, String>) -> Vec<String> {
         check_layer(file, &mut faults);
         check_length_and_panics(file, &mut faults);
         faults.extend(vendor_words::faults(file.name, file.text, &file.test_lines));
+        faults.extend(one_folder::faults(file.name, file.text, &file.test_lines));
         modules.push(circles::Source { file: file.name, modules: &file.modules, code: &file.code });
     }
     faults.extend(circles::circles(&modules));
@@ -487,6 +497,18 @@ mod tests {
             let layer = name.split(['/', '.']).next().unwrap();
             assert_eq!(line(name, code), [format!("{name}:2: {layer} may not name {target}")], "{name}: {code}");
         }
+    }
+
+    #[test]
+    fn the_configuration_reaches_a_vendor_by_the_registry_only() {
+        for (code, target) in [
+            ("use crate::vendors::braze::keys::CAMPAIGN;", "vendors/braze"),
+            ("use crate::vendors::zendesk::keys::Zendesk;", "vendors/zendesk"),
+        ] {
+            let fault = format!("config/sources.rs:2: config may not name {target}");
+            assert!(line("config/sources.rs", code).contains(&fault), "{code}");
+        }
+        assert_eq!(line("config/sources.rs", "use crate::vendors::registry::Vendor;"), [""; 0]);
     }
 
     #[test]

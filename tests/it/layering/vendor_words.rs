@@ -1,30 +1,40 @@
-//! The never of the house: domain, intake, keys, policy, ports, store and worker name no vendor, in code or comments. Test code is
-//! exempt.
+//! The never of the house: config, domain, failpoint, intake, keys, policy, ports, store and worker name no vendor, in code or
+//! comments. Test code is exempt. The vendors are those of the registry.
 
 use std::ops::Range;
 
 /// The modules that know desks and carriers only.
-const LAYERS: &[&str] = &["domain", "intake", "keys", "policy", "ports", "store", "worker"];
+const LAYERS: &[&str] = &["config", "domain", "failpoint", "intake", "keys", "policy", "ports", "store", "worker"];
 
-/// Vendors, in lower case, wherever they stand in a word.
-const VENDORS: &[&str] = &["bird", "braze", "zendesk"];
-
-/// Words of records that name a vendor, each once in its file. Other words of records stand in `#[serde(rename = "…")]`.
-const STORED: &[(&str, &str)] = &[
+/// Words of records, and of examples, that name a vendor, each once in its file. Other words of records stand in
+/// `#[serde(rename = "…")]`.
+const EXCEPTIONS: &[(&str, &str)] = &[
     // The accounts of records before accounts had names.
     ("domain/account.rs", r#"["zendesk", "braze"]"#),
     // Causes are kept as text, and read back.
     ("domain/cause.rs", r#""the requester has no Braze user id""#),
     ("domain/cause.rs", r#""Zendesk does not show comment""#),
     ("domain/cause.rs", r#""Braze answered 400 Invalid Campaign ID""#),
-    ("domain/cause.rs", r#"(End::Carrier, "Braze answered ")"#),
-    ("domain/cause.rs", r#"(End::Carrier, "Bird answered ")"#),
-    ("domain/cause.rs", r#"(End::Desk, "Zendesk answered ")"#),
+    ("domain/cause.rs", r#"const DESKS: [&str; 1] = ["Zendesk"]"#),
+    // The values of the example.
+    ("config/accounts.rs", r##"set_to(r#""zendesk""#)"##),
+    ("config/lines.rs", r##"set_to(r#""braze""#)"##),
+    ("config/lines.rs", r##"such_as(r#""zendesk""#)"##),
     // Users at desks keep it for good.
     ("worker/steps/lookup/users.rs", r#"const ANONYMOUS: &str = "braze:";"#),
     // An attribute in drop-in bodies, which are kept as they came.
     ("policy/outbound/rules.rs", r#""zendesk_ticket_open""#),
 ];
+
+/// The words of the vendors, in lower case. A new line of the registry extends the never.
+pub(super) fn vendors() -> Vec<&'static str> {
+    let registry = include_str!("../../../src/vendors/registry.rs");
+    let (_, listed) = registry.split_once("\nvendors! {\n").expect("the registry lists the vendors");
+    let word = |line: &'static str| Some(line.split_once(" = \"")?.1.split_once("\", ")?.0);
+    let mut vendors: Vec<&str> = listed.lines().take_while(|line| *line != "}").filter_map(word).collect();
+    vendors.sort_unstable();
+    vendors
+}
 
 /// Every vendor in a file of these layers, and every exception that excuses nothing.
 pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<String> {
@@ -32,7 +42,9 @@ pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<Stri
     if !LAYERS.contains(&layer) {
         return Vec::new();
     }
-    let mut stored: Vec<&str> = STORED.iter().filter(|(place, _)| *place == file).map(|(_, words)| *words).collect();
+    let vendors = vendors();
+    let mut stored: Vec<&str> =
+        EXCEPTIONS.iter().filter(|(place, _)| *place == file).map(|(_, words)| *words).collect();
     let mut faults = Vec::new();
     for (line, text) in (1..).zip(text.lines()) {
         if tests.iter().any(|lines| lines.contains(&line)) || is_renaming(text) {
@@ -45,8 +57,8 @@ pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<Stri
             !found
         });
         let rest = rest.to_lowercase();
-        let vendors = VENDORS.iter().filter(|vendor| rest.contains(**vendor));
-        faults.extend(vendors.map(|vendor| format!("{file}:{line}: {layer} may not name {vendor}")));
+        let named = vendors.iter().filter(|vendor| rest.contains(**vendor));
+        faults.extend(named.map(|vendor| format!("{file}:{line}: {layer} may not name {vendor}")));
     }
     faults.extend(stored.iter().map(|words| format!("{file}: has no {words}; take the exception out")));
     faults
@@ -74,6 +86,8 @@ mod tests {
             "policy/inbound.rs",
             "ports/desk.rs",
             "worker/inbound.rs",
+            "config/near.rs",
+            "failpoint.rs",
         ] {
             for (line, vendor) in [
                 ("use crate::vendors::zendesk::Client;", "zendesk"),
@@ -101,6 +115,19 @@ mod tests {
         let tested = "//! X.\n#[cfg(test)]\nmod tests {\n    // Zendesk\n}\n";
         assert_eq!(faults("domain/event.rs", tested, std::slice::from_ref(&(2..6))), Vec::<String>::new());
         assert_eq!(faults("mapping/context.rs", "// Braze\n", &[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_vendors_are_those_of_the_registry_and_each_has_a_folder() {
+        let vendors = vendors();
+        assert!(["braze", "zendesk"].iter().all(|first| vendors.contains(first)) && vendors.len() > 2, "{vendors:?}");
+        for vendor in &vendors {
+            let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/vendors").join(vendor);
+            assert!(folder.is_dir(), "{vendor}");
+            let fault = format!("policy/inbound.rs:1: policy may not name {vendor}");
+            let told = faults("policy/inbound.rs", &format!("//! As {} does.\n", vendor.to_uppercase()), &[]);
+            assert_eq!(told, [fault]);
+        }
     }
 
     #[test]
