@@ -137,8 +137,8 @@ const LINES: &str = "
 ## Lines
 
 `[[lines]]`, once for each line, at the end of the file. A line is a number or a sender to which customers write, with the desk that answers it.
-Lines have no variables, and every change waits for a restart. Each Braze account has a default line for every text whose subscription group no line
-names. It is called `default` for the account `braze` and like the account for others, and its desk is the only Zendesk account, or `zendesk` where
+Lines have no variables, and every change waits for a restart. Each carrier has a default line for every text that names no described
+line. It is called `default` for the account `braze` and like the account for others, and its desk is the only Zendesk account, or `zendesk` where
 there are several. A line without `address` describes it instead. Two lines of one carrier with the same address must differ in channel.
 ";
 
@@ -211,7 +211,7 @@ const EXAMPLE_ACCOUNTS: &str = "
 
 const EXAMPLE_LINES: &str = "
 # Lines: the numbers and senders to which customers write, each with the desk that answers. Without any, every text of a
-# Braze account goes over its default line.
+# carrier goes over its default line.
 # [[lines]]
 ";
 
