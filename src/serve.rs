@@ -194,7 +194,7 @@ async fn compose(
     let memory = Arc::new(Memory::default());
     let accounts = options::accounts(&config);
     let (stop_serving, stop_working) = (CancellationToken::new(), CancellationToken::new());
-    let arrivals = inbound::take_up(&store, &accounts, &clock).await;
+    let arrivals = inbound::take_up(&store, &options::posters(&config), &clock).await;
     let public = public_router(PublicState {
         store: Arc::clone(&store),
         intake: intake_now.clone(),
@@ -311,7 +311,7 @@ pub fn assemble(config: &Config, mappings: Arc<Mappings>, outside: Outside) -> (
     let crew = Arc::new(shared.crew(config, &outside, &shared.homes()));
     let (_, intake) = watch::channel(Arc::new(senders(config, &shared.lines)));
     let Outside { store, clock, .. } = outside;
-    let inbound = Arc::new(Inbound::new(Arrivals::of(&options::accounts(config), clock.now())));
+    let inbound = Arc::new(Inbound::new(Arrivals::of(&options::posters(config), clock.now())));
     (crew, public_router(PublicState { store, intake, clock, metrics, inbound, readiness, memory: Arc::default() }))
 }
 

@@ -19,7 +19,7 @@ use crate::domain::line::filled_in;
 mod endpoint;
 
 pub use crate::domain::line::GROUP_PLACEHOLDER;
-pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint, posted_to};
+pub use endpoint::{CATEGORIES, Door, EVENTS, Endpoint, Poster, posted_to};
 
 /// The most names kept at one endpoint; further ones share [`OTHERS`].
 const NAMES_MAX: usize = 64;
@@ -148,6 +148,9 @@ pub struct At {
     /// The endpoint.
     #[serde(flatten)]
     pub endpoint: Endpoint,
+    /// Since when its account is known. Stores of before tell none, because nothing went by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    known_since: Option<Timestamp>,
     /// Webhooks that became events.
     pub accepted: Seen,
     /// The accepted webhooks by name.
@@ -157,10 +160,10 @@ pub struct At {
 }
 
 impl At {
-    fn new(endpoint: Endpoint) -> Self {
+    fn new((endpoint, expected): (Endpoint, &[&str]), now: Timestamp) -> Self {
         let never = |name: &&str| Named { name: (*name).to_owned(), line: None, seen: Seen::default() };
-        let names = endpoint.door.expected().iter().map(never).collect();
-        Self { endpoint, accepted: Seen::default(), names, otherwise: Vec::new() }
+        let names = expected.iter().map(never).collect();
+        Self { endpoint, known_since: Some(now), accepted: Seen::default(), names, otherwise: Vec::new() }
     }
 
     /// Whether a webhook came here, with any answer.
@@ -211,9 +214,9 @@ impl At {
         let came = |name: &str| self.names.iter().any(|named| named.name == name && named.seen.last.is_some());
         let shown = self.names.iter().filter(|named| named.seen.last.is_some() || !came(&named.name));
         let mut names: Vec<Named> = shown.cloned().collect();
-        let expected = self.endpoint.door.expected();
-        names.sort_by_key(|named| expected.iter().position(|name| *name == named.name).unwrap_or(expected.len()));
-        Self { names, ..self.clone() }
+        // The account begins with the expected ones.
+        names.sort_by_key(|named| self.names.iter().position(|first| first.name == named.name));
+        Self { names, known_since: None, ..self.clone() }
     }
 }
 
@@ -245,21 +248,26 @@ impl Arrivals {
     /// An account that begins now, for the accounts of a configuration that names none.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
-        Self::of(&[End::Desk, End::Carrier].map(|end| (Ends::FIRST.at(end), end)).into(), now)
+        let posters = [(End::Desk, &EVENTS[..]), (End::Carrier, &CATEGORIES)];
+        let poster = |(end, expected)| (Ends::FIRST.at(end), Poster { end, expected });
+        Self::of(&posters.map(poster).into(), now)
     }
 
     /// An account of the webhooks of these accounts that begins now.
     #[must_use]
-    pub fn of(accounts: &BTreeMap<AccountId, End>, now: Timestamp) -> Self {
-        Self { since: now, counting_since: now, endpoints: endpoint::of_accounts(accounts).map(At::new).collect() }
+    pub fn of(accounts: &BTreeMap<AccountId, Poster>, now: Timestamp) -> Self {
+        let endpoints = endpoint::of_accounts(accounts).map(|at| At::new(at, now)).collect();
+        Self { since: now, counting_since: now, endpoints }
     }
 
     /// The account of an earlier process, continued now for these accounts: last times stay, and counts begin at zero.
     #[must_use]
-    pub fn resume(kept: Self, accounts: &BTreeMap<AccountId, End>, now: Timestamp) -> Self {
+    pub fn resume(kept: Self, accounts: &BTreeMap<AccountId, Poster>, now: Timestamp) -> Self {
+        let since = kept.since;
         let mut account = Self { since: kept.since, ..Self::of(accounts, now) };
         for kept in kept.endpoints {
             let Some(at) = account.at_mut(kept.endpoint) else { continue };
+            at.known_since = Some(kept.known_since.unwrap_or(since));
             at.accepted.last = kept.accepted.last;
             for named in kept.names {
                 let slot = at.slot(&named.name, named.line.as_deref());
@@ -276,6 +284,18 @@ impl Arrivals {
     pub fn at(&self, endpoint: impl Into<Endpoint>) -> Option<&At> {
         let endpoint = endpoint.into();
         self.endpoints.iter().find(|at| at.endpoint == endpoint)
+    }
+
+    /// Since when the account of an endpoint is known.
+    #[must_use]
+    pub fn known_since(&self, endpoint: Endpoint) -> Option<Timestamp> {
+        self.at(endpoint)?.known_since
+    }
+
+    /// Whether it begins with an account that was not known before this time.
+    #[must_use]
+    pub fn has_new(&self, now: Timestamp) -> bool {
+        self.endpoints.iter().any(|at| at.known_since == Some(now))
     }
 
     /// The index for an event's name, before the event goes to the store; `None` where it has no name here.
@@ -411,6 +431,12 @@ fn fit_line(line: &str) -> &str {
     let is_fit = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let is_id = line.len() > PHONE_MAX_CHARS || line.chars().any(|c| c.is_ascii_alphabetic());
     if line.chars().count() <= LINE_MAX_CHARS && is_id && line.chars().all(is_fit) { line } else { OTHERS }
+}
+
+/// Whether the account keeps a line by this name. Of a number it keeps none.
+#[must_use]
+pub fn tells_line(line: &str) -> bool {
+    fit_line(line) != OTHERS
 }
 
 /// A campaign's body in which the placeholder of the printed sheet was left, in words.

@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::domain::account::{AccountId, End};
-use crate::domain::inbound::{Arrivals, Door, Endpoint};
+use crate::domain::account::AccountId;
+use crate::domain::inbound::{Arrivals, Door, Endpoint, Poster};
 use crate::http::Inbound;
 use crate::store::{Archive, Control, DeliveryFilter, Store, StoreError};
 
@@ -29,7 +29,7 @@ const SLACK: SignedDuration = SignedDuration::from_secs(30);
 /// The account that the store has kept, for these accounts. A store that cannot read it does not stop the start.
 pub(super) async fn take_up(
     store: &Arc<dyn Store>,
-    accounts: &BTreeMap<AccountId, End>,
+    accounts: &BTreeMap<AccountId, Poster>,
     clock: &Clock,
 ) -> Arc<Inbound> {
     let now = clock.now();
@@ -41,6 +41,9 @@ pub(super) async fn take_up(
     let mut account = kept.map_or_else(|| Arrivals::of(accounts, now), |kept| Arrivals::resume(kept, accounts, now));
     if let Err(error) = remember(store.as_ref(), kept_to, &mut account).await {
         warn!("inbound.lost: the last webhooks before this start cannot be read: {error}");
+    }
+    if account.has_new(now) {
+        keep(store.as_ref(), Some(account.clone())).await;
     }
     Arc::new(Inbound::new(account))
 }

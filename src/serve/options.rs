@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::config::{Config, VendorAccount};
 use crate::domain::account::{AccountId, End};
 use crate::domain::alarm;
+use crate::domain::inbound::Poster;
 use crate::domain::line::Lines;
 use crate::domain::retry::RetryPolicy;
 use crate::intake::{Sender, Senders};
@@ -40,6 +41,15 @@ pub(super) fn alarm_options(config: &Config) -> Option<AlarmOptions> {
 /// The accounts, each with its end.
 pub(super) fn accounts(config: &Config) -> Arc<BTreeMap<AccountId, End>> {
     Arc::new(config.accounts.iter().map(|known| (known.account, known.keys.vendor().end())).collect())
+}
+
+/// The accounts as senders of webhooks.
+pub(super) fn posters(config: &Config) -> BTreeMap<AccountId, Poster> {
+    let poster = |known: &VendorAccount| {
+        let vendor = known.keys.vendor();
+        (known.account, Poster { end: vendor.end(), expected: vendor.sender().expected })
+    };
+    config.accounts.iter().map(poster).collect()
 }
 
 /// The carriers for which typographic characters are replaced.

@@ -10,7 +10,7 @@ use crate::domain::account::{AccountId, End, Ends};
 use crate::domain::account_table::AccountTable;
 use crate::domain::event::EventKind;
 
-/// The carrier's keyword categories beside the custom ones: a webhook campaign is needed for each.
+/// The keyword categories of carriers that post each of them by itself.
 pub const CATEGORIES: [&str; 4] = ["other", "opt_in", "opt_out", "help"];
 
 /// The events that the bridge's own triggers on the desk post.
@@ -107,15 +107,6 @@ impl Door {
         match self {
             Self::Desk | Self::RecipeSend => End::Desk,
             Self::Carrier | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => End::Carrier,
-        }
-    }
-
-    /// The names that a complete installation brings here.
-    pub(super) fn expected(self) -> &'static [&'static str] {
-        match self {
-            Self::Desk => &EVENTS,
-            Self::Carrier => &CATEGORIES,
-            Self::RecipeSend | Self::RecipeNewTicket | Self::RecipeAppend | Self::Reports => &[],
         }
     }
 
@@ -228,12 +219,27 @@ pub fn posted_to(kind: &EventKind, ends: Ends) -> Option<AccountId> {
     })
 }
 
-/// The endpoints of these accounts: their own doors, the recipe's, and those for reports.
-pub(super) fn of_accounts(accounts: &BTreeMap<AccountId, End>) -> impl Iterator<Item = Endpoint> {
-    let own = accounts.iter().map(|(account, end)| Endpoint { door: Door::own(*end), account: *account });
-    let carriers = accounts.iter().filter(|(_, end)| **end == End::Carrier);
+/// An account that posts webhooks.
+#[derive(Clone, Copy, Debug)]
+pub struct Poster {
+    /// Its end.
+    pub end: End,
+    /// The names that a complete installation brings to its own door.
+    pub expected: &'static [&'static str],
+}
+
+/// The endpoints of these accounts, each with the names that are expected there: their own doors, the recipe's, and those for
+/// reports.
+pub(super) fn of_accounts(
+    accounts: &BTreeMap<AccountId, Poster>,
+) -> impl Iterator<Item = (Endpoint, &'static [&'static str])> {
+    let own = accounts
+        .iter()
+        .map(|(account, poster)| (Endpoint { door: Door::own(poster.end), account: *account }, poster.expected));
+    let carriers = accounts.iter().filter(|(_, poster)| poster.end == End::Carrier);
     let reports = carriers.map(|(account, _)| Endpoint { door: Door::Reports, account: *account });
-    own.chain(Door::RECIPE.map(Endpoint::from)).chain(reports)
+    let others = Door::RECIPE.map(Endpoint::from).into_iter().chain(reports);
+    own.chain(others.map(|endpoint| (endpoint, &[][..])))
 }
 
 #[cfg(test)]

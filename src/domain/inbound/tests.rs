@@ -4,8 +4,9 @@ use super::*;
 use crate::domain::event::{AgentReply, CustomerText, TicketChange, TicketFields, TicketId};
 use crate::domain::testing::customer_text;
 
-fn first() -> BTreeMap<AccountId, End> {
-    [(Ends::FIRST.desk, End::Desk), (Ends::FIRST.carrier, End::Carrier)].into()
+fn first() -> BTreeMap<AccountId, Poster> {
+    let desk = Poster { end: End::Desk, expected: &EVENTS };
+    [(Ends::FIRST.desk, desk), (Ends::FIRST.carrier, Poster { end: End::Carrier, expected: &CATEGORIES })].into()
 }
 
 fn at(second: i64) -> Timestamp {
@@ -249,9 +250,11 @@ fn news_are_what_came_since_also_across_a_restart_and_nothing_else() {
 #[test]
 fn each_account_is_counted_by_itself_also_after_a_restart() {
     let canada: AccountId = "canada".parse().unwrap();
-    let accounts = BTreeMap::from_iter(first().into_iter().chain([(canada, End::Carrier)]));
+    let poster = Poster { end: End::Carrier, expected: &["other"] };
+    let accounts = BTreeMap::from_iter(first().into_iter().chain([(canada, poster)]));
     let theirs = Endpoint { door: Door::Carrier, account: canada };
     let mut account = Arrivals::of(&accounts, at(0));
+    assert_eq!(account.at(theirs).unwrap().names.len(), 1, "each account expects its own names");
     let slot = account.slot(theirs, &text("other", Some("group-2"), None));
     account.accept(theirs, slot, at(1));
     account.answer(theirs, Otherwise::Refused, "wrong_token", at(2));
@@ -265,6 +268,9 @@ fn each_account_is_counted_by_itself_also_after_a_restart() {
     assert_eq!(again.at(theirs).unwrap().accepted.last, Some(at(1)));
     assert_eq!(again.at(theirs).unwrap().otherwise.len(), 1);
     assert!(!again.at(Door::Carrier).unwrap().is_used());
+    assert_eq!((again.known_since(theirs), again.has_new(at(3))), (Some(at(0)), false));
     let without = Arrivals::resume(again, &first(), at(4));
+    let back = Arrivals::resume(without.clone(), &accounts, at(5));
+    assert_eq!((back.known_since(theirs), back.has_new(at(5))), (Some(at(5)), true));
     assert_eq!(without.at(theirs), None, "an account that the configuration no longer names");
 }

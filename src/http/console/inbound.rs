@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::domain::account::{End, Ends};
     use crate::domain::event::{CustomerText, EventKind};
-    use crate::domain::inbound::Endpoint;
+    use crate::domain::inbound::{CATEGORIES, Endpoint, Poster};
     use crate::domain::line::{Forms, Line};
     use crate::domain::testing::customer_text;
     use crate::http::testing::noon;
@@ -199,8 +199,9 @@ mod tests {
     #[test]
     fn each_account_has_rows_and_remedies_of_its_own_and_a_line_its_name() {
         let canada = Endpoint { door: Door::Carrier, account: "canada".parse().unwrap() };
-        let ends = [(Ends::FIRST.carrier, End::Carrier), (canada.account, End::Carrier)];
-        let mut account = Arrivals::of(&ends.into(), noon());
+        let poster = Poster { end: End::Carrier, expected: &CATEGORIES };
+        let posters = [(Ends::FIRST.carrier, poster), (canada.account, poster)];
+        let mut account = Arrivals::of(&posters.into(), noon());
         for endpoint in [Door::Carrier.into(), canada] {
             let slot = account.slot(endpoint, &text_on("group-1"));
             account.accept(endpoint, slot, noon());

@@ -17,7 +17,9 @@ pub const SENDER: Sender = Sender {
     remedies: remedies::REMEDIES,
     never: "the webhook may not have been made, or Bird has paused it after failures",
     remedy: |of| format!("Make or resume it in Bird for {} and text the number", of.webhooks()),
-    name_never: "no customer may have sent such a word",
+    name_never: "no customer may have written so",
+    // One webhook brings every word.
+    expected: &["other"],
 };
 
 /// The finding of the first call about the key and the host.

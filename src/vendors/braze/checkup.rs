@@ -5,6 +5,7 @@ use super::client::details::CampaignView;
 use super::remedies;
 use super::setup;
 use crate::domain::account_table::AccountTable;
+use crate::domain::inbound::CATEGORIES;
 use crate::domain::line::Channel;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
@@ -20,6 +21,7 @@ pub const SENDER: Sender = Sender {
     never: "the webhook campaigns may never have been launched",
     remedy: |of| format!("Launch them, run {} --wait and text the number", of.setup()),
     name_never: "the campaign may never have been launched",
+    expected: &CATEGORIES,
 };
 
 fn line(what: &str, state: State, said: impl Into<String>) -> Line {

@@ -8,7 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Line, State};
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
-use crate::domain::inbound::{Answered, Arrivals, At, Named, Otherwise, remedy_of_unfilled_group, unfilled_group};
+use crate::domain::inbound::{
+    Answered, Arrivals, At, Named, Otherwise, remedy_of_unfilled_group, tells_line, unfilled_group,
+};
 use crate::domain::line::is_one_line;
 use crate::domain::remedy::Remedies;
 
@@ -27,6 +29,8 @@ pub struct Sender {
     pub remedy: fn(AccountTable) -> String,
     /// The likely reason where none of one name came.
     pub name_never: &'static str,
+    /// The names that a complete installation brings.
+    pub expected: &'static [&'static str],
 }
 
 /// The texts of one account, as far as they tell of its lines: the name of each line with its carrier's name for it.
@@ -86,7 +90,7 @@ fn seen(
     let is_of = |named: &Named, address: &str| named.line.as_deref().is_some_and(|line| is_one_line(line, address));
     let came_on = |address: &str| names.iter().any(|named| is_of(named, address) && named.seen.last.is_some());
     if is_own {
-        let silent = lines.iter().filter(|(_, address)| !came_on(address));
+        let silent = lines.iter().filter(|(_, address)| tells_line(address) && !came_on(address));
         found.extend(silent.map(|(name, _)| {
             let said = format!("never, since {since} ({})", sender.name_never);
             Line::new(side, &format!("line {name}"), State::Note, said)
@@ -159,7 +163,7 @@ mod tests {
     use super::*;
     use crate::domain::account::{End, Ends};
     use crate::domain::event::{CustomerText, EventKind};
-    use crate::domain::inbound::{Door, Endpoint, GROUP_PLACEHOLDER, remedy};
+    use crate::domain::inbound::{CATEGORIES, Door, Endpoint, GROUP_PLACEHOLDER, Poster, remedy};
     use crate::domain::remedy::OfWebhooks;
     use crate::domain::testing::customer_text;
 
@@ -176,6 +180,7 @@ mod tests {
             never: "-",
             remedy: |of| of.setup(),
             name_never: "-",
+            expected: &[],
         },
         Sender {
             side: "Braze",
@@ -187,6 +192,7 @@ mod tests {
             never: "-",
             remedy: |of| of.setup(),
             name_never: "it may never have been launched",
+            expected: &[],
         },
     ];
 
@@ -299,7 +305,8 @@ mod tests {
     #[test]
     fn another_account_is_told_by_itself_and_with_its_own_key() {
         let canada = Endpoint { door: Door::Carrier, account: "canada".parse().unwrap() };
-        let accounts = [(Ends::FIRST.carrier, End::Carrier), (canada.account, End::Carrier)];
+        let poster = Poster { end: End::Carrier, expected: &CATEGORIES };
+        let accounts = [(Ends::FIRST.carrier, poster), (canada.account, poster)];
         let mut account = Arrivals::of(&accounts.into(), before(86_400));
         text(&mut account, "other", before(60));
         account.answer(canada, Otherwise::Refused, "wrong_token", before(30));

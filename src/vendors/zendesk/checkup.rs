@@ -7,6 +7,7 @@ use super::admin::{
 use super::remedies;
 use super::setup::{self, TAG, TRIGGERS};
 use crate::domain::account_table::AccountTable;
+use crate::domain::inbound::EVENTS;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line, Sender, State, unreached};
 
@@ -21,6 +22,7 @@ pub const SENDER: Sender = Sender {
     never: "no trigger has fired",
     remedy: |_| "Reply publicly on a ticket with the tag sms".to_owned(),
     name_never: "nothing of the kind may have happened",
+    expected: &EVENTS,
 };
 
 /// The scope that is asked for only to have a webhook tested.
