@@ -85,7 +85,7 @@
 //!
 //! * *account* — one access to one vendor, under a name of the configuration ([`domain::account::AccountId`]).
 //! * *carrier* — an account that reaches phones and brings the customers' texts.
-//! * *catch-up* — the look for agents' replies whose webhooks never came ([`worker`]).
+//! * *catch-up* — the look for agents' replies, and for customers' texts, whose webhooks never came ([`worker`]).
 //! * *claim* — the head of a lane, handed to one worker ([`store::Claim`]).
 //! * *dead letter* — a delivery that was given up, kept with its cause.
 //! * *desk* — an account on whose tickets agents answer.

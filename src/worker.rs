@@ -42,6 +42,7 @@ mod health;
 mod in_force;
 mod janitor;
 mod line;
+mod missed_texts;
 mod notes;
 mod observed;
 mod outcome;

@@ -58,7 +58,7 @@ table! {
         /// [`load`](super::load) reads them: after [`parse`](super::parse) this is always `None`.
         mapping_files: Option<BTreeMap<String, String>> = Beside,
 
-        /// Minutes between two looks for replies whose webhooks did not come; the first is at start. 0 means never.
+        /// Minutes between two looks for replies and texts whose webhooks did not come; the first is at start. 0 means never.
         catch_up_minutes: Option<Duration> = minutes_or_never(1440).or("5"),
 
         /// How long after it was solved a ticket is reopened by the customer's next text, instead of a new one opened. A desk

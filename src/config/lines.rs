@@ -54,7 +54,7 @@ table! {
         ticket_solved: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000004""#, |terms| terms.form),
 
         /// On `whatsapp`: id of the carrier's form whose template asks the customer to write again.
-        template: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000005""#, |terms| terms.form),
+        template: Option<String> = own_name(r#""00000000-0000-4000-8000-000000000005""#, |terms| terms.template),
 
         /// On `whatsapp`: minutes after the customer's last message in which free text may go.
         window_minutes: Duration = time::<60>(1, 1440).or("1430"),
@@ -315,7 +315,9 @@ fn fits_its_channel(at: &At, book: &mut Book<'_>) {
         }
     }
     let terms = carrier_of(at, book).and_then(Vendor::line_terms);
-    if channel == Channel::Whatsapp && !book.is_given(at, "template") && terms.iter().any(|terms| terms.form.is_some())
+    if channel == Channel::Whatsapp
+        && !book.is_given(at, "template")
+        && terms.iter().any(|terms| terms.template.is_some())
     {
         let problem = "is missing, so that a reply which comes later than window_minutes after the customer's last message is \
                        given up";

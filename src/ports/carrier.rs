@@ -6,7 +6,9 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::domain::event::{EventId, TicketId};
+use crate::domain::account::AccountId;
+use crate::domain::event::{CustomerText, DedupeKey, EventId, TicketId};
+use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{By, Part, Recipient};
 
 use super::{Account, Failure};
@@ -20,10 +22,14 @@ pub const RECEIPT: &str = "tandem_receipt";
 pub struct Text<'a> {
     /// The recipient.
     pub to: &'a Recipient,
+    /// The kind of the line's messages.
+    pub channel: Channel,
     /// The address of the line, where it has one.
     pub line: Option<&'a str>,
     /// The words.
     pub words: &'a str,
+    /// The carrier's name of the template that goes in the place of words.
+    pub template: Option<&'a str>,
     /// The part of the message that it is. Its receipt is the mark of the text.
     pub part: Part,
     /// The whole request, as the line's mapping made it, for a carrier that takes mappings.
@@ -41,6 +47,8 @@ pub struct Sought {
     pub parts: u32,
     /// When it was accepted: none of it went out before.
     pub since: Timestamp,
+    /// The kind of its line's messages.
+    pub channel: Channel,
 }
 
 /// A text that the carrier accepted. It may still never reach a phone.
@@ -48,6 +56,27 @@ pub struct Sought {
 pub struct Sent {
     /// The carrier's name for the send; absent where it only queued the request.
     pub dispatch: Option<String>,
+}
+
+/// The customers' texts in a list of the carrier's.
+#[derive(Default)]
+pub struct CameIn {
+    /// The texts, oldest first.
+    pub texts: Vec<Incoming>,
+    /// Whether later ones are left.
+    pub more: bool,
+    /// How many entries could not be read.
+    pub unreadable: usize,
+}
+
+/// A customer's text in a list of the carrier's.
+pub struct Incoming {
+    /// The text.
+    pub text: CustomerText,
+    /// When it came, by the carrier's clock.
+    pub at: Timestamp,
+    /// The keys by which its webhook is told.
+    pub dedupe: Vec<DedupeKey>,
 }
 
 /// An account that reaches phones.
@@ -78,11 +107,19 @@ pub trait Carrier: Account {
     /// As for every read. [`Failure::Forbid`] where the credential may not look.
     async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure>;
 
-    /// Whether the customer takes texts on the line of this address; `None` where the carrier does not know.
+    /// Whether the customer takes texts on the line of this address and channel; `None` where the carrier does not know.
     ///
     /// # Errors
     /// As for every read. [`Failure::GiveUp`] for a line that does not exist.
-    async fn takes_texts(&self, line: &str, recipient: &Recipient) -> Result<Option<bool>, Failure>;
+    async fn takes_texts(&self, line: &str, channel: Channel, recipient: &Recipient) -> Result<Option<bool>, Failure>;
+
+    /// The customers' texts that came after this time, on the lines that this account has among these, whether or not a
+    /// webhook told of them. `None` where the carrier cannot tell, which takes no call.
+    ///
+    /// # Errors
+    /// As for every read.
+    async fn texts_since(&self, since: Timestamp, account: AccountId, lines: &Lines)
+    -> Result<Option<CameIn>, Failure>;
 
     /// Asks for something small, such as this form, to see whether the account answers. The answer itself does not matter.
     ///

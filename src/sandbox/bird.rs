@@ -1,7 +1,9 @@
-//! An embedded Bird of the third generation: its SMS API over HTTP, its signed webhooks, and its customers' phones.
+//! An embedded Bird of the third generation: its APIs of text messages and of WhatsApp over HTTP, its signed webhooks, and its
+//! customers' phones.
 //!
 //! Beside the sandbox of Zendesk and Braze, for tests that need it. Where a fact is unconfirmed, the less generous reading is
-//! taken: a key replays refusals as well, and suppressed texts are accepted and then rejected. Webhooks have no order.
+//! taken: a key replays refusals as well, and suppressed texts are accepted and then rejected. Webhooks have no order. A
+//! WhatsApp message outside of the window is accepted and then fails, as Bird documents it.
 
 mod api;
 
@@ -22,6 +24,7 @@ use super::sender::{self, Attempt, Rules, Seal, Sender, Webhook};
 use super::server::{self, Answer, Call, Fault, Request, Traffic, Vendor};
 use super::text;
 use crate::clock::Clock;
+use crate::domain::line::Channel;
 
 /// The letters of Bird's ids.
 const ID_LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -40,6 +43,10 @@ pub struct BirdOptions {
     pub signing_secret: String,
     /// The numbers that the workspace owns.
     pub senders: Vec<String>,
+    /// The numbers among them that are on WhatsApp.
+    pub on_whatsapp: Vec<String>,
+    /// The slugs of the WhatsApp templates that Meta has approved.
+    pub templates: Vec<String>,
 }
 
 impl Default for BirdOptions {
@@ -48,7 +55,9 @@ impl Default for BirdOptions {
             account: "bird".into(),
             api_key: "bk_eu1_sandbox-not-real".into(),
             signing_secret: "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1ub3QtcmVhbA==".into(),
-            senders: vec!["+15550100100".into()],
+            senders: vec!["+15550100100".into(), "+15550100200".into()],
+            on_whatsapp: vec!["+15550100200".into()],
+            templates: vec!["please_write_again".into()],
         }
     }
 }
@@ -70,13 +79,15 @@ pub enum End {
 pub struct Message {
     /// Bird's id of it.
     pub id: String,
+    /// Its channel.
+    pub channel: Channel,
     /// `inbound` or `outbound`.
     pub direction: &'static str,
     /// The recipient.
     pub to: String,
     /// The sender.
     pub from: String,
-    /// The words.
+    /// The words; of a template, its slug.
     pub text: String,
     /// The tags that it was sent with.
     pub tags: Value,
@@ -179,7 +190,7 @@ impl Bird {
     /// A customer texts one of the workspace's numbers. STOP ends texts from that number and START resumes them; both arrive
     /// as texts all the same. Returns the id of the webhook.
     pub fn text(&self, from: &str, to: &str, words: &str) -> String {
-        let message = self.inner.message("inbound", (to, from), words, &Value::Null);
+        let message = self.inner.message(Channel::Sms, "inbound", (to, from), words, &Value::Null);
         let pair = (to.to_owned(), from.to_owned());
         let mut state = lock(&self.inner.state);
         match words.trim().to_ascii_uppercase().as_str() {
@@ -192,6 +203,16 @@ impl Bird {
         let data = json!({"sms_id": message.id, "workspace_id": "ws_1", "to": to, "from": from, "text": words,
             "segments": {"count": 1, "encoding": "gsm7", "characters": words.len()}});
         self.inner.post("sms.received", &message.id, data)
+    }
+
+    /// A customer writes by WhatsApp to one of the workspace's numbers, and opens the window for a day. They are a number, or
+    /// WhatsApp's own id of someone who hides theirs. Returns the id of the webhook.
+    pub fn whatsapp(&self, from: &str, to: &str, words: &str) -> String {
+        let message = self.inner.message(Channel::Whatsapp, "inbound", (to, from), words, &Value::Null);
+        lock(&self.inner.state).messages.push(message.clone());
+        let data = json!({"whatsapp_id": message.id, "workspace_id": "ws_1", "direction": "inbound",
+            "from": on_whatsapp(from), "to": on_whatsapp(to), "text": {"body": words}});
+        self.inner.post("whatsapp.received", &message.id, data)
     }
 
     /// Sets the end of later texts.
@@ -270,9 +291,18 @@ impl Bird {
 }
 
 impl Inner {
-    fn message(&self, direction: &'static str, (to, from): (&str, &str), words: &str, body: &Value) -> Message {
+    fn message(
+        &self,
+        channel: Channel,
+        direction: &'static str,
+        (to, from): (&str, &str),
+        words: &str,
+        body: &Value,
+    ) -> Message {
+        let prefix = if channel.has_window() { "wam" } else { "sms" };
         Message {
-            id: format!("sms_{}", text::random(&self.clock, ID_LETTERS, 26)),
+            id: format!("{prefix}_{}", text::random(&self.clock, ID_LETTERS, 26)),
+            channel,
             direction,
             to: to.to_owned(),
             from: from.to_owned(),
@@ -299,6 +329,11 @@ impl Inner {
         });
         id
     }
+}
+
+/// A person or a number on WhatsApp.
+fn on_whatsapp(name: &str) -> Value {
+    if name.starts_with('+') { json!({ "phone_number": name }) } else { json!({ "bsuid": name }) }
 }
 
 #[cfg(test)]

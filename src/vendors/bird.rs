@@ -7,6 +7,7 @@ mod error_phrases;
 mod folder;
 pub mod keys;
 mod limits;
+mod mark;
 pub mod remedies;
 pub mod signature;
 pub mod source;

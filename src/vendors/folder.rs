@@ -118,6 +118,8 @@ pub(crate) struct LineTerms {
     pub(crate) of_one_account: &'static str,
     /// The shape of a form's id; `None` where texts go out in no form.
     pub(crate) form: Option<Shape<String>>,
+    /// The shape of a template's name; `None` where there are no templates.
+    pub(crate) template: Option<Shape<String>>,
 }
 
 /// The accounts of one carrying vendor and their lines, as the file gives them.

@@ -1,5 +1,6 @@
 //! The workers of a bridge and the loops that they share: one that hands out the claims of each route, one janitor, one
-//! that weighs reports, one that fetches pictures, and for each desk a catch-up and a completion of users.
+//! that weighs reports, one that fetches pictures, for each desk a catch-up and a completion of users, and for each carrier a
+//! look for texts that no webhook brought.
 //!
 //! A worker serves conversations between one pair of accounts, so a claim goes to the worker of its own pair and never
 //! to another. A claim whose account the configuration has lost waits, and a note tells the operator which account it
@@ -22,6 +23,7 @@ use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
 
 use super::catch_up::CatchUp;
+use super::missed_texts::MissedTexts;
 use super::{Loop, Retention, Supervisor, Worker, janitor};
 use crate::worker::steps::inbound::complete::Completer;
 
@@ -69,6 +71,7 @@ impl Crew {
         tokio::join!(
             join_all(self.routes().into_iter().map(|(route, lead)| self.hand_out(route, lead, &stop, &tasks))),
             join_all(self.desks().into_iter().map(|(desk, lead)| self.keep_desk(desk, lead, &stop))),
+            join_all(self.carriers().into_iter().map(|(carrier, lead)| self.keep_carrier(carrier, lead, &stop))),
             supervisor.keep(Loop::Janitor, &stop, || janitor::keep_house(store, clock, retention, &stop)),
             supervisor.keep(Loop::Reports, &stop, || self.weigh_reports(&stop)),
             supervisor.keep(Loop::Accounts, &stop, || self.note_missing(&stop)),
@@ -121,6 +124,19 @@ impl Crew {
             }
         }
         desks
+    }
+
+    /// Every carrier, with a worker that calls it.
+    fn carriers(&self) -> BTreeMap<AccountId, &Arc<Worker>> {
+        self.workers.iter().map(|(ends, worker)| (ends.carrier, worker)).collect()
+    }
+
+    /// Runs the loop of one carrier.
+    async fn keep_carrier(&self, carrier: AccountId, lead: &Arc<Worker>, stop: &CancellationToken) {
+        if let Some(every) = lead.options.catch_up {
+            let texts = MissedTexts::of(lead);
+            self.supervisor.keep(Loop::MissedTexts(carrier), stop, || texts.run(every, stop)).await;
+        }
     }
 
     /// Runs the loops of one desk.

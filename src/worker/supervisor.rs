@@ -39,6 +39,8 @@ pub enum Loop {
     Janitor,
     /// Looks at one desk for replies that no webhook brought.
     CatchUp(AccountId),
+    /// Looks at one carrier for texts that no webhook brought.
+    MissedTexts(AccountId),
     /// Completes the users of one desk.
     Completions(AccountId),
     /// Weighs the carrier's reports.
@@ -63,6 +65,8 @@ impl Loop {
         let routes: BTreeSet<Route> = pairs.iter().flat_map(|ends| ends.routes()).collect();
         let desks: BTreeSet<AccountId> = pairs.iter().map(|ends| ends.desk).collect();
         let of_desks = desks.into_iter().flat_map(|desk| [Self::CatchUp(desk), Self::Completions(desk)]);
+        let carriers: BTreeSet<AccountId> = pairs.iter().map(|ends| ends.carrier).collect();
+        let of_carriers = carriers.into_iter().map(Self::MissedTexts);
         let others = [
             Self::Janitor,
             Self::Reports,
@@ -73,7 +77,7 @@ impl Loop {
             Self::Accounts,
             Self::Pictures,
         ];
-        routes.into_iter().map(Self::Claims).chain(of_desks).chain(others)
+        routes.into_iter().map(Self::Claims).chain(of_desks).chain(of_carriers).chain(others)
     }
 
     /// Its name in logs, metrics and fail points.
@@ -85,8 +89,9 @@ impl Loop {
                 format!("to_customer_{account}").into()
             }
             Self::Janitor => "janitor".into(),
-            Self::CatchUp(desk) => of_desk("catch_up", desk),
-            Self::Completions(desk) => of_desk("completions", desk),
+            Self::CatchUp(desk) => of_account("catch_up", desk),
+            Self::MissedTexts(carrier) => of_account("missed_texts", carrier),
+            Self::Completions(desk) => of_account("completions", desk),
             Self::Reports => "reports".into(),
             Self::Alarms => "alarms".into(),
             Self::Timekeeping => "timekeeping".into(),
@@ -109,6 +114,7 @@ impl Loop {
             Self::Janitor => "the clean-up of the store".into(),
             Self::CatchUp(desk) if desk.is_first() => "replies that no webhook brought".into(),
             Self::CatchUp(desk) => format!("replies that no webhook of {desk} brought").into(),
+            Self::MissedTexts(carrier) => format!("texts that no webhook of {carrier} brought").into(),
             Self::Completions(desk) => format!("the completion of users at {desk}").into(),
             Self::Reports => "delivery receipts".into(),
             Self::Alarms => "alarms".into(),
@@ -121,9 +127,9 @@ impl Loop {
     }
 }
 
-/// The name of a desk's loop. That of the first desk stands alone, as before there were several.
-fn of_desk(name: &'static str, desk: AccountId) -> Cow<'static, str> {
-    if desk.is_first() { name.into() } else { format!("{name}_{desk}").into() }
+/// The name of an account's loop. That of a first account stands alone, as before there were several.
+fn of_account(name: &'static str, account: AccountId) -> Cow<'static, str> {
+    if account.is_first() { name.into() } else { format!("{name}_{account}").into() }
 }
 
 /// Starts loops and restarts them.

@@ -8,6 +8,11 @@ use tandem::vendors::bird::signature::{ID, SIGNATURES, TIMESTAMP};
 
 use crate::support::{DEADLINE, QUIET, TestBridge};
 
+mod missed;
+mod refused;
+mod second;
+mod whatsapp;
+
 const ADA: &str = "+15550123456";
 const NUMBER: &str = "+15550100100";
 const SEND: &str = "/v1/sms/messages";
@@ -25,9 +30,20 @@ impl Site {
 
     /// With more lines for the account of Bird.
     async fn start_with(more: &str) -> Self {
-        let mut bridge = TestBridge::start().await;
+        Self::start_on("", more, "").await
+    }
+
+    /// With more lines for the top of the file and for the account of Bird, and more tables.
+    async fn start_on(top: &str, more: &str, tables: &str) -> Self {
+        Self::start_after(top, more, tables, |_| {}).await
+    }
+
+    /// The same after something has happened at Bird.
+    async fn start_after(top: &str, more: &str, tables: &str, before: impl FnOnce(&Bird)) -> Self {
+        let mut bridge = TestBridge::start_with(top, "").await;
         let options = BirdOptions::default();
         let bird = Bird::start(options.clone(), bridge.clock.clone()).await.unwrap();
+        before(&bird);
         let account = format!(
             r#"
 [accounts.bird]
@@ -43,6 +59,7 @@ carrier = "braze"
 name = "bird-main"
 carrier = "bird"
 address = "{NUMBER}"
+{tables}
 "#,
             bird.url(),
             options.api_key,
@@ -51,6 +68,18 @@ address = "{NUMBER}"
         bridge.restart_with(|settings| format!("{settings}{account}")).await;
         bird.connect(&bridge.public);
         Self { bridge, bird }
+    }
+
+    /// Starts the bridge again, with another configuration.
+    async fn restart_with(&mut self, change: impl FnOnce(&str) -> String) {
+        self.bridge.restart_with(change).await;
+        self.bird.connect(&self.bridge.public);
+    }
+
+    /// The comments of every ticket, in the order of the tickets.
+    fn comments(&self) -> Vec<Vec<String>> {
+        let tickets = self.bridge.sandbox.zendesk.tickets();
+        tickets.iter().map(|ticket| self.bridge.comments(ticket.id)).collect()
     }
 
     /// Moves time on until nothing is under way.
@@ -258,21 +287,6 @@ async fn a_failure_at_the_carrier_is_told_with_its_code() {
     let notes = site.bridge.notes(ticket);
     assert!(notes[0].contains("landline_unreachable") && !notes[0].contains("name a person"), "{notes:?}");
     site.finish(0).await;
-}
-
-#[tokio::test]
-async fn a_refusal_says_its_meaning_and_the_remedy_on_the_ticket() {
-    let site = Site::start().await;
-    let ticket = site.talking().await;
-    let error = json!({"error": {"type": "validation_error", "code": "E02001", "name": "SMSNoEligibleSender"}});
-    let what = FaultKind::Status { code: 422, headers: Vec::new(), body: error.to_string() };
-    site.bird.fail(Fault::on("POST", SEND, what));
-    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
-    site.settled().await;
-    let notes = site.bridge.notes(ticket);
-    assert!(notes.len() == 1 && notes[0].contains("a number that the workspace owns"), "{notes:?}");
-    assert_eq!(site.sends(), 1, "it is not sent again");
-    site.finish(1).await;
 }
 
 #[tokio::test]

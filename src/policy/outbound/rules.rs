@@ -112,8 +112,9 @@ pub(super) fn has_no_recipient(facts: &Facts<'_>) -> Option<Step> {
 /// The carrier is asked first, where it is asked at all.
 pub(super) fn has_no_consent(facts: &Facts<'_>) -> Option<Step> {
     if let (Some(default), None, Some(to)) = (facts.terms.asks_on, facts.consent, &facts.to) {
+        let channel = facts.line.map(|line| line.channel).unwrap_or_default();
         let line = facts.line.and_then(|line| line.address.as_deref()).unwrap_or(default);
-        return Some(Step::AskConsent { line: line.to_owned(), to: to.clone() });
+        return Some(Step::AskConsent { line: line.to_owned(), channel, to: to.clone() });
     }
     let is_out = facts.subscription() == Subscription::Out;
     is_out.then(|| facts.undeliverable(cause::OPTED_OUT.to_owned()).into())

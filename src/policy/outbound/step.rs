@@ -5,6 +5,7 @@ use std::fmt;
 use crate::domain::conversation::Change;
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Event, TicketId, UserId};
+use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 
 /// The next step of a message.
@@ -25,6 +26,8 @@ pub enum Step {
     AskConsent {
         /// The address of the line.
         line: String,
+        /// The kind of its messages.
+        channel: Channel,
         /// The customer.
         to: Recipient,
     },

@@ -1,11 +1,12 @@
-//! Bird's endpoints for text messages.
+//! Bird's endpoints for text messages and for WhatsApp messages.
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
-use super::{End, Inner, Message, State};
+use super::{End, Inner, Message, State, on_whatsapp};
+use crate::domain::line::Channel;
 
 /// How long a key replays its first answer.
 const KEY_LIFE: SignedDuration = SignedDuration::from_hours(3);
@@ -13,6 +14,12 @@ const KEY_LIFE: SignedDuration = SignedDuration::from_hours(3);
 /// Twelve segments of the short alphabet, of the long one the fewer.
 const GSM_MAX: usize = 1836;
 const UCS_MAX: usize = 804;
+
+/// The longest text on WhatsApp, in characters.
+const WHATSAPP_MAX: usize = 4096;
+
+/// How long after a customer's message WhatsApp takes free text.
+const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 const CATEGORIES: [&str; 4] = ["transactional", "marketing", "authentication", "service"];
 
@@ -41,58 +48,108 @@ impl Inner {
             Some(_) | None => return error(401, "auth_error", "E01001", "InvalidApiKey"),
         }
         match (&request.method, request.path.as_str()) {
-            (&Method::POST, "/v1/sms/messages") => self.send_once(state, request),
-            (&Method::GET, "/v1/sms/messages") => list(state, request),
+            (&Method::POST, "/v1/sms/messages") => self.send_once(state, request, Self::text),
+            (&Method::POST, "/v1/whatsapp/messages") => self.send_once(state, request, Self::chat),
+            (&Method::GET, "/v1/sms/messages") => list(state, request, Channel::Sms),
+            (&Method::GET, "/v1/whatsapp/messages") => list(state, request, Channel::Whatsapp),
             (&Method::GET, "/v1/sms/suppressions") => suppressions(state, request),
             _ => error(404, "not_found_error", "E01007", "NotFound"),
         }
     }
 
     /// Sends, or replays the first answer to the request's key.
-    fn send_once(&self, state: &mut State, request: &Request) -> Answer {
+    fn send_once(
+        &self,
+        state: &mut State,
+        request: &Request,
+        read: fn(&Self, &Value) -> Result<Message, Answer>,
+    ) -> Answer {
         let now = self.clock.now();
-        let Some(key) = request.header("idempotency-key") else { return self.send(state, &request.json()) };
+        let send = |state: &mut State| match read(self, &request.json()) {
+            Ok(message) => self.send(state, message),
+            Err(refusal) => refusal,
+        };
+        let Some(key) = request.header("idempotency-key") else { return send(state) };
         let is_alive = |at: &Timestamp| now.duration_since(*at) < KEY_LIFE;
         match state.answered.get(key).filter(|(at, ..)| is_alive(at)) {
             Some((_, body, answer)) if *body == request.body => return answer.clone(),
             Some(_) => return error(409, "conflict_error", "E01005", "idempotency_key_reuse"),
             None => {}
         }
-        let answer = self.send(state, &request.json());
+        let answer = send(state);
         state.answered.insert(key.to_owned(), (now, request.body.clone(), answer.clone()));
         answer
     }
 
-    fn send(&self, state: &mut State, body: &Value) -> Answer {
-        let text = |field: &str| body[field].as_str().filter(|text| !text.is_empty());
-        let (Some(to), Some(words)) = (text("to"), text("text")) else { return invalid("MissingField") };
-        if !to.starts_with('+') {
-            return invalid("SMSInvalidRecipient");
-        }
-        let Some(from) = text("from").filter(|from| self.options.senders.iter().any(|own| own == from)) else {
-            return invalid("SMSNoEligibleSender");
+    /// Reads a text message.
+    fn text(&self, body: &Value) -> Result<Message, Answer> {
+        let (Some(to), Some(words)) = (field(body, "to"), field(body, "text")) else {
+            return Err(invalid("MissingField"));
         };
-        if !text("category").is_some_and(|category| CATEGORIES.contains(&category)) {
-            return invalid("MissingCategory");
+        if !to.starts_with('+') {
+            return Err(invalid("SMSInvalidRecipient"));
+        }
+        let Some(from) = field(body, "from").filter(|from| is_among(from, &self.options.senders)) else {
+            return Err(invalid("SMSNoEligibleSender"));
+        };
+        if !field(body, "category").is_some_and(|category| CATEGORIES.contains(&category)) {
+            return Err(invalid("MissingCategory"));
         }
         if UNSUPPORTED.iter().any(|field| !body[*field].is_null()) {
-            return invalid("SMSUnsupportedFeature");
+            return Err(invalid("SMSUnsupportedFeature"));
         }
         let most = if words.is_ascii() { GSM_MAX } else { UCS_MAX };
-        if words.chars().count() > most || !are_tags(&body["tags"]) || body["metadata"].to_string().len() > 2048 {
-            return invalid("ValueNotPermitted");
+        if words.chars().count() > most || !has_labels(body) {
+            return Err(invalid("ValueNotPermitted"));
         }
-        let mut message = self.message("outbound", (to, from), words, body);
+        Ok(self.message(Channel::Sms, "outbound", (to, from), words, body))
+    }
+
+    /// Reads a WhatsApp message, which has free text or a template.
+    fn chat(&self, body: &Value) -> Result<Message, Answer> {
+        let Some(to) = field(body, "to") else { return Err(invalid("MissingField")) };
+        let Some(from) = field(body, "from").filter(|from| is_among(from, &self.options.on_whatsapp)) else {
+            return Err(invalid("WhatsAppSenderNotFound"));
+        };
+        let words = match (field(&body["text"], "body"), field(&body["template"], "slug")) {
+            (Some(words), None) if words.chars().count() <= WHATSAPP_MAX => words,
+            (None, Some(slug)) if is_among(slug, &self.options.templates) => slug,
+            (None, Some(_)) => return Err(invalid("WhatsAppTemplateNotFound")),
+            (Some(_), _) | (None, None) => return Err(invalid("ValueNotPermitted")),
+        };
+        if !has_labels(body) || !body["category"].is_null() {
+            return Err(invalid("ValueNotPermitted"));
+        }
+        Ok(self.message(Channel::Whatsapp, "outbound", (to, from), words, body))
+    }
+
+    fn send(&self, state: &mut State, mut message: Message) -> Answer {
         let answer = Answer::json(202, &shown(&message));
         self.tell(&message, "accepted", None);
-        if state.suppressed.contains(&(from.to_owned(), to.to_owned())) {
+        let is_chat = message.channel.has_window();
+        if state.suppressed.contains(&(message.from.clone(), message.to.clone())) {
             message.status = "rejected";
-            self.tell(&message, "rejected", Some("recipient_opted_out"));
+            let code = if is_chat { "recipient_suppressed" } else { "recipient_opted_out" };
+            self.tell(&message, "rejected", Some(code));
+        } else if is_chat && !is_among(&message.text, &self.options.templates) && !self.is_open(state, &message) {
+            message.status = "failed";
+            self.tell(&message, "failed", Some("service_window_expired"));
         } else {
             message.status = self.hand_over(state, &message);
         }
         state.messages.push(message);
         answer
+    }
+
+    /// Whether the recipient has written to the sender in the last day.
+    fn is_open(&self, state: &State, message: &Message) -> bool {
+        let now = self.clock.now();
+        let opens = |heard: &&Message| {
+            (heard.channel, heard.direction) == (message.channel, "inbound")
+                && (&heard.from, &heard.to) == (&message.to, &message.from)
+                && now.duration_since(heard.at) < WINDOW
+        };
+        state.messages.iter().any(|heard| opens(&heard))
     }
 
     /// Hands a text to the carrier; gives its status then.
@@ -119,13 +176,31 @@ impl Inner {
     }
 
     fn tell(&self, message: &Message, what: &str, code: Option<&str>) {
-        let mut data = json!({"sms_id": message.id, "workspace_id": "ws_1", "to": message.to, "from": message.from,
+        let (id, to, from) = match message.channel {
+            Channel::Whatsapp => ("whatsapp_id", on_whatsapp(&message.to), on_whatsapp(&message.from)),
+            Channel::Sms | Channel::Rcs => ("sms_id", json!(message.to), json!(message.from)),
+        };
+        let mut data = json!({id: message.id, "workspace_id": "ws_1", "to": to, "from": from,
             "tags": message.tags, "metadata": message.metadata});
         if let (Some(code), Some(fields)) = (code, data.as_object_mut()) {
             fields.insert("error".to_owned(), json!({"code": code, "message": "words that may name a person"}));
         }
-        drop(self.post(&format!("sms.{what}"), &message.id, data));
+        drop(self.post(&format!("{}.{what}", message.channel), &message.id, data));
     }
+}
+
+/// A field that is not blank.
+fn field<'a>(body: &'a Value, name: &str) -> Option<&'a str> {
+    body[name].as_str().filter(|text| !text.is_empty())
+}
+
+fn is_among(name: &str, known: &[String]) -> bool {
+    known.iter().any(|known| known == name)
+}
+
+/// Whether the tags and the metadata are such as Bird takes.
+fn has_labels(body: &Value) -> bool {
+    are_tags(&body["tags"]) && body["metadata"].to_string().len() <= 2048
 }
 
 /// Twenty tags at most, of letters that a tag takes.
@@ -146,7 +221,7 @@ fn shown(message: &Message) -> Value {
 }
 
 /// The newest first, a page at a time.
-fn list(state: &State, request: &Request) -> Answer {
+fn list(state: &State, request: &Request, channel: Channel) -> Answer {
     let is = |name: &str, value: &str| request.param(name).is_none_or(|wanted| wanted == value);
     let after = request.param("created_after").and_then(|after| after.parse::<Timestamp>().ok());
     let has_tag = |message: &Message| {
@@ -157,7 +232,8 @@ fn list(state: &State, request: &Request) -> Answer {
         })
     };
     let fits = |message: &&Message| {
-        is("direction", message.direction)
+        message.channel == channel
+            && is("direction", message.direction)
             && is("to", &message.to)
             && is("from", &message.from)
             && after.is_none_or(|after| message.at > after)

@@ -113,3 +113,28 @@ async fn a_suppressed_text_is_accepted_and_then_rejected_and_statuses_are_signed
     ask(&bird, "POST", "/v1/sms/messages", None, &text("Hi")).await;
     assert!(bird.wait_until(Duration::from_secs(5), || bird.texts().len() == 1).await);
 }
+
+#[tokio::test]
+async fn a_whatsapp_message_needs_a_sender_of_whatsapp_and_behind_the_window_a_template() {
+    let (bird, clock) = bird().await;
+    let send = async |content: Value| {
+        let mut body = json!({"to": "US.123", "from": "+15550100200"});
+        body.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
+        ask(&bird, "POST", "/v1/whatsapp/messages", None, &body).await.0
+    };
+    let (words, template) = (json!({"text": {"body": "Hi"}}), json!({"template": {"slug": "please_write_again"}}));
+    for refused in [
+        json!({"text": {"body": "Hi"}, "from": "+15550100100"}),
+        json!({"text": "Hi"}),
+        json!({"template": {"slug": "other"}}),
+        json!({}),
+    ] {
+        assert_eq!(send(refused.clone()).await, 422, "{refused}");
+    }
+    bird.whatsapp("US.123", "+15550100200", "Hello");
+    assert_eq!(send(words.clone()).await, 202);
+    clock.advance(SignedDuration::from_hours(24));
+    assert_eq!((send(words).await, send(template).await), (202, 202));
+    let statuses: Vec<&str> = bird.texts().iter().map(|text| text.status).collect();
+    assert_eq!(statuses, ["delivered", "failed", "delivered"]);
+}

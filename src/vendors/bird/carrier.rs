@@ -1,9 +1,9 @@
-//! Bird as a carrier. Never chooses a text or its recipient: the worker does.
+//! Bird as a carrier of text messages and of WhatsApp messages. Never chooses a text, its recipient or its channel: the worker does.
 //!
 //! Each part of a text goes under an idempotency key of its own, so that the same part sent again within three hours is the
 //! same text. It carries its mark as a tag as well, by which it is found after that time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::MutexGuard;
 use std::time::Duration;
 
@@ -12,29 +12,32 @@ use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::domain::account::AccountId;
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
 use crate::domain::lanes::Need;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{By, Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{Account, Carrier, Failure, Sent, Sought, Text};
+use crate::ports::{Account, CameIn, Carrier, Failure, Incoming, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
-use crate::vendors::bird::limits;
+use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
+use crate::vendors::bird::{limits, source};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
 
-/// The messages, to send and to list.
-const MESSAGES: &str = "/v1/sms/messages";
+/// The text messages, to send and to list.
+const TEXTS: &str = "/v1/sms/messages";
+
+/// The WhatsApp messages, to send and to list.
+const CHATS: &str = "/v1/whatsapp/messages";
 
 /// The pairs of a sender and a recipient to whom Bird sends nothing.
 const SUPPRESSIONS: &str = "/v1/sms/suppressions";
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The tag, and the field of the metadata, that holds the mark of a text.
-pub(super) const MARK: &str = "tandem";
 
 /// The tag that all parts of one text share.
 const DELIVERY: &str = "tandem_delivery";
@@ -42,26 +45,17 @@ const DELIVERY: &str = "tandem_delivery";
 /// The reason that Bird is told for texts: an answer to a customer.
 const CATEGORY: &str = "service";
 
-/// The most messages that one look asks for: more than a text has parts.
+/// The most messages on one page of a list: more than a text has parts.
 const LOOKED_AT: &str = "100";
+
+/// The most customers' texts of one look. Those behind them are left for the next.
+const TEXTS_MAX: usize = 1000;
+
+/// The most pages of one look: of more than a bridge misses in a day.
+const PAGES_MAX: usize = 200;
 
 /// How much further back a look goes than the text is old, because the two clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
-
-/// A mark in the letters that a tag takes.
-pub(super) fn spelled(mark: Mark) -> String {
-    mark.to_string().replace('.', "-")
-}
-
-/// The mark that a tag spells.
-pub(super) fn mark_of(tag: &str) -> Option<Mark> {
-    tag.trim().replace('-', ".").parse().ok()
-}
-
-/// The value of a tag in the list of a message.
-pub(super) fn tag<'a>(tags: &'a Value, name: &str) -> Option<&'a str> {
-    tags.as_array()?.iter().find(|tag| tag["name"] == name)?["value"].as_str()
-}
 
 #[async_trait]
 impl Carrier for Bird {
@@ -75,17 +69,23 @@ impl Carrier for Bird {
 
     /// Sends one part. A key that came before with other words ends as [`Failure::IdempotencyMismatch`]: the part is out.
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
-        let (to, part) = (number(text.to), text.part);
+        let (to, part, path) = (number(text.to), text.part, messages(text.channel)?);
         let mark = spelled(Mark { id: part.id, part: part.number });
-        let body = json!({
+        let mut body = json!({
             "to": to,
             "from": text.line.or(self.sender.as_deref()),
-            "text": text.words,
-            "category": CATEGORY,
             "metadata": {MARK: mark, "ticket": text.ticket.map(|ticket| ticket.to_string())},
             "tags": [{"name": MARK, "value": mark}, {"name": DELIVERY, "value": part.id.to_string()}],
         });
-        let mut request = Request::post(limits::SEND, Effect::Lasting, MESSAGES, &without_nulls(body))
+        let content = match (text.channel, text.template) {
+            (Channel::Whatsapp, Some(slug)) => json!({"template": {"slug": slug}}),
+            (Channel::Whatsapp, None) => json!({"text": {"body": text.words}}),
+            (Channel::Sms | Channel::Rcs, _) => json!({"text": text.words, "category": CATEGORY}),
+        };
+        if let (Value::Object(body), Value::Object(content)) = (&mut body, content) {
+            body.extend(content);
+        }
+        let mut request = Request::post(limits::SEND, Effect::Lasting, path, &without_nulls(body))
             .about(Object::Recipient(UserKey::of(to)));
         if let Ok(key) = HeaderValue::from_str(&format!("tandem-reply/{mark}")) {
             request = request.header(IDEMPOTENCY_KEY, key);
@@ -99,32 +99,62 @@ impl Carrier for Bird {
 
     /// Lists the parts that Bird has taken, by the tag that they share.
     async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure> {
-        let to = number(recipient);
-        let request = Request::get(limits::READ, MESSAGES)
+        let request = Request::get(limits::READ, messages(sought.channel)?)
             .query("direction", "outbound")
             .query("tag", format!("{DELIVERY}:{}", sought.id))
-            .query("to", to)
             .query("created_after", before(sought.since, CLOCKS_DIFFER).to_string())
             .query("limit", LOOKED_AT)
-            .about(Object::Recipient(UserKey::of(to)));
-        let taken = self.list(&request).await?.0;
+            .about(Object::Recipient(UserKey::of(number(recipient))));
+        let (taken, _) = self.list(&request).await?;
         let marks = taken.iter().filter_map(|message| mark_of(tag(&message["tags"], MARK)?));
         let marks = marks.filter(|mark| mark.id == sought.id && mark.part <= sought.parts);
         let receipt = |mark: Mark| Part { id: mark.id, number: mark.part, of: sought.parts }.receipt();
         Ok(marks.map(|mark| (spelled(mark), receipt(mark))).collect())
     }
 
-    /// Bird keeps no consent, only the pairs that it has suppressed.
-    async fn takes_texts(&self, line: &str, recipient: &Recipient) -> Result<Option<bool>, Failure> {
+    /// Bird keeps no consent, only the pairs that it has suppressed. Those of WhatsApp are of whole accounts with Meta, whose
+    /// numbers are not told, so that Bird is not asked about them.
+    async fn takes_texts(&self, line: &str, channel: Channel, recipient: &Recipient) -> Result<Option<bool>, Failure> {
+        if channel.has_window() {
+            return Ok(None);
+        }
         let to = number(recipient);
         let request = Request::get(limits::READ, SUPPRESSIONS)
             .query("destination", to)
             .query("originator", line)
             .about(Object::Recipient(UserKey::of(to)));
-        let (suppressions, is_whole) = self.list(&request).await?;
+        let (suppressions, next) = self.list(&request).await?;
         let is_between = |pair: &&Value| pair["destination"] == to && pair["originator"] == line;
         let is_out = suppressions.iter().filter(is_between).any(|pair| pair["blocking"] != false);
-        Ok(if is_out { Some(false) } else { is_whole.then_some(true) })
+        Ok(if is_out { Some(false) } else { next.is_none().then_some(true) })
+    }
+
+    /// Lists the text messages. The list begins with the newest, so all of its pages are read, and the oldest texts kept. A
+    /// WhatsApp message stands in another list, whose entries are not documented.
+    async fn texts_since(
+        &self,
+        since: Timestamp,
+        account: AccountId,
+        lines: &Lines,
+    ) -> Result<Option<CameIn>, Failure> {
+        let (mut found, mut more, mut behind) = (VecDeque::new(), false, None);
+        for _ in 0..PAGES_MAX {
+            let mut request = Request::get(limits::READ, TEXTS)
+                .query("direction", "inbound")
+                .query("created_after", since.to_string())
+                .query("limit", LOOKED_AT);
+            if let Some(cursor) = behind.take() {
+                request = request.query("starting_after", cursor);
+            }
+            let (page, next) = self.list(&request).await?;
+            found.extend(page);
+            let surplus = found.len().saturating_sub(TEXTS_MAX);
+            found.drain(..surplus);
+            more |= surplus > 0;
+            let Some(next) = next else { return Ok(Some(came_in(&found, more, account, lines))) };
+            behind = Some(next);
+        }
+        Err(Failure::GiveUp { cause: format!("Bird lists more than {PAGES_MAX} pages of texts since {since}") })
     }
 
     async fn probe(&self, _form: &str) -> Result<(), Failure> {
@@ -152,19 +182,40 @@ impl Bird {
     /// # Errors
     /// As for every read.
     pub(super) async fn ask_whether_let_in(&self) -> Result<Option<Timestamp>, Failure> {
-        let request = Request::get(limits::READ, MESSAGES).query("limit", "1").asking_whether_it_answers();
+        let request = Request::get(limits::READ, TEXTS).query("limit", "1").asking_whether_it_answers();
         self.call(&request).await.map(|(answer, _)| headers::date(&answer.headers))
     }
 
-    /// One page of a list, and whether it is the whole of it.
-    async fn list(&self, request: &Request) -> Result<(Vec<Value>, bool), Failure> {
+    /// One page of a list, and where the next one begins.
+    async fn list(&self, request: &Request) -> Result<(Vec<Value>, Option<String>), Failure> {
         let (answer, mut json) = self.call(request).await?;
         match json["data"].take() {
-            Value::Array(items) => Ok((items, json["next_cursor"].is_null())),
+            Value::Array(items) => Ok((items, json["next_cursor"].as_str().map(str::to_owned))),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
                 Err(self.exchange.unreadable(request, &answer, "no list"))
             }
         }
+    }
+}
+
+/// The texts in a list that begins with the newest.
+fn came_in(listed: &VecDeque<Value>, more: bool, account: AccountId, lines: &Lines) -> CameIn {
+    let read = |entry: &Value| {
+        let at = entry["created_at"].as_str()?.parse().ok()?;
+        let (key, text) = source::listed(entry, account, lines)?;
+        Some(Incoming { text, at, dedupe: vec![key] })
+    };
+    let mut texts: Vec<Incoming> = listed.iter().rev().filter_map(read).collect();
+    texts.sort_by_key(|text| text.at);
+    CameIn { unreadable: listed.len().saturating_sub(texts.len()), texts, more }
+}
+
+/// The messages of a channel, to send and to list. A text for a channel that Bird does not carry goes by no other.
+fn messages(channel: Channel) -> Result<&'static str, Failure> {
+    match channel {
+        Channel::Sms => Ok(TEXTS),
+        Channel::Whatsapp => Ok(CHATS),
+        Channel::Rcs => Err(Failure::GiveUp { cause: "Bird carries no RCS".to_owned() }),
     }
 }
 

@@ -13,12 +13,14 @@ use super::signature::Terms;
 use super::source::Webhooks;
 use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::Forms;
+use crate::domain::line::{Channel, Forms};
 use crate::domain::text::RecipeMessage;
 use crate::intake::Source;
+use crate::keys::book::Book;
+use crate::keys::fault::Flaw;
 use crate::ports::CarrierTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
+use crate::vendors::folder::{Around, Carried, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
 
 impl Folder for Bird {
     const TITLE: &'static str = "Bird";
@@ -41,13 +43,13 @@ impl Folder for Bird {
         Some((&keys.api_key.secret, "a key is known in its own region only, so that Bird refuses one of the two"))
     }
 
-    fn source(keys: &Keys, carrier: AccountId, _around: &Around<'_>) -> Arc<dyn Source> {
+    fn source(keys: &Keys, carrier: AccountId, around: &Around<'_>) -> Arc<dyn Source> {
         let terms = Terms {
             secrets: keys.signing_secrets.clone(),
             tolerance: keys.signature_tolerance_seconds,
             second: keys.generations.second.as_ref().map(Url::to_string),
         };
-        Arc::new(Webhooks { carrier, terms: Arc::new(terms) })
+        Arc::new(Webhooks { carrier, terms: Arc::new(terms), lines: around.lines.clone() })
     }
 
     fn open(keys: &Keys, way: Way) -> Self {
@@ -93,6 +95,7 @@ impl CarrierFolder for Bird {
         name_it: |_| "Set it to the line's number as Bird shows it, with its +",
         of_one_account: "a number belongs to one workspace",
         form: None,
+        template: Some(keys::TEMPLATE),
     };
 
     fn terms(keys: &Keys) -> CarrierTerms {
@@ -104,6 +107,14 @@ impl CarrierFolder for Bird {
             gsm7: keys.gsm7,
             asks_on: keys.ask_suppressions.then(|| keys.sender.clone().unwrap_or_default()),
             backfill: false,
+        }
+    }
+
+    /// Bird carries no RCS.
+    fn check_lines(lines: &Carried, book: &mut Book<'_>) {
+        for line in lines.lines.iter().filter(|line| line.channel == Channel::Rcs) {
+            let flaw = Flaw::new("is \"rcs\", which Bird does not carry", "Set it to \"sms\" or \"whatsapp\"");
+            book.fault::<()>(&line.at, "channel", flaw);
         }
     }
 

@@ -122,6 +122,14 @@ pub(super) const SENDER: Shape<String> = text(|text| {
     Err(Flaw::new("is no number and no name", remedy))
 });
 
+/// The slug of a WhatsApp template.
+pub(super) const TEMPLATE: Shape<String> = text(|text| {
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')) {
+        return Ok(text.to_owned());
+    }
+    Err(Flaw::new("is no slug", "Copy the slug of the WhatsApp template as Bird lists it, such as please_write_again"))
+});
+
 /// A number of more digits is no short code.
 const SHORT_CODE_DIGITS_MAX: usize = 8;
 

@@ -23,7 +23,10 @@ fn region(of: AccountTable) -> String {
 
 /// Bird knows the key, but it lacks a permission.
 fn permissions(of: AccountTable) -> String {
-    format!("Give the key in {} the right to send and to read SMS messages", of.key("api_key"))
+    format!(
+        "Give the key in {} the right to send and to read messages of each of its lines' channels",
+        of.key("api_key")
+    )
 }
 
 /// The workspace has no money left.

@@ -13,20 +13,20 @@ use serde_json::{Map, Value};
 use crate::domain::account::AccountId;
 use crate::domain::event::{CustomerText, DedupeKey, EventKind};
 use crate::domain::inbound::Door;
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported};
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::Verified;
 use crate::intake::{Batch, Credential, Posted, RawWebhook, Reading, Refusal, Source, Stop};
-use crate::vendors::bird::carrier::{MARK, mark_of, tag};
+use crate::vendors::bird::mark::{MARK, mark_of, tag};
 use crate::vendors::bird::signature::{self, Signed, Terms};
 
 mod content;
 mod message;
 mod second;
 
-use message::{NOT_USED, customer_text, person};
+use message::{NOT_USED, customer_text, on_its_line, person};
 
 /// The longest code of a failure that is kept.
 const CODE_MAX_CHARS: usize = 40;
@@ -37,6 +37,8 @@ pub struct Webhooks {
     pub carrier: AccountId,
     /// The terms on which a signature counts.
     pub terms: Arc<Terms>,
+    /// The lines, which differ in their channels.
+    pub lines: Lines,
 }
 
 impl Source for Webhooks {
@@ -46,7 +48,10 @@ impl Source for Webhooks {
 
     fn read(&self, posted: &Posted<'_>) -> Reading {
         match posted.door {
-            Door::Carrier => read(posted.verified, self.carrier, posted.at).unwrap_or_else(|stop| Err(stop).into()),
+            Door::Carrier => {
+                let read = read(posted.verified, self.carrier, posted.at).unwrap_or_else(|stop| Err(stop).into());
+                self.on_lines(read)
+            }
             Door::Desk | Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend | Door::Reports => {
                 Reading::unreadable("this carrier posts nothing there")
             }
@@ -56,6 +61,19 @@ impl Source for Webhooks {
     fn call_keys(&self, webhook: &RawWebhook) -> Vec<DedupeKey> {
         let id = signature::id(&webhook.headers);
         id.map(|id| DedupeKey::CarrierReport(format!("webhook:{id}"))).into_iter().collect()
+    }
+}
+
+impl Webhooks {
+    /// The same with the line of a customer's text.
+    fn on_lines(&self, Reading { dedupe, outcome }: Reading) -> Reading {
+        let outcome = match outcome {
+            Ok(EventKind::CustomerText(text)) => {
+                on_its_line(text, self.carrier, &self.lines).map(EventKind::CustomerText)
+            }
+            other => other,
+        };
+        Reading { dedupe, outcome }
     }
 }
 
@@ -76,8 +94,7 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
     };
     let message = Message { data, channel, id: id(data, channel)? };
     if what == "received" {
-        let own = DedupeKey::CarrierReport(format!("{kind}:{}", message.id));
-        return Ok(Reading { dedupe: vec![own], outcome: Ok(EventKind::CustomerText(message.text()?)) });
+        return Ok(Reading { dedupe: vec![message.key()], outcome: Ok(EventKind::CustomerText(message.text()?)) });
     }
     let at = body.get("timestamp").and_then(Value::as_str).and_then(|text| text.parse().ok());
     let reports = message.reports(what, &kind, at.unwrap_or(received_at), carrier)?;
@@ -86,6 +103,14 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
         None => Batch { others: reports, ..Batch::default() },
     };
     Err(Stop::Reports(batch))
+}
+
+/// A customer's text message, as an entry of the list of messages shows it, with the key that its webhook has.
+pub(super) fn listed(entry: &Value, carrier: AccountId, lines: &Lines) -> Option<(DedupeKey, CustomerText)> {
+    let data = entry.as_object()?;
+    let message = Message { data, channel: Channel::Sms, id: fields::id(data, "id").ok()?? };
+    let text = message.text().and_then(|text| on_its_line(text, carrier, lines));
+    Some((message.key(), text.ok()?))
 }
 
 /// Whether it is a status that tells the bridge something: `undelivered` is passed over, because Bird goes on trying.
@@ -110,6 +135,11 @@ struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// The key of a customer's message, the same by every webhook and in the list.
+    fn key(&self) -> DedupeKey {
+        DedupeKey::CarrierReport(format!("{}.received:{}", self.channel, self.id))
+    }
+
     fn text(&self) -> Result<CustomerText, Stop> {
         let customer = person(self.data.get("from"))?.ok_or_else(|| unreadable("`from` names nobody"))?;
         let text = match self.channel {

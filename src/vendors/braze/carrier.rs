@@ -10,13 +10,15 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::domain::account::AccountId;
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
 use crate::domain::cause;
 use crate::domain::lanes::Need;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{By, Recipient};
 use crate::domain::refusals::Object;
-use crate::ports::{Account, Carrier, Failure, RECEIPT, Sent, Sought, Text};
+use crate::ports::{Account, CameIn, Carrier, Failure, RECEIPT, Sent, Sought, Text};
 use crate::vendors::braze;
 use crate::vendors::braze::client::Braze;
 use crate::vendors::braze::limits;
@@ -84,7 +86,7 @@ impl Carrier for Braze {
 
     /// Asks for the customer's state in the subscription group that is the line's address. Braze takes no id but the
     /// external one here.
-    async fn takes_texts(&self, line: &str, recipient: &Recipient) -> Result<Option<bool>, Failure> {
+    async fn takes_texts(&self, line: &str, _channel: Channel, recipient: &Recipient) -> Result<Option<bool>, Failure> {
         let Recipient::External(id) = recipient else { return Ok(None) };
         let request = Request::get(limits::READ, "/subscription/status/get")
             .query("subscription_group_id", line)
@@ -100,6 +102,16 @@ impl Carrier for Braze {
             Some("unsubscribed") => Some(false),
             _ => None,
         })
+    }
+
+    /// Braze lists no customers' texts.
+    async fn texts_since(
+        &self,
+        _since: Timestamp,
+        _account: AccountId,
+        _lines: &Lines,
+    ) -> Result<Option<CameIn>, Failure> {
+        Ok(None)
     }
 
     async fn probe(&self, form: &str) -> Result<(), Failure> {

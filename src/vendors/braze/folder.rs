@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::{Forms, Lines};
+use crate::domain::line::{Channel, Forms, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::intake::Source;
 use crate::keys::book::Book;
@@ -151,7 +151,7 @@ impl Look<'_> {
         }
         found.push(judge::export(self.table, &self.client.may_export().await));
         if let Some(group) = subscription_group {
-            let answer = self.client.takes_texts(group, &Recipient::External(NOBODY.to_owned())).await;
+            let answer = self.client.takes_texts(group, Channel::Sms, &Recipient::External(NOBODY.to_owned())).await;
             found.push(judge::group(self.table, &answer));
         }
         found

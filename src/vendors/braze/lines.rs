@@ -18,6 +18,7 @@ pub(super) const TERMS: LineTerms = LineTerms {
     },
     of_one_account: "a subscription group belongs to one workspace",
     form: Some(CAMPAIGN),
+    template: Some(CAMPAIGN),
 };
 
 const TEMPLATE: &str = "template";

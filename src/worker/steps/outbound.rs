@@ -74,9 +74,9 @@ impl Worker {
             Step::AskWhose { ticket, told } => {
                 facts.whose_told(self.owners().is_theirs(claim, ticket, told, learnt).await?)
             }
-            Step::AskConsent { line, to } => {
+            Step::AskConsent { line, channel, to } => {
                 let asked_at = self.clock.now();
-                let answer = self.carrier.takes_texts(&line, &to).await;
+                let answer = self.carrier.takes_texts(&line, channel, &to).await;
                 let answer = answer.map_err(|failure| self.not_told(facts, failure))?;
                 learnt.changes.extend(facts.consent_told(answer, asked_at));
             }
@@ -139,9 +139,13 @@ impl Worker {
         let is_mapped = self.carrier.takes_mappings();
         let body = is_mapped.then(|| self.render(mapping, &context::outbound(claim, message, sending, msg_body)));
         let body = body.transpose()?;
-        let line = self.line_for(claim.conversation.as_ref()).and_then(|line| line.address.as_deref());
-        let Sending { to, words, part, .. } = sending;
-        let text = Text { to, line, words, part: *part, body: body.as_ref(), ticket: message.ticket };
+        let line = self.line_for(claim.conversation.as_ref());
+        let channel = line.map(|line| line.channel).unwrap_or_default();
+        let line = line.and_then(|line| line.address.as_deref());
+        let Sending { to, form, words, part } = sending;
+        let template = (message.content == Content::Template).then_some(form.as_str());
+        let (part, body) = (*part, body.as_ref());
+        let text = Text { to, channel, line, words, template, part, body, ticket: message.ticket };
         let sent = self.carrier.send(&text).await;
         sent.map(|sent| sent.dispatch).map_err(|failure| self.not_sent(message, failure))
     }

@@ -454,7 +454,7 @@ fn over_bird(number: usize) -> Customer {
 
 /// The settings of the account and the line over Bird.
 fn bird_line(on_unconfirmed: &str) -> String {
-    let BirdOptions { account, api_key, signing_secret, senders } = BirdOptions::default();
+    let BirdOptions { account, api_key, signing_secret, senders, .. } = BirdOptions::default();
     format!(
         "[accounts.{account}]\nvendor = \"bird\"\nurl = \"https://{account}.sandbox.invalid\"\napi_key = \"{api_key}\"\n\
          signing_secrets = [\"{signing_secret}\"]\non_unconfirmed = \"{on_unconfirmed}\"\n[[lines]]\nname = \"over-bird\"\n\

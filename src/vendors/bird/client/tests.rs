@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::domain::account::Ends;
 use crate::domain::event::{EventId, TicketId};
+use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
 use crate::vendors::http::HttpTransport;
@@ -30,11 +32,12 @@ fn part(number: u32, of: u32) -> Part {
 /// Sends one part over a line of this address.
 async fn send_over(client: &Bird, line: Option<&str>, part: Part, ticket: Option<TicketId>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier(TO.into());
-    client.send(&Text { to: &to, line, words: "Hello", part, body: None, ticket }).await
+    let channel = Channel::Sms;
+    client.send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket }).await
 }
 
 async fn look(client: &Bird, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
-    let sought = Sought { id: part(1, 1).id, parts, since: now() };
+    let sought = Sought { id: part(1, 1).id, parts, since: now(), channel: Channel::Sms };
     client.receipts(&Recipient::OfCarrier(TO.into()), &sought).await
 }
 
@@ -91,6 +94,77 @@ async fn a_part_is_one_request_under_a_key_of_its_own_with_its_mark_in_tags_and_
     }
     assert_eq!(second.headers["idempotency-key"], "tandem-reply/evt_000000010000000000020000-1");
     assert_eq!((&second.json()["from"], second.json()["metadata"].get("ticket")), (&json!("+15550100100"), None));
+}
+
+#[tokio::test]
+async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never_taken_for_it() {
+    let accepted = Reply::json(202, &json!({"id": "wam_1", "status": "accepted"}));
+    let server = Scripted::answers(vec![accepted.clone(), accepted]).await;
+    let (client, to) = (bird(&server.url), Recipient::OfCarrier("US.123".into()));
+    let text = |channel, template| Text {
+        to: &to,
+        channel,
+        line: Some("+15550100200"),
+        words: "Hello",
+        template,
+        part: part(1, 1),
+        body: None,
+        ticket: None,
+    };
+    client.send(&text(Channel::Whatsapp, None)).await.unwrap();
+    client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();
+    let told = shown(client.send(&text(Channel::Rcs, None)).await);
+    assert_eq!(told, "GiveUp: Bird carries no RCS");
+    let [words, template] = &server.seen()[..] else { panic!("two calls") };
+    for seen in [words, template] {
+        assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", "/v1/whatsapp/messages"));
+        assert_eq!((&seen.json()["to"], &seen.json()["from"]), (&json!("US.123"), &json!("+15550100200")));
+        assert_eq!(seen.headers["idempotency-key"], "tandem-reply/evt_000000010000000000020000-1");
+        assert_eq!((seen.json().get("category"), seen.json()["tags"][0]["name"].as_str()), (None, Some("tandem")));
+    }
+    assert_eq!((&words.json()["text"], words.json().get("template")), (&json!({"body": "Hello"}), None));
+    assert_eq!(
+        (&template.json()["template"], template.json().get("text")),
+        (&json!({"slug": "please_write_again"}), None)
+    );
+}
+
+#[tokio::test]
+async fn the_list_of_customers_texts_is_read_to_its_end_and_given_from_its_oldest() {
+    let entry = |id: &str, at: &str, words: &str| json!({"id": id, "direction": "inbound", "to": "+15550100100", "from": TO, "text": words, "created_at": at});
+    let newest = [entry("sms_3", "2026-11-30T09:03:00Z", "three"), json!({"id": "sms_x"}), json!("nonsense")];
+    let oldest = [entry("sms_2", "2026-11-30T09:02:00Z", "two"), entry("sms_1", "2026-11-30T09:01:00Z", "one")];
+    let server = Scripted::answers(vec![
+        Reply::json(200, &json!({"data": newest, "next_cursor": "sms_x"})),
+        Reply::json(200, &json!({"data": oldest, "next_cursor": null})),
+    ])
+    .await;
+    let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
+    let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
+    let words: Vec<&str> = came_in.texts.iter().map(|text| text.text.text.as_str()).collect();
+    assert_eq!((words, came_in.more, came_in.unreadable), (vec!["one", "two", "three"], false, 2));
+    let seen = server.seen();
+    let asked: Vec<_> = seen.iter().map(|seen| (seen.query("direction"), seen.query("starting_after"))).collect();
+    let inbound = || Some("inbound".to_owned());
+    assert_eq!(asked, [(inbound(), None), (inbound(), Some("sms_x".to_owned()))]);
+}
+
+#[tokio::test]
+async fn of_a_long_list_the_oldest_texts_are_taken_and_the_others_left() {
+    let pages = (0..=u32::try_from(1000 / 100).unwrap()).map(|page| {
+        let entry = |number: u32| {
+            let at = Timestamp::from_second(1_796_100_000 - i64::from(page * 100 + number)).unwrap();
+            json!({"id": format!("sms_{page}_{number}"), "to": "+15550100100", "from": TO, "text": "x", "created_at": at.to_string()})
+        };
+        let entries: Vec<Value> = (0..100).map(entry).collect();
+        let next = if page == 10 { json!(null) } else { json!(format!("sms_{page}_99")) };
+        Reply::json(200, &json!({"data": entries, "next_cursor": next}))
+    });
+    let server = Scripted::answers(pages.collect()).await;
+    let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
+    let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
+    assert_eq!((came_in.texts.len(), came_in.more), (1000, true));
+    assert_eq!(came_in.texts[0].at, Timestamp::from_second(1_796_100_000 - 1099).unwrap());
 }
 
 #[tokio::test]
@@ -181,7 +255,6 @@ async fn a_look_finds_the_parts_that_were_taken_and_no_others() {
     for (name, value) in [
         ("direction", "outbound"),
         ("tag", "tandem_delivery:evt_000000010000000000020000"),
-        ("to", TO),
         ("created_after", "2026-11-30T09:05:02Z"),
     ] {
         assert_eq!(seen.query(name).as_deref(), Some(value), "{name}");
@@ -220,9 +293,15 @@ async fn a_suppressed_pair_takes_no_texts_and_what_a_page_leaves_out_is_not_know
     ] {
         let page = Reply::json(200, &json!({"data": items, "next_cursor": cursor}));
         let server = Scripted::answers(vec![page]).await;
-        assert_eq!(bird(&server.url).takes_texts("+15550100100", &to).await.unwrap(), told, "{items:?} {cursor}");
+        assert_eq!(
+            bird(&server.url).takes_texts("+15550100100", Channel::Sms, &to).await.unwrap(),
+            told,
+            "{items:?} {cursor}"
+        );
         assert_eq!(server.seen()[0].query("originator").as_deref(), Some("+15550100100"));
     }
+    let silent = bird(&scripted::nobody_listens().await);
+    assert_eq!(silent.takes_texts("+15550100100", Channel::Whatsapp, &to).await, Ok(None), "no call is made");
 }
 
 #[test]

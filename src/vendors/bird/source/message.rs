@@ -1,10 +1,11 @@
-//! The parts that messages of both generations share: the person, the keyword and the text.
+//! The parts that messages of both generations share: the person, the keyword, the text and its line.
 
 use serde_json::{Map, Value};
 
+use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, TicketFields};
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::phone;
 use crate::intake::Stop;
 use crate::intake::fields;
@@ -47,5 +48,25 @@ pub(super) fn customer_text(customer: Customer, line: Option<String>, text: Stri
         keyword,
         ticket_id: None,
         fields: TicketFields::default(),
+    }
+}
+
+/// The same text on a line of its own channel. One number may serve both channels: a text message to a number of which only
+/// WhatsApp has a line takes the default line, which is one for text messages.
+///
+/// # Errors
+/// A WhatsApp message to a number of which WhatsApp has no line. It is kept until there is one, because its answer would go
+/// out as a text message.
+pub(super) fn on_its_line(text: CustomerText, carrier: AccountId, lines: &Lines) -> Result<CustomerText, Stop> {
+    let is_at =
+        |told: &str| lines.of_carrier(carrier).filter(|line| line.is_at(told)).map(|line| line.channel).collect();
+    let channels: Vec<Channel> = text.line.as_deref().map(is_at).unwrap_or_default();
+    match Channel::of_word(&text.channel).unwrap_or_default() {
+        channel if channels.contains(&channel) => Ok(text),
+        Channel::Whatsapp => Err(Stop::Unreadable(format!(
+            "a WhatsApp message came to a number of which the configuration has no line: describe one with carrier = \
+             \"{carrier}\", channel = \"whatsapp\" and the number as its address"
+        ))),
+        Channel::Sms | Channel::Rcs => Ok(CustomerText { line: text.line.filter(|_| channels.is_empty()), ..text }),
     }
 }

@@ -6,6 +6,7 @@ use super::*;
 use crate::domain::account::Ends;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, Event, EventId, Unreadable};
+use crate::domain::line::{Forms, Line};
 use crate::intake::Intake;
 
 fn received_at() -> Timestamp {
@@ -251,4 +252,36 @@ fn a_text_of_the_second_generation_names_the_default_line() {
     let mut nobody = body;
     nobody["payload"]["sender"] = json!({});
     assert!(unreadable_of(&nobody).contains("identifierValue"));
+}
+
+#[test]
+fn a_message_takes_a_line_of_its_own_channel_or_none() {
+    let line = |name: &str, channel, address: Option<&str>| Line {
+        name: name.into(),
+        channel,
+        address: address.map(str::to_owned),
+        ..Line::default_of(Ends::FIRST, Forms::default())
+    };
+    let lines = Lines::new(vec![
+        line("default", Channel::Sms, None),
+        line("texts", Channel::Sms, Some("+15550100100")),
+        line("chat", Channel::Whatsapp, Some("+15550100200")),
+    ]);
+    let on = |channel, to: Option<&str>| {
+        let text = customer_text(Customer::default(), to.map(str::to_owned), "Hi".into(), channel);
+        on_its_line(text, Ends::FIRST.carrier, &lines).map(|text| text.line)
+    };
+    for (to, kept) in [
+        (Some("+15550100100"), Some("+15550100100")),
+        (Some("+15550100200"), None),
+        (Some("+15550100300"), Some("+15550100300")),
+        (None, None),
+    ] {
+        assert_eq!(on(Channel::Sms, to), Ok(kept.map(str::to_owned)), "{to:?}");
+    }
+    assert_eq!(on(Channel::Whatsapp, Some("+15550100200")), Ok(Some("+15550100200".to_owned())));
+    for to in [Some("+15550100100"), Some("+15550100300"), None] {
+        let Err(Stop::Unreadable(cause)) = on(Channel::Whatsapp, to) else { panic!("{to:?} has a line") };
+        assert!(cause.contains("channel = \"whatsapp\"") && !cause.contains("+1555"), "{cause}");
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::*;
 use crate::domain::event::EventId;
+use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
 use crate::vendors::http::HttpTransport;
@@ -35,11 +36,13 @@ fn body() -> Value {
 async fn sending(braze: &Braze) -> Result<Sent, Failure> {
     let (to, body) = (Recipient::External("u1".into()), body());
     let part = Part { id: EventId { epoch: 1, sequence: 1, sub: 0 }, number: 1, of: 1 };
-    braze.send(&Text { to: &to, line: None, words: "", part, body: Some(&body), ticket: None }).await
+    let (channel, body) = (Channel::Sms, Some(&body));
+    braze.send(&Text { to: &to, channel, line: None, words: "", template: None, part, body, ticket: None }).await
 }
 
 async fn receipts(braze: &Braze, of: &Recipient) -> Result<BTreeMap<String, String>, Failure> {
-    let sought = Sought { id: EventId { epoch: 1, sequence: 1, sub: 0 }, parts: 1, since: start() };
+    let sought =
+        Sought { id: EventId { epoch: 1, sequence: 1, sub: 0 }, parts: 1, since: start(), channel: Channel::Sms };
     braze.receipts(of, &sought).await
 }
 
@@ -225,15 +228,15 @@ async fn a_subscription_is_read_in_either_case() {
     for (word, expected) in cases {
         let server =
             Scripted::answers(vec![Reply::json(200, &json!({"status": {id: word}, "message": "success"}))]).await;
-        let found = braze(&server.url).takes_texts("group", &Recipient::External(id.into())).await;
+        let found = braze(&server.url).takes_texts("group", Channel::Sms, &Recipient::External(id.into())).await;
         assert_eq!(found, Ok(expected), "{word}");
         assert_eq!(server.seen()[0].query("external_id[]").as_deref(), Some(id));
         assert_eq!(server.seen()[0].query("subscription_group_id").as_deref(), Some("group"));
     }
     let server = Scripted::answers(vec![Reply::json(400, &json!({"message": "Invalid subscription group ID"}))]).await;
     let braze = braze(&server.url);
-    assert_eq!(braze.takes_texts("group", &Recipient::OfCarrier("b".into())).await, Ok(None));
-    let failure = braze.takes_texts("group", &Recipient::External(id.into())).await.unwrap_err();
+    assert_eq!(braze.takes_texts("group", Channel::Sms, &Recipient::OfCarrier("b".into())).await, Ok(None));
+    let failure = braze.takes_texts("group", Channel::Sms, &Recipient::External(id.into())).await.unwrap_err();
     assert_eq!(failure, Failure::GiveUp { cause: "Braze answered 400 Invalid subscription group ID".into() });
 }
 

@@ -68,7 +68,8 @@ impl Worker {
         let Some(recipient) = recipient_of(claim, self.carrier.knows_by()) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
         let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
-        let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at };
+        let channel = self.line_for(claim.conversation.as_ref()).map(|line| line.channel).unwrap_or_default();
+        let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at, channel };
         let receipts = match self.carrier.receipts(&recipient, &sought).await {
             Ok(receipts) => receipts,
             // The credential may not look, so no look will ever tell.

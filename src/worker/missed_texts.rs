@@ -1,0 +1,161 @@
+//! Takes in the customers' texts that no webhook brought, from the list of a carrier that has one. A carrier repeats a webhook for
+//! some time only, and stops its webhooks altogether when too many have failed. Never decides where a text goes: a text
+//! that is found here takes the same way as one that a webhook brought, under the same dedupe keys.
+//!
+//! A text is left to its webhook for a minute. The first look goes back as far as the desk's catch-up does, but never to a time
+//! before the account was known, because texts of that time were answered elsewhere. The store keeps that time, and its
+//! dedupe keys tell which of the texts since then are there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::clock::Clock;
+use crate::domain::account::AccountId;
+use crate::domain::event::{Event, EventKind};
+use crate::domain::inbound::{Door, Endpoint};
+use crate::domain::line::{Channel, Lines};
+use crate::domain::retry::before;
+use crate::ports::{CameIn, Carrier, Failure, Incoming};
+use crate::store::{Accepted, Store};
+
+use super::Worker;
+use super::catch_up::after_cut;
+
+/// How much further back each look goes than the last one ended, because a list may lag and two clocks may differ.
+const OVERLAP: Duration = Duration::from_secs(600);
+
+/// How long a text is left to its webhook.
+const LEFT_FOR: Duration = Duration::from_secs(60);
+
+/// How far back the first look goes at most: far less than dedupe keys are kept.
+const BACK_MAX: Duration = Duration::from_secs(2 * 86_400);
+
+/// The looks for texts at one carrier.
+pub(super) struct MissedTexts {
+    store: Arc<dyn Store>,
+    carrier: Arc<dyn Carrier>,
+    account: AccountId,
+    lines: Arc<Lines>,
+    clock: Clock,
+    back: Duration,
+}
+
+/// The end of a look.
+enum Looked {
+    /// Everything is taken in up to this time.
+    To(Timestamp),
+    /// The next look has to cover the same time, because of this.
+    Failed(String),
+    /// No call was made.
+    PutOff,
+    /// The carrier has no list.
+    NoList,
+}
+
+impl MissedTexts {
+    /// The looks at the carrier of this worker.
+    pub(super) fn of(lead: &Worker) -> Self {
+        Self {
+            store: Arc::clone(&lead.store),
+            carrier: Arc::clone(&lead.carrier),
+            account: lead.ends.carrier,
+            lines: Arc::clone(&lead.lines),
+            clock: lead.clock.clone(),
+            back: lead.options.retry.give_up_after.min(BACK_MAX),
+        }
+    }
+
+    /// Looks at once, and then each time that `every` has passed, until `stop`.
+    pub(super) async fn run(&self, every: Duration, stop: &CancellationToken) {
+        let first = self.first().await;
+        let mut since = first;
+        let mut told = String::new();
+        while !stop.is_cancelled() {
+            let now = self.clock.now();
+            let is_paused = self.store.paused(self.account).is_some_and(|pause| !pause.has_ended(now));
+            if !is_paused {
+                let Some(looked) = stop.run_until_cancelled(self.look(since, now)).await else { return };
+                match looked {
+                    Looked::To(to) => (since, told) = (to.max(first), String::new()),
+                    Looked::PutOff => {}
+                    Looked::Failed(cause) if cause == told => {}
+                    Looked::Failed(cause) => {
+                        warn!(account = %self.account, "missed_texts.failed: {cause}; the next look covers the same time");
+                        told = cause;
+                    }
+                    Looked::NoList => return stop.cancelled().await,
+                }
+            }
+            let _ = stop.run_until_cancelled(self.clock.sleep(every)).await;
+        }
+    }
+
+    /// The time after which the first look finds texts.
+    async fn first(&self) -> Timestamp {
+        let now = self.clock.now();
+        let lost = self.store.lost_time().map(|lost| lost.since);
+        let back = before(now, self.back);
+        let back = lost.map_or(back, |lost| back.min(lost)).max(before(now, BACK_MAX));
+        let endpoint = Endpoint { door: Door::Carrier, account: self.account };
+        let kept = self.store.arrivals().await.unwrap_or_else(|error| {
+            warn!(%error, "missed_texts.not_read: texts from before this start are not looked for");
+            None
+        });
+        back.max(kept.and_then(|kept| kept.known_since(endpoint)).unwrap_or(now))
+    }
+
+    /// Takes in the texts after this time.
+    async fn look(&self, mut since: Timestamp, now: Timestamp) -> Looked {
+        loop {
+            let CameIn { texts, more, unreadable } =
+                match self.carrier.texts_since(since, self.account, &self.lines).await {
+                    Ok(Some(came_in)) => came_in,
+                    Ok(None) => return Looked::NoList,
+                    Err(Failure::Postpone { .. }) => return Looked::PutOff,
+                    Err(failure) => return Looked::Failed(failure.cause().to_owned()),
+                };
+            if unreadable > 0 {
+                warn!(account = %self.account, "missed_texts.unreadable: {unreadable} texts in the carrier's list");
+            }
+            let last = texts.last().map(|text| text.at);
+            match self.take_in(texts, now).await {
+                Ok(0) => {}
+                Ok(many) => warn!(
+                    account = %self.account,
+                    "missed_texts.taken_in: {many} texts came by no webhook; see whether the carrier still posts them"
+                ),
+                Err(cause) => return Looked::Failed(cause),
+            }
+            match last.filter(|_| more) {
+                Some(last) => since = after_cut(since, last),
+                None => return Looked::To(before(now, OVERLAP)),
+            }
+        }
+    }
+
+    /// Takes in those that are no longer left to their webhooks; gives the number of new ones.
+    async fn take_in(&self, texts: Vec<Incoming>, now: Timestamp) -> Result<usize, String> {
+        let mut many = 0;
+        for Incoming { text, at, dedupe } in texts {
+            if at > before(now, LEFT_FOR) {
+                break;
+            }
+            let channel = Channel::of_word(&text.channel).unwrap_or_default();
+            let Some(place) = self.lines.place(self.account, text.told_line(), channel) else {
+                warn!(account = %self.account, "missed_texts.no_line: a text in the carrier's list is on no line");
+                continue;
+            };
+            let event = Event { received_at: at, kind: EventKind::CustomerText(text) };
+            match self.store.accept(event, place, dedupe, now).await {
+                Ok(Accepted::New(_)) => many += 1,
+                Ok(Accepted::Duplicate(_) | Accepted::Echo) => {}
+                Err(error) => return Err(format!("a text could not be stored: {error}")),
+            }
+        }
+        Ok(many)
+    }
+}
