@@ -202,15 +202,16 @@ impl Mappings {
         let Some(code) = &note.code else { return Ok(()) };
         let saying =
             Saying::read(code, &note.fields).map_err(|what| format!("`note` has the code {code:?}: {what}"))?;
-        note.text = self.say([&Note::fact(TicketId(0), saying)]);
+        note.text = self.say([&Note::fact(TicketId(0), saying)], "the carrier");
         note.html = text::html_from_plain(&note.text);
         Ok(())
     }
 
-    /// The words of these notes for agents, one below the other, followed by their advice.
+    /// The words of these notes for agents, one below the other, followed by their advice. `carrier` is the name of the
+    /// carrier that they are about.
     #[must_use]
-    pub fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>) -> String {
-        self.words.say(notes)
+    pub fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>, carrier: &str) -> String {
+        self.words.say(notes, carrier)
     }
 
     /// The body that the mapping makes of `context`.

@@ -62,7 +62,8 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
     for ((name, at), vendor) in named.iter().zip(vendors) {
         let Some(account) = account(name, at, book) else { continue };
         let Some(vendor) = vendor else { continue };
-        let owner = Vendor::ALL.iter().find(|owner| first_account(**owner) == Some(account));
+        // The name of a vendor that came later may be that of an account of before, which never changes.
+        let owner = Vendor::ALL.iter().find(|owner| first_account(**owner) == Some(account) && !is_spare(**owner));
         if let Some(owner) = owner.filter(|owner| **owner != vendor) {
             let problem = format!("is {}, but the name {name} belongs to {}", vendor.word(), owner.title());
             book.fault::<()>(at, "vendor", Flaw::new(problem, "Give the account another name"));

@@ -192,6 +192,8 @@ pub(crate) struct Key<T, F> {
     name: &'static str,
     doc: &'static str,
     on_reload: OnReload,
+    /// Whether a new value waits for a restart, where a reload takes others.
+    waits: fn(&T, &T) -> bool,
     example: Example,
 }
 
@@ -209,12 +211,18 @@ enum Absent<F> {
 impl<T, F> Key<T, F> {
     const fn new(shape: Shape<T>, wrap: fn(T) -> F, peel: fn(&F) -> Option<&T>, absent: Absent<F>) -> Self {
         let (name, doc) = ("", "");
-        Self { shape, wrap, peel, absent, name, doc, on_reload: OnReload::Waits, example: Example::Default }
+        let (on_reload, example) = (OnReload::Waits, Example::Default);
+        Self { shape, wrap, peel, absent, name, doc, on_reload, waits: |_, _| false, example }
     }
 
     /// A key whose new value a reload takes. The part of the bridge that uses it follows `serve::live`.
     pub(crate) const fn reloads(self) -> Self {
         Self { on_reload: OnReload::Taken, ..self }
+    }
+
+    /// The same, but for new values that the part which uses it cannot take.
+    pub(crate) const fn reloads_unless(self, waits: fn(&T, &T) -> bool) -> Self {
+        Self { waits, ..self.reloads() }
     }
 
     /// A key that the example shows commented out, with this value as TOML.
@@ -274,14 +282,14 @@ impl<T, F: Clone> Field<F> for Key<T, F> {
     }
 
     fn reload(&self, old: &F, new: &F, above: &str, waiting: &mut Vec<String>) -> F {
-        let is_same = match ((self.peel)(old), (self.peel)(new)) {
-            (Some(old), Some(new)) => (self.shape.is_same)(old, new),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
+        let (is_same, waits) = match ((self.peel)(old), (self.peel)(new)) {
+            (Some(old), Some(new)) => ((self.shape.is_same)(old, new), (self.waits)(old, new)),
+            (None, None) => (true, false),
+            (Some(_), None) | (None, Some(_)) => (false, false),
         };
         match self.on_reload {
-            OnReload::Taken => new.clone(),
-            OnReload::Waits => {
+            OnReload::Taken if !waits => new.clone(),
+            OnReload::Taken | OnReload::Waits => {
                 waiting.extend((!is_same).then(|| joined(above, self.name)));
                 old.clone()
             }

@@ -27,6 +27,9 @@ pub const DEFAULT_LANGUAGE: &str = "en";
 /// The longest note that one template may make, in bytes: fifty of them still fit into one Zendesk comment.
 const MAX_NOTE_BYTES: usize = 1000;
 
+/// The name of the carrier in samples.
+const SAMPLE_CARRIER: &str = "the carrier";
+
 /// The languages of notes, by their names.
 pub(super) type Languages = BTreeMap<String, Arc<Words>>;
 
@@ -89,15 +92,20 @@ fn file_of(language: &str) -> String {
 
 /// The tables of a file with their keys, and for each key a sample of the fields that its template may use.
 fn known() -> Vec<(&'static str, &'static str, Value)> {
-    let says = Saying::samples().into_iter().map(|saying| ("says", saying.code(), fields(&saying, "the cause")));
-    let why = Why::ALL.into_iter().map(|why| ("why", why.as_str(), json!({ "cause": "the cause" })));
+    let says = Saying::samples()
+        .into_iter()
+        .map(|saying| ("says", saying.code(), fields(&saying, "the cause", SAMPLE_CARRIER)));
+    let why = Why::ALL
+        .into_iter()
+        .map(|why| ("why", why.as_str(), json!({ "cause": "the cause", "carrier": SAMPLE_CARRIER })));
     let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
-    let advice = Advice::all().map(|advice| ("advice", advice.as_str(), json!({ "events": [event] })));
+    let advice = Advice::all()
+        .map(|advice| ("advice", advice.as_str(), json!({ "events": [event], "carrier": SAMPLE_CARRIER })));
     says.chain(why).chain(advice).collect()
 }
 
-/// The fields that the code has, and the words for its cause.
-fn fields(saying: &Saying, why: &str) -> Value {
+/// The fields that the code has, the words for its cause, and the carrier's name.
+fn fields(saying: &Saying, why: &str, carrier: &str) -> Value {
     let all = serde_json::to_value(saying.fields()).unwrap_or_default();
     let names = saying.field_names();
     let mut fields: Map<String, Value> =
@@ -105,6 +113,7 @@ fn fields(saying: &Saying, why: &str) -> Value {
     if names.contains(&"cause") {
         fields.insert("why".to_owned(), why.into());
     }
+    fields.insert("carrier".to_owned(), carrier.into());
     Value::Object(fields)
 }
 
@@ -151,7 +160,8 @@ impl Words {
 
     /// Table, key and text of all templates, rendered with a sample of each field.
     pub(super) fn each(&self) -> Vec<(&'static str, &'static str, String)> {
-        let says = Saying::samples().into_iter().map(|saying| ("says", saying.code(), self.sentence(&saying)));
+        let says =
+            Saying::samples().into_iter().map(|saying| ("says", saying.code(), self.sentence(&saying, SAMPLE_CARRIER)));
         let others = known().into_iter().filter(|(table, ..)| *table != "says");
         let others = others.filter_map(|(table, key, sample)| Some((table, key, self.render(table, key, sample)?)));
         says.chain(others).collect()
@@ -159,13 +169,13 @@ impl Words {
 
     /// The words of these notes, one below the other, each line once. The advice follows, each once for all notes that
     /// share it.
-    pub(super) fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>) -> String {
+    pub(super) fn say<'a>(&self, notes: impl IntoIterator<Item = &'a Note>, carrier: &str) -> String {
         let mut lines: Vec<String> = Vec::new();
         let mut advice: Vec<(Advice, Vec<EventId>)> = Vec::new();
         for note in notes {
             let said = match &note.says {
                 Says::Words { text } => text.clone(),
-                Says::Coded(saying) => self.sentence(saying),
+                Says::Coded(saying) => self.sentence(saying, carrier),
             };
             if !lines.contains(&said) {
                 lines.push(said);
@@ -178,16 +188,16 @@ impl Words {
                 None => advice.push((what, vec![event])),
             }
         }
-        let advice = advice
-            .iter()
-            .filter_map(|(what, events)| self.render("advice", what.as_str(), json!({ "events": events })));
+        let advice = advice.iter().filter_map(|(what, events)| {
+            self.render("advice", what.as_str(), json!({ "events": events, "carrier": carrier }))
+        });
         lines.into_iter().chain(advice).collect::<Vec<_>>().join("\n")
     }
 
-    fn sentence(&self, saying: &Saying) -> String {
+    fn sentence(&self, saying: &Saying, carrier: &str) -> String {
         let cause = saying.fields().cause.unwrap_or_default();
-        let why = self.render("why", Why::of(&cause).as_str(), json!({ "cause": cause }));
-        let said = self.render("says", saying.code(), fields(saying, why.as_deref().unwrap_or(&cause)));
+        let why = self.render("why", Why::of(&cause).as_str(), json!({ "cause": cause, "carrier": carrier }));
+        let said = self.render("says", saying.code(), fields(saying, why.as_deref().unwrap_or(&cause), carrier));
         // The trial rendered every template with every field. Should one fail all the same, the agent is told the code
         // and the cause.
         said.unwrap_or_else(|| format!("{}: {cause}", saying.code()))
@@ -223,7 +233,7 @@ fn rehearse(table: &str, key: &str, leaf: &Leaf) -> Result<(), String> {
         let sample = known().into_iter().find(|(known, name, _)| *known == table && *name == key);
         return sample.map_or(Ok(()), |(_, _, sample)| tried("one of each field", sample));
     };
-    let sample = fields(&saying, "the cause");
+    let sample = fields(&saying, "the cause", SAMPLE_CARRIER);
     tried("one of each field", sample.clone())?;
     let changed = |name: &str, value: Value| {
         let mut fields = sample.clone();
@@ -321,7 +331,7 @@ mod tests {
             let mappings = Mappings::shipped().unwrap().in_language(language).unwrap();
             let mut all = String::new();
             for saying in Saying::samples() {
-                all.push_str(&format!("{}:\n{}\n\n", saying.code(), mappings.say([&note(saying)])));
+                all.push_str(&format!("{}:\n{}\n\n", saying.code(), mappings.say([&note(saying)], "Braze")));
             }
             for why in [
                 "the customer has opted out of texts",
@@ -333,7 +343,7 @@ mod tests {
                 "Braze answered 400 Bad Request",
                 "Zendesk answered 400",
             ] {
-                let said = mappings.say([&note(Saying::ReplyNotTexted(lost(7, why)))]);
+                let said = mappings.say([&note(Saying::ReplyNotTexted(lost(7, why)))], "Braze");
                 all.push_str(&format!("{}:\n{said}\n\n", Why::of(why).as_str()));
             }
             insta::assert_snapshot!(format!("notes_{language}"), all);
@@ -344,7 +354,7 @@ mod tests {
     fn french_has_its_spaces() {
         let mappings = Mappings::shipped().unwrap().in_language("fr").unwrap();
         for saying in Saying::samples() {
-            let said = mappings.say([&note(saying)]);
+            let said = mappings.say([&note(saying)], "Braze");
             for wrong in [" :", " ;", " ?", " !", "« ", " »", "'"] {
                 assert!(!said.contains(wrong), "{wrong:?} in {said}");
             }
@@ -364,7 +374,7 @@ mod tests {
             says: Says::Words { text: "In words of before: {{ comment }}".into() },
             tells: Tells::NotArrived,
         };
-        let said = mappings.say([&refused(1), &old, &refused(2), &late, &old]);
+        let said = mappings.say([&refused(1), &old, &refused(2), &late, &old], "Braze");
         let lines: Vec<&str> = said.lines().collect();
         assert_eq!(lines.len(), 6, "{said}");
         assert!(
@@ -384,12 +394,12 @@ mod tests {
         let saying = note(Saying::ReplyNotTexted(lost(7, "the customer has opted out of texts")));
         let text = "language = \"fr\"\n[says]\nreply_not_texted = \"Non : {{ comment }} ({{ why }})\"\n";
         let mappings = own("notes.fr.toml", text).unwrap();
-        let french = mappings.clone().in_language("fr").unwrap().say([&saying, &note(help.clone())]);
+        let french = mappings.clone().in_language("fr").unwrap().say([&saying, &note(help.clone())], "Braze");
         assert!(french.starts_with("Non : 7 (le client ne souhaite plus"), "{french}");
         assert!(french.contains("Le client a envoyé"), "{french}");
-        assert!(mappings.say([&saying]).starts_with("Your reply (comment 7)"), "English is as it was");
+        assert!(mappings.say([&saying], "Braze").starts_with("Your reply (comment 7)"), "English is as it was");
         let text = "language = \"de\"\n[advice]\nopted_out = \"Rufen Sie an: {{ events }}\"\n";
-        let german = own("notes.de.toml", text).unwrap().in_language("de").unwrap().say([&saying]);
+        let german = own("notes.de.toml", text).unwrap().in_language("de").unwrap().say([&saying], "Braze");
         assert!(german.starts_with("Your reply") && german.contains("Rufen Sie an: evt_"), "{german}");
         let error = Mappings::shipped().unwrap().in_language("de").unwrap_err().to_string();
         assert!(error.contains("no notes.de.toml") && error.ends_with("en, fr"), "{error}");

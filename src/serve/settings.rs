@@ -58,6 +58,7 @@ mod tests {
         [accounts.bird]
         vendor = "bird"
         api_key = "bk_eu1_hidden"
+        sender = "+15550100100"
         signing_secrets = ["whsec_aGlkZGVuLXdlYmhvb2stc2VjcmV0"]
         [alarm]
         url = "https://alarm.example/hidden-in-the-path"

@@ -88,7 +88,7 @@ mod tests {
 
     fn language(mappings: &Mappings) -> &'static str {
         let note = Note::fact(TicketId(1), Saying::ReplyEmpty(Reply { comment: None }));
-        if mappings.say([&note]).starts_with("Une") { "fr" } else { "en" }
+        if mappings.say([&note], "Braze").starts_with("Une") { "fr" } else { "en" }
     }
 
     #[test]

@@ -51,6 +51,7 @@ vendor = "bird"
 url = "{}"
 api_key = "{}"
 signing_secrets = ["{}"]
+sender = "{NUMBER}"
 {more}
 [[lines]]
 name = "main"

@@ -128,7 +128,7 @@ account of the vendor is given. [Several accounts and lines](accounts.md) has a 
 
 A name has the characters a-z and 0-9 with single hyphens between them, and it never changes, because it is part of stored keys. Variables spell a
 hyphen as `_`: `TANDEM_ACCOUNTS__SUPPORT_EU__CLIENT_SECRET` is the secret of `support-eu`. Where the file has no such table, the variable with the
-vendor makes the account. A vendor's word is the name of an account of that vendor only. No two accounts of a vendor may share a webhook
+vendor makes the account. The names `zendesk` and `braze` belong to accounts of these vendors. No two accounts of a vendor may share a webhook
 secret or token, because one sender could then speak for both. A reload takes the keys of an account as it takes those of the vendor's own table;
 an account that is new or removed waits for a restart.
 ";

@@ -124,6 +124,7 @@ vendor = "bird"
 url = "{}"
 api_key = "{}"
 signing_secrets = ["{}"]
+sender = "+15550100900"
 [[lines]]
 name = "a-bird"
 carrier = "bird"

@@ -161,10 +161,10 @@ impl Console {
         self.mappings().map_or_else(|| DEFAULT_LANGUAGE.to_owned(), |mappings| mappings.language().to_owned())
     }
 
-    /// The text of a note for agents; its code where there are no mappings to word it.
-    pub(super) fn says(&self, note: &Note) -> String {
+    /// The text of a note for agents about this carrier; its code where there are no mappings to word it.
+    pub(super) fn says(&self, note: &Note, carrier: &str) -> String {
         match (self.mappings(), &note.says) {
-            (Some(mappings), _) => mappings.say([note]),
+            (Some(mappings), _) => mappings.say([note], carrier),
             (None, Says::Words { text }) => text.clone(),
             (None, Says::Coded(saying)) => saying.code().to_owned(),
         }

@@ -175,7 +175,7 @@ async fn items(state: &OperatorState, newest_first: &[Delivery]) -> Result<Vec<I
         if let Some((delivery, event)) = state.store.delivery(delivery.id).await? {
             let mut item = item(&delivery, &event, held(state, &delivery).as_ref(), now);
             if let (Some(item), EventKind::Note(note)) = (&mut item, &event.kind) {
-                item.text = state.console.says(note);
+                item.text = state.console.says(note, &view::vendor(delivery.ends.carrier));
             }
             items.extend(item);
         }

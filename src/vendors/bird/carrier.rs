@@ -24,6 +24,7 @@ use crate::domain::retry::before;
 use crate::ports::{Account, CameIn, Carrier, Failure, Incoming, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
+use crate::vendors::bird::source::Numbers;
 use crate::vendors::bird::{limits, source};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
@@ -73,7 +74,7 @@ impl Carrier for Bird {
         let mark = spelled(Mark { id: part.id, part: part.number });
         let mut body = json!({
             "to": to,
-            "from": text.line.or(self.sender.as_deref()),
+            "from": text.line.unwrap_or(&self.sender),
             "metadata": {MARK: mark, "ticket": text.ticket.map(|ticket| ticket.to_string())},
             "tags": [{"name": MARK, "value": mark}, {"name": DELIVERY, "value": part.id.to_string()}],
         });
@@ -112,7 +113,8 @@ impl Carrier for Bird {
         Ok(marks.map(|mark| (spelled(mark), receipt(mark))).collect())
     }
 
-    /// Bird keeps no consent, only the pairs that it has suppressed. Those of WhatsApp are of whole accounts with Meta, whose
+    /// Bird keeps no consent, only the pairs that it has suppressed: a customer whom it does not list may have stopped all the
+    /// same, by a word or on a way that Bird does not count. Those of WhatsApp are of whole accounts with Meta, whose
     /// numbers are not told, so that Bird is not asked about them.
     async fn takes_texts(&self, line: &str, channel: Channel, recipient: &Recipient) -> Result<Option<bool>, Failure> {
         if channel.has_window() {
@@ -123,10 +125,10 @@ impl Carrier for Bird {
             .query("destination", to)
             .query("originator", line)
             .about(Object::Recipient(UserKey::of(to)));
-        let (suppressions, next) = self.list(&request).await?;
+        let (suppressions, _) = self.list(&request).await?;
         let is_between = |pair: &&Value| pair["destination"] == to && pair["originator"] == line;
         let is_out = suppressions.iter().filter(is_between).any(|pair| pair["blocking"] != false);
-        Ok(if is_out { Some(false) } else { next.is_none().then_some(true) })
+        Ok(is_out.then_some(false))
     }
 
     /// Lists the text messages. The list begins with the newest, so all of its pages are read, and the oldest texts kept. A
@@ -151,7 +153,7 @@ impl Carrier for Bird {
             let surplus = found.len().saturating_sub(TEXTS_MAX);
             found.drain(..surplus);
             more |= surplus > 0;
-            let Some(next) = next else { return Ok(Some(came_in(&found, more, account, lines))) };
+            let Some(next) = next else { return Ok(Some(came_in(&found, more, &self.numbers(account, lines)))) };
             behind = Some(next);
         }
         Err(Failure::GiveUp { cause: format!("Bird lists more than {PAGES_MAX} pages of texts since {since}") })
@@ -186,6 +188,10 @@ impl Bird {
         self.call(&request).await.map(|(answer, _)| headers::date(&answer.headers))
     }
 
+    fn numbers(&self, carrier: AccountId, lines: &Lines) -> Numbers {
+        Numbers { carrier, sender: self.sender.clone(), lines: lines.clone() }
+    }
+
     /// One page of a list, and where the next one begins.
     async fn list(&self, request: &Request) -> Result<(Vec<Value>, Option<String>), Failure> {
         let (answer, mut json) = self.call(request).await?;
@@ -199,10 +205,10 @@ impl Bird {
 }
 
 /// The texts in a list that begins with the newest.
-fn came_in(listed: &VecDeque<Value>, more: bool, account: AccountId, lines: &Lines) -> CameIn {
+fn came_in(listed: &VecDeque<Value>, more: bool, numbers: &Numbers) -> CameIn {
     let read = |entry: &Value| {
         let at = entry["created_at"].as_str()?.parse().ok()?;
-        let (key, text) = source::listed(entry, account, lines)?;
+        let (key, text) = source::listed(entry, numbers)?;
         Some(Incoming { text, at, dedupe: vec![key] })
     };
     let mut texts: Vec<Incoming> = listed.iter().rev().filter_map(read).collect();

@@ -37,17 +37,3 @@ pub fn key(of: AccountTable, first: &Result<Option<Timestamp>, Failure>, host: &
         }
     }
 }
-
-/// Whether texts on a line without an address have a sender.
-#[must_use]
-pub fn sender(of: AccountTable, line: &str, sender: Option<&str>) -> Line {
-    let what = format!("sender of {line}");
-    match sender {
-        Some(_) => Line::new(SIDE, &what, State::Good, "texts go out from the account's sender"),
-        None => {
-            let remedy =
-                format!("Set {} to a number that the workspace owns, or give the line an address", of.key("sender"));
-            Line::wrong(SIDE, &what, "neither the line nor the account names a number to text from", remedy)
-        }
-    }
-}

@@ -16,7 +16,7 @@ use crate::domain::budget::Budgets;
 use crate::ports::Failure;
 use crate::vendors::bird::error_phrases as own;
 use crate::vendors::bird::limits::{self, LIMITS};
-use crate::vendors::http::exchange::{Answer, Exchange, Request, secret_header};
+use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
 use crate::vendors::http::{Held, Transport, error_phrases};
 
 /// The beginning of a key; the region follows, up to the next underscore.
@@ -28,6 +28,9 @@ const HOST: &str = "platform.bird.com";
 /// How long another request under the same key holds the key at most.
 const LOCKED_FOR: Duration = Duration::from_secs(30);
 
+/// The status of a refusal before a request is looked at.
+const UNAVAILABLE: u16 = 503;
+
 /// Bird's address and tandem's credential.
 pub struct BirdOptions {
     /// The host of the workspace's region.
@@ -35,7 +38,7 @@ pub struct BirdOptions {
     /// An API key.
     pub api_key: SecretString,
     /// The sender of texts on a line without an address.
-    pub sender: Option<String>,
+    pub sender: String,
 }
 
 /// The address of the region that a key names; `None` for a key of another form.
@@ -50,7 +53,7 @@ pub fn address_of(api_key: &SecretString) -> Option<Url> {
 /// A client for one workspace.
 pub struct Bird {
     pub(super) exchange: Exchange,
-    pub(super) sender: Option<String>,
+    pub(super) sender: String,
     api_key: RwLock<SecretString>,
 }
 
@@ -110,11 +113,15 @@ impl Bird {
             Kind::Account => Failure::Pause { cause, status },
             Kind::Object => self.exchange.forbidden(request, status, cause),
             // The first request's effect is there, or comes with its answer: the same key gets the same answer then.
-            Kind::Conflict if text("name") == own::IN_PROGRESS => {
+            Kind::Conflict if own::is(error, own::IN_PROGRESS) => {
                 Failure::Retry { cause, after: self.exchange.hint(answer).or(Some(LOCKED_FOR)) }
             }
-            Kind::Conflict if text("name") == own::KEY_REUSE => Failure::IdempotencyMismatch { cause },
+            Kind::Conflict if own::is(error, own::KEY_REUSE) => Failure::IdempotencyMismatch { cause },
             Kind::Request => Failure::GiveUp { cause },
+            // The text may be out, and a key is known for three hours only. Bird's list tells, so it is asked first.
+            Kind::Other if request.effect == Effect::Lasting && status >= 500 && status != UNAVAILABLE => {
+                Failure::Lose { cause }
+            }
             Kind::Conflict | Kind::Other => self.exchange.failure(request, answer, &said),
         }
     }

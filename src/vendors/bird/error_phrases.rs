@@ -32,15 +32,26 @@ const KNOWN: [(&str, &str); 8] = [
     ),
     ("SMSUnsupportedFeature", "Bird describes this kind of text but does not send it yet: send plain words"),
     ("SMSInvalidRecipient", CANNOT_BE_TEXTED),
-    (IN_PROGRESS, "an earlier try is still under way"),
-    (KEY_REUSE, "the text was taken before in another form"),
+    (IN_PROGRESS.name, "an earlier try is still under way"),
+    (KEY_REUSE.name, "the text was taken before in another form"),
 ];
 
+/// An error: its code, which never changes, and the name beside it.
+pub(super) struct Known {
+    code: &'static str,
+    name: &'static str,
+}
+
 /// The first request under a key has no answer yet.
-pub(super) const IN_PROGRESS: &str = "request_in_progress";
+pub(super) const IN_PROGRESS: Known = Known { code: "E01004", name: "request_in_progress" };
 
 /// A key comes with another body than at first.
-pub(super) const KEY_REUSE: &str = "idempotency_key_reuse";
+pub(super) const KEY_REUSE: Known = Known { code: "E01005", name: "idempotency_key_reuse" };
+
+/// Whether an answer holds this error.
+pub(super) fn is(error: Option<&Value>, known: Known) -> bool {
+    error.is_some_and(|error| error["code"] == known.code || error["name"] == known.name)
+}
 
 /// The error in an answer, which stands in an envelope.
 pub(super) fn error(json: Option<&Value>) -> Option<&Value> {

@@ -10,7 +10,7 @@ use super::checkup as judge;
 use super::client::{Bird, BirdOptions};
 use super::keys::{self, Bird as Keys};
 use super::signature::Terms;
-use super::source::Webhooks;
+use super::source::{Numbers, Webhooks};
 use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{Channel, Forms};
@@ -20,7 +20,9 @@ use crate::keys::book::Book;
 use crate::keys::fault::Flaw;
 use crate::ports::CarrierTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, Carried, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
+use crate::vendors::folder::{
+    Around, Carried, CarriedLine, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way,
+};
 
 impl Folder for Bird {
     const TITLE: &'static str = "Bird";
@@ -49,7 +51,8 @@ impl Folder for Bird {
             tolerance: keys.signature_tolerance_seconds,
             second: keys.generations.second.as_ref().map(Url::to_string),
         };
-        Arc::new(Webhooks { carrier, terms: Arc::new(terms), lines: around.lines.clone() })
+        let numbers = Numbers { carrier, sender: keys.sender.clone(), lines: around.lines.clone() };
+        Arc::new(Webhooks { numbers, terms: Arc::new(terms) })
     }
 
     fn open(keys: &Keys, way: Way) -> Self {
@@ -83,8 +86,6 @@ impl Folder for Bird {
             let tolerance = keys.signature_tolerance_seconds;
             found.push(checkup::clock(Self::TITLE, clock.now(), answered_at, tolerance));
         }
-        let addressless = place.lines.of_carrier(place.table.0).filter(|line| line.address.is_none());
-        found.extend(addressless.map(|line| judge::sender(place.table, &line.name, keys.sender.as_deref())));
         found
     }
 }
@@ -105,13 +106,24 @@ impl CarrierFolder for Bird {
             // The recipe is Braze's alone.
             recipe_message: RecipeMessage::Whole,
             gsm7: keys.gsm7,
-            asks_on: keys.ask_suppressions.then(|| keys.sender.clone().unwrap_or_default()),
+            asks_on: keys.ask_suppressions.then(|| keys.sender.clone()),
             backfill: false,
         }
     }
 
-    /// Bird carries no RCS.
+    /// Bird carries no RCS, and one number is one conversation with a customer, so that it has one line.
     fn check_lines(lines: &Carried, book: &mut Book<'_>) {
+        for (index, line) in lines.lines.iter().enumerate() {
+            let is_same = |other: &&CarriedLine| other.carrier == line.carrier && other.address == line.address;
+            let same = lines.lines.iter().take(index).filter(|_| line.address.is_some()).find(is_same);
+            if let Some(same) = same.filter(|same| same.channel != line.channel) {
+                let problem = format!(
+                    "is that of {} as well, but a customer's texts and chats of one number would be one conversation",
+                    same.at.title()
+                );
+                book.fault::<()>(&line.at, "address", Flaw::new(problem, "Give each channel a number of its own"));
+            }
+        }
         for line in lines.lines.iter().filter(|line| line.channel == Channel::Rcs) {
             let flaw = Flaw::new("is \"rcs\", which Bird does not carry", "Set it to \"sms\" or \"whatsapp\"");
             book.fault::<()>(&line.at, "channel", flaw);

@@ -1,27 +1,29 @@
-//! The keys of a Bird account: `[accounts.NAME]` with `vendor = "bird"`, or the table `[bird]`.
+//! The keys of a Bird account: `[accounts.NAME]` with `vendor = "bird"`.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::client::address_of;
-use super::signature::is_standard;
+use super::signature::{SECRET_PREFIX, is_standard};
 use crate::domain::retry::OnUnconfirmed;
 use crate::keys::book::{At, Book};
 use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown};
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{
-    FLAG, SIGNATURE_TOLERANCE, TEXT, account_address, extensible_address, is_same, listed, secrets, text, word,
+    FLAG, SIGNATURE_TOLERANCE, account_address, extensible_address, is_same, listed, secrets, text, word,
 };
 use crate::keys::table::{Table, table};
 
 table! {
     /// Bird's side of the configuration.
     pub struct Bird {
-        /// A key of Bird's API. The region in it chooses the host.
-        api_key: ApiKey = API_KEY.needed("Set it to an API key of the Bird workspace, which begins with bk_").reloads(),
+        /// A key of Bird's API. The region in it chooses the host, so that a key of another region waits for a restart.
+        api_key: ApiKey = API_KEY.needed("Set it to an API key of the Bird workspace, which begins with bk_")
+            .reloads_unless(|old, new| old.address != new.address),
 
         /// The host of Bird's API, where it is not that of the region in `api_key`.
         url: Option<Url> = text(account_address).optional().such_as(r#""https://eu1.platform.bird.com""#),
@@ -37,8 +39,10 @@ table! {
         /// The generations whose webhooks are taken.
         generations: Generations = GenerationField,
 
-        /// The number or the name that texts go out from on a line without an address: one that the workspace owns.
-        sender: Option<String> = TEXT.optional().such_as(r#""+15550100100""#),
+        /// The number that texts go out from on a line without an address, and whose texts that line takes: one that the
+        /// workspace owns. A short code or a name takes no texts.
+        sender: String =
+            SENDER.needed("Set it to the workspace's number for texts, with its +").set_to(r#""+15550100100""#),
 
         /// Whether Bird is asked before each reply whether its customer has stopped texts from the line.
         ask_suppressions: bool = FLAG.or("false"),
@@ -83,12 +87,17 @@ const API_KEY: Shape<ApiKey> = Shape::new(
 
 const SIGNING_SECRETS: Shape<Vec<SecretString>> = secrets(|texts| {
     let secrets: Vec<SecretString> = texts.iter().map(|text| text.as_str().into()).collect();
+    let is_broken = |secret: &SecretString| secret.expose_secret().starts_with(SECRET_PREFIX) && !is_standard(secret);
+    if secrets.iter().any(is_broken) {
+        return Err(Flaw::new("holds a secret that is cut off or mistyped behind whsec_", COPY_THE_SECRET));
+    }
     if secrets.iter().any(is_standard) {
         return Ok(secrets);
     }
-    let remedy = "Copy the secret as Bird shows it once when the webhook is made: whsec_ and base64";
-    Err(Flaw::new("holds no secret of Bird's third generation", remedy))
+    Err(Flaw::new("holds no secret of Bird's third generation", COPY_THE_SECRET))
 });
+
+const COPY_THE_SECRET: &str = "Copy the secret as Bird shows it once when the webhook is made: whsec_ and base64";
 
 /// The generations whose webhooks are taken: the third always.
 #[derive(Clone, Debug, Default)]
@@ -108,19 +117,30 @@ table! {
     }
 }
 
-/// The sender of a line: a number with its `+`, a short code, or a name.
+/// The sender of a line: a number with its `+`, a short code of five or six digits, or a name of at most eleven letters, digits,
+/// spaces, dashes and underscores, one of them a letter (`from` of a send in Bird's SDK).
 pub(super) const SENDER: Shape<String> = text(|text| {
-    let digits = text.strip_prefix('+').unwrap_or(text);
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
-    if is_number && digits.len() > SHORT_CODE_DIGITS_MAX && digits.len() == text.len() {
-        return Err(Flaw::new("is a number without its +", format!("Write it as Bird shows it: +{text}")));
-    }
-    if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_alphanumeric()) && (is_number || digits == text) {
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_phone =
+        text.strip_prefix('+').is_some_and(|digits| is_number(digits) && PHONE_DIGITS.contains(&digits.len()));
+    let is_in_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-' | b'_');
+    let is_name = text.len() <= NAME_MAX_CHARS
+        && text.bytes().all(is_in_name)
+        && text.bytes().any(|byte| byte.is_ascii_alphabetic());
+    if is_phone || is_name || (is_number(text) && SHORT_CODE_DIGITS.contains(&text.len())) {
         return Ok(text.to_owned());
     }
-    let remedy = "Copy the number as Bird shows it, with its + and without gaps, not an address or a placeholder";
+    if is_number(text) && PHONE_DIGITS.contains(&text.len()) {
+        return Err(Flaw::new("is a number without its +", format!("Write it as Bird shows it: +{text}")));
+    }
+    let remedy = "Copy the number as Bird shows it, with its + and without gaps, not an address or a placeholder. A name has \
+                  at most 11 letters, digits, spaces, dashes and underscores";
     Err(Flaw::new("is no number and no name", remedy))
 });
+
+const PHONE_DIGITS: RangeInclusive<usize> = 7..=15;
+const SHORT_CODE_DIGITS: RangeInclusive<usize> = 5..=6;
+const NAME_MAX_CHARS: usize = 11;
 
 /// The slug of a WhatsApp template.
 pub(super) const TEMPLATE: Shape<String> = text(|text| {
@@ -129,9 +149,6 @@ pub(super) const TEMPLATE: Shape<String> = text(|text| {
     }
     Err(Flaw::new("is no slug", "Copy the slug of the WhatsApp template as Bird lists it, such as please_write_again"))
 });
-
-/// A number of more digits is no short code.
-const SHORT_CODE_DIGITS_MAX: usize = 8;
 
 const NUMBERS: Shape<Vec<i64>> = Shape::new(
     Kind::list(Item::Integer { min: 2, max: 3 }),
@@ -165,7 +182,16 @@ impl Field<Generations> for GenerationField {
     fn read(&self, at: &At, book: &mut Book<'_>) -> Option<Generations> {
         let GenerationKeys { accept_generations, webhook_url } = GenerationKeys::read(at, book)?;
         match (accept_generations.contains(&2), webhook_url) {
-            (false, None) => Some(Generations::default()),
+            (false, None) => {
+                let secrets = Bird::signing_secrets().read(at, book).unwrap_or_default();
+                match secrets.iter().all(is_standard) {
+                    true => Some(Generations::default()),
+                    false => {
+                        let problem = "holds a secret that is none of Bird's third generation, the only one accepted";
+                        book.fault(at, "signing_secrets", Flaw::new(problem, COPY_THE_SECRET))
+                    }
+                }
+            }
             (true, Some(second)) => Some(Generations { second: Some(second) }),
             (true, None) => {
                 let remedy = "Set it to the address of the webhook as Bird has it";

@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use crate::domain::account::AccountId;
 use crate::domain::event::{CustomerText, DedupeKey, EventKind};
 use crate::domain::inbound::Door;
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::Channel;
 use crate::domain::phone;
 use crate::domain::receipt::{Failure, Mark, Report, Reported};
 use crate::intake::fields::{self, unreadable};
@@ -26,19 +26,21 @@ mod content;
 mod message;
 mod second;
 
-use message::{NOT_USED, customer_text, on_its_line, person};
+pub use message::Numbers;
+use message::{NOT_USED, customer_text, person};
+
+/// The direction of a customer's message.
+pub(super) const INBOUND: &str = "inbound";
 
 /// The longest code of a failure that is kept.
 const CODE_MAX_CHARS: usize = 40;
 
 /// The webhooks of one account.
 pub struct Webhooks {
-    /// The account.
-    pub carrier: AccountId,
+    /// The numbers to which customers write.
+    pub numbers: Numbers,
     /// The terms on which a signature counts.
     pub terms: Arc<Terms>,
-    /// The lines, which differ in their channels.
-    pub lines: Lines,
 }
 
 impl Source for Webhooks {
@@ -49,7 +51,8 @@ impl Source for Webhooks {
     fn read(&self, posted: &Posted<'_>) -> Reading {
         match posted.door {
             Door::Carrier => {
-                let read = read(posted.verified, self.carrier, posted.at).unwrap_or_else(|stop| Err(stop).into());
+                let read =
+                    read(posted.verified, self.numbers.carrier, posted.at).unwrap_or_else(|stop| Err(stop).into());
                 self.on_lines(read)
             }
             Door::Desk | Door::RecipeSend | Door::RecipeNewTicket | Door::RecipeAppend | Door::Reports => {
@@ -68,9 +71,7 @@ impl Webhooks {
     /// The same with the line of a customer's text.
     fn on_lines(&self, Reading { dedupe, outcome }: Reading) -> Reading {
         let outcome = match outcome {
-            Ok(EventKind::CustomerText(text)) => {
-                on_its_line(text, self.carrier, &self.lines).map(EventKind::CustomerText)
-            }
+            Ok(EventKind::CustomerText(text)) => self.numbers.on_its_line(text).map(EventKind::CustomerText),
             other => other,
         };
         Reading { dedupe, outcome }
@@ -106,16 +107,17 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
 }
 
 /// A customer's text message, as an entry of the list of messages shows it, with the key that its webhook has.
-pub(super) fn listed(entry: &Value, carrier: AccountId, lines: &Lines) -> Option<(DedupeKey, CustomerText)> {
-    let data = entry.as_object()?;
+pub(super) fn listed(entry: &Value, numbers: &Numbers) -> Option<(DedupeKey, CustomerText)> {
+    let data = entry.as_object().filter(|data| data.get("direction").is_some_and(|direction| direction == INBOUND))?;
     let message = Message { data, channel: Channel::Sms, id: fields::id(data, "id").ok()?? };
-    let text = message.text().and_then(|text| on_its_line(text, carrier, lines));
+    let text = message.text().and_then(|text| numbers.on_its_line(text));
     Some((message.key(), text.ok()?))
 }
 
-/// Whether it is a status that tells the bridge something: `undelivered` is passed over, because Bird goes on trying.
+/// Whether it is a status that tells the bridge something. `undelivered` may clear by itself: a later `delivered` counts then.
 fn is_status(what: &str) -> bool {
-    matches!(what, "accepted" | "sent" | "delivered" | "read" | "failed" | "rejected" | "expired" | "canceled")
+    const FAILURES: [&str; 5] = ["undelivered", "failed", "rejected", "expired", "canceled"];
+    matches!(what, "accepted" | "sent" | "delivered" | "read") || FAILURES.contains(&what)
 }
 
 /// The id of a message, which stands under a name of its channel's.

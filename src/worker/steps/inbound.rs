@@ -373,7 +373,7 @@ impl Worker {
         };
         let Some((ticket, _)) = ticket.filter(|(_, status)| status.is_unsolved()) else { return Ok(nowhere()) };
         let note = Note::fact(ticket, Saying::of_keyword(keyword, word));
-        let words = self.mappings_for(claim).say([&note]);
+        let words = self.mappings_for(claim).say([&note], self.carrier.vendor());
         let status = (keyword != Keyword::OptOut).then_some(TicketStatus::Open);
         if let Some(outcome) = self.noted_before(claim, ticket).await? {
             return Ok(Some(outcome));

@@ -56,7 +56,7 @@ impl Worker {
         }
         let ids: Vec<EventId> = kept.iter().map(|(work, _)| work.delivery.id).collect();
         let notes: Vec<&Note> = kept.iter().map(|(_, note)| *note).collect();
-        let words = self.mappings_for(claim).say(notes.iter().copied());
+        let words = self.mappings_for(claim).say(notes.iter().copied(), self.carrier.vendor());
         let ticket = first.ticket_id;
         let body = self.render(Name::FailureNote, &context::internal(claim, ticket, &notes, &words, &ids))?;
         let written = self.desk.add(ticket, &Addition::note(&body)).await;

@@ -87,7 +87,7 @@ fn a_line_that_bird_cannot_serve_is_a_fault_of_the_configuration() {
         ("channel = \"sms\"\ntemplate = \"please_write_again\"", "has no meaning on sms"),
     ] {
         let text = format!(
-            "[accounts.bird]\nvendor = \"bird\"\napi_key = \"bk_eu1_not-real\"\nsigning_secrets = [\"whsec_c2VjcmV0\"]\n\
+            "[accounts.bird]\nvendor = \"bird\"\napi_key = \"bk_eu1_not-real\"\nsigning_secrets = [\"whsec_c2VjcmV0\"]\nsender = \"+15550100900\"\n\
              [[lines]]\nname = \"line\"\ncarrier = \"bird\"\naddress = \"+15550100200\"\n{keys}\n"
         );
         let faults = tandem::config::parse(Some(&text), [], std::path::Path::new(".")).unwrap_err().to_string();

@@ -8,7 +8,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tandem::vendors::bird::signature::{SECOND_SIGNATURE, SECOND_TIMESTAMP};
 
-use super::{ADA, NUMBER, Site};
+use super::{ADA, Site};
 
 const ADDRESS: &str = "https://bridge.example.org/webhooks/bird";
 const SECRET: &str = "second-signing-key-not-real";
@@ -34,7 +34,7 @@ fn inbound(event: &str, id: &str, words: &str) -> String {
 
 /// A bridge that takes the second generation's webhooks as well.
 async fn site() -> Site {
-    let keys = format!("accept_generations = [2, 3]\nwebhook_url = \"{ADDRESS}\"\nsender = \"{NUMBER}\"\n");
+    let keys = format!("accept_generations = [2, 3]\nwebhook_url = \"{ADDRESS}\"\n");
     let mut site = Site::start_with(&keys).await;
     let both = format!("\", \"{SECRET}\"]\naccept_generations");
     site.restart_with(|settings| settings.replace("\"]\naccept_generations", &both)).await;

@@ -457,7 +457,7 @@ fn bird_line(on_unconfirmed: &str) -> String {
     let BirdOptions { account, api_key, signing_secret, senders, .. } = BirdOptions::default();
     format!(
         "[accounts.{account}]\nvendor = \"bird\"\nurl = \"https://{account}.sandbox.invalid\"\napi_key = \"{api_key}\"\n\
-         signing_secrets = [\"{signing_secret}\"]\non_unconfirmed = \"{on_unconfirmed}\"\n[[lines]]\nname = \"over-bird\"\n\
+         signing_secrets = [\"{signing_secret}\"]\nsender = \"+15550100900\"\non_unconfirmed = \"{on_unconfirmed}\"\n[[lines]]\nname = \"over-bird\"\n\
          carrier = \"{account}\"\ndesk = \"zendesk\"\naddress = \"{}\"",
         senders[0]
     )

@@ -13,12 +13,20 @@ webhook_secrets = ["zendesk-webhook-secret"]
 [accounts.bird]
 vendor = "bird"
 api_key = "bk_eu1_one"
+sender = "+15550100900"
 signing_secrets = ["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
 [accounts.second]
 vendor = "bird"
 api_key = "bk_eu1_two"
+sender = "+15550100901"
 signing_secrets = ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"]
 "#;
+
+const CHAT: &str = "channel = \"whatsapp\"\ntemplate = \"please_write_again\"";
+
+const NO_NAME: &str = "lines.uk.address (line 20) is no number and no name. Copy the number as Bird shows it, with its + and \
+                       without gaps, not an address or a placeholder. A name has at most 11 letters, digits, spaces, dashes \
+                       and underscores.";
 
 /// The faults and the warnings, one line each.
 fn told(file: &str) -> Vec<String> {
@@ -41,25 +49,28 @@ fn a_line_is_called_by_its_number_and_has_no_forms() {
         ("address = \"Acme\"".to_owned(), None),
         (
             "address = \"15550100100\"".to_owned(),
-            Some("lines.uk.address (line 18) is a number without its +. Write it as Bird shows it: +15550100100."),
+            Some("lines.uk.address (line 20) is a number without its +. Write it as Bird shows it: +15550100100."),
         ),
         (
             "address = \"+1 555 0100100\"".to_owned(),
             Some(
-                "lines.uk.address (line 18) is no number and no name. Copy the number as Bird shows it, with its + and without \
-                 gaps, not an address or a placeholder.",
+                "lines.uk.address (line 20) is no number and no name. Copy the number as Bird shows it, with its + and without \
+                 gaps, not an address or a placeholder. A name has at most 11 letters, digits, spaces, dashes and underscores.",
             ),
         ),
+        ("address = \"My-Brand 1\"".to_owned(), None),
+        ("address = \"AVeryLongBrandName\"".to_owned(), Some(NO_NAME)),
+        ("address = \"555\"".to_owned(), Some(NO_NAME)),
         (
             format!("address = \"+15550100100\"\nagent_reply = {form}"),
             Some(
-                "lines.uk.agent_reply (line 19) has no meaning on a line of Bird, which takes the words alone. Remove it.",
+                "lines.uk.agent_reply (line 21) has no meaning on a line of Bird, which takes the words alone. Remove it.",
             ),
         ),
         (
             format!("address = \"+15550100100\"\nticket_solved = {form}"),
             Some(
-                "lines.uk.ticket_solved (line 19) has no meaning on a line of Bird, which takes the words alone. Remove it.",
+                "lines.uk.ticket_solved (line 21) has no meaning on a line of Bird, which takes the words alone. Remove it.",
             ),
         ),
     ] {
@@ -74,7 +85,7 @@ fn lines_and_accounts_that_meet_are_told_in_the_words_of_the_vendor() {
     for (file, expected) in [
         (
             format!("{ACCOUNTS}{}{}", line("uk", "bird", ""), line("ie", "bird", "")),
-            "lines.ie.address (line 19) is missing as in lines.uk, but one line of bird is its default. Set it to the line's \
+            "lines.ie.address (line 21) is missing as in lines.uk, but one line of bird is its default. Set it to the line's \
              number as Bird shows it, with its +.",
         ),
         (
@@ -91,7 +102,40 @@ fn lines_and_accounts_that_meet_are_told_in_the_words_of_the_vendor() {
             "accounts.second.api_key is that of bird as well, at another url: a key is known in its own region only, so that \
              Bird refuses one of the two.",
         ),
+        (
+            format!("{ACCOUNTS}{}{}", line("uk", "bird", number), line("chat", "bird", &format!("{number}\n{CHAT}"))),
+            "lines.chat.address (line 24) is that of lines.uk as well, but a customer's texts and chats of one number would be \
+             one conversation. Give each channel a number of its own.",
+        ),
+        (
+            ACCOUNTS.replace("sender = \"+15550100900\"\n", ""),
+            "accounts.bird.sender is missing. Set it to the workspace's number for texts, with its +.",
+        ),
+        (
+            ACCOUNTS.replace("+15550100900", "15550100900"),
+            "accounts.bird.sender (line 10) is a number without its +. Write it as Bird shows it: +15550100900.",
+        ),
+        (
+            ACCOUNTS.replace("[\"whsec_C2", "[\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSv\", \"whse_C2"),
+            "accounts.second.signing_secrets (line 16) holds a secret that is none of Bird's third generation, the only one \
+             accepted. Copy the secret as Bird shows it once when the webhook is made: whsec_ and base64.",
+        ),
+        (
+            ACCOUNTS.replace("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7o"),
+            "accounts.second.signing_secrets (line 16) holds a secret that is cut off or mistyped behind whsec_. Copy the secret \
+             as Bird shows it once when the webhook is made: whsec_ and base64.",
+        ),
     ] {
         assert_eq!(told(&file), [expected]);
+    }
+}
+
+#[test]
+fn a_key_of_another_region_waits_for_a_restart() {
+    let config = |file: &str| parse(Some(file), [], Path::new("/etc/tandem")).unwrap().0;
+    let running = config(ACCOUNTS);
+    for (key, waits) in [("bk_eu1_new", false), ("bk_us1_new", true)] {
+        let (_, waiting) = running.reloaded(&config(&ACCOUNTS.replace("bk_eu1_one", key)));
+        assert_eq!(waiting, if waits { vec!["accounts.bird.api_key"] } else { vec![] }, "{key}");
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, TicketFields};
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::{Channel, Lines, is_one_line};
 use crate::domain::phone;
 use crate::intake::Stop;
 use crate::intake::fields;
@@ -51,22 +51,45 @@ pub(super) fn customer_text(customer: Customer, line: Option<String>, text: Stri
     }
 }
 
-/// The same text on a line of its own channel. One number may serve both channels: a text message to a number of which only
-/// WhatsApp has a line takes the default line, which is one for text messages.
-///
-/// # Errors
-/// A WhatsApp message to a number of which WhatsApp has no line. It is kept until there is one, because its answer would go
-/// out as a text message.
-pub(super) fn on_its_line(text: CustomerText, carrier: AccountId, lines: &Lines) -> Result<CustomerText, Stop> {
-    let is_at =
-        |told: &str| lines.of_carrier(carrier).filter(|line| line.is_at(told)).map(|line| line.channel).collect();
-    let channels: Vec<Channel> = text.line.as_deref().map(is_at).unwrap_or_default();
-    match Channel::of_word(&text.channel).unwrap_or_default() {
-        channel if channels.contains(&channel) => Ok(text),
-        Channel::Whatsapp => Err(Stop::Unreadable(format!(
-            "a WhatsApp message came to a number of which the configuration has no line: describe one with carrier = \
-             \"{carrier}\", channel = \"whatsapp\" and the number as its address"
-        ))),
-        Channel::Sms | Channel::Rcs => Ok(CustomerText { line: text.line.filter(|_| channels.is_empty()), ..text }),
+/// The numbers of a workspace, as the configuration has them.
+#[derive(Clone)]
+pub struct Numbers {
+    /// The account.
+    pub carrier: AccountId,
+    /// The sender of the line without an address, which takes the text messages to this number.
+    pub sender: String,
+    /// The lines.
+    pub lines: Lines,
+}
+
+impl Numbers {
+    /// The same text on the line of its number and channel. A text of the second generation names no number.
+    ///
+    /// # Errors
+    /// A message to a number of which its channel has no line, because its answer would leave from another number, or by
+    /// another channel. It is kept until there is a line.
+    pub(super) fn on_its_line(&self, text: CustomerText) -> Result<CustomerText, Stop> {
+        let channel = Channel::of_word(&text.channel).unwrap_or_default();
+        let mut of_channel = self.lines.of_carrier(self.carrier).filter(|line| line.channel == channel);
+        match (text.line.as_deref(), channel) {
+            (Some(told), _) if of_channel.any(|line| line.is_at(told)) => Ok(text),
+            (Some(told), Channel::Sms | Channel::Rcs) if is_one_line(told, &self.sender) => {
+                Ok(CustomerText { line: None, ..text })
+            }
+            (None, Channel::Sms | Channel::Rcs) => Ok(text),
+            (None, Channel::Whatsapp) => match (of_channel.next(), of_channel.next()) {
+                (Some(only), None) => Ok(CustomerText { line: only.address.clone(), ..text }),
+                (_, _) => {
+                    let cause = "a WhatsApp message of the second generation names no number, and the configuration has not \
+                                 one WhatsApp line: have Bird post whatsapp.received of the third generation";
+                    Err(Stop::Unreadable(cause.to_owned()))
+                }
+            },
+            (Some(_), _) => Err(Stop::Unreadable(format!(
+                "a message came by {channel} to a number of which the configuration has no such line: describe one with \
+                 carrier = \"{}\", channel = \"{channel}\" and the number as its address",
+                self.carrier
+            ))),
+        }
     }
 }

@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::account::Ends;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, Event, EventId, Unreadable};
-use crate::domain::line::{Forms, Line};
+use crate::domain::line::{Forms, Line, Lines};
 use crate::intake::Intake;
 
 fn received_at() -> Timestamp {
@@ -169,7 +169,7 @@ fn each_status_has_its_meaning_and_one_that_is_not_final_has_none() {
         ("sms.rejected", "failed"),
         ("sms.expired", "failed"),
         ("whatsapp.read", "read"),
-        ("sms.undelivered", NOT_USED),
+        ("sms.undelivered", "failed"),
         ("sms.new_one", NOT_USED),
         ("email.received", NOT_USED),
         ("ping", NOT_USED),
@@ -255,33 +255,44 @@ fn a_text_of_the_second_generation_names_the_default_line() {
 }
 
 #[test]
-fn a_message_takes_a_line_of_its_own_channel_or_none() {
+fn a_message_takes_the_line_of_its_number_and_channel_or_none() {
     let line = |name: &str, channel, address: Option<&str>| Line {
         name: name.into(),
         channel,
         address: address.map(str::to_owned),
         ..Line::default_of(Ends::FIRST, Forms::default())
     };
-    let lines = Lines::new(vec![
-        line("default", Channel::Sms, None),
-        line("texts", Channel::Sms, Some("+15550100100")),
-        line("chat", Channel::Whatsapp, Some("+15550100200")),
-    ]);
-    let on = |channel, to: Option<&str>| {
-        let text = customer_text(Customer::default(), to.map(str::to_owned), "Hi".into(), channel);
-        on_its_line(text, Ends::FIRST.carrier, &lines).map(|text| text.line)
+    let numbers = |lines: Vec<Line>| Numbers {
+        carrier: Ends::FIRST.carrier,
+        sender: "+15550100000".into(),
+        lines: Lines::new(lines),
     };
-    for (to, kept) in [
-        (Some("+15550100100"), Some("+15550100100")),
-        (Some("+15550100200"), None),
-        (Some("+15550100300"), Some("+15550100300")),
-        (None, None),
+    let (default, texts) = (line("default", Channel::Sms, None), line("texts", Channel::Sms, Some("+15550100100")));
+    let chat = line("chat", Channel::Whatsapp, Some("+15550100200"));
+    let on = |numbers: &Numbers, channel, to: Option<&str>| {
+        let text = customer_text(Customer::default(), to.map(str::to_owned), "Hi".into(), channel);
+        numbers.on_its_line(text).map(|text| text.line)
+    };
+    let all = numbers(vec![default.clone(), texts, chat]);
+    for (channel, to, kept) in [
+        (Channel::Sms, Some("+15550100100"), Some("+15550100100")),
+        (Channel::Sms, Some("+15550100000"), None),
+        (Channel::Sms, None, None),
+        (Channel::Whatsapp, Some("+15550100200"), Some("+15550100200")),
+        (Channel::Whatsapp, None, Some("+15550100200")),
     ] {
-        assert_eq!(on(Channel::Sms, to), Ok(kept.map(str::to_owned)), "{to:?}");
+        assert_eq!(on(&all, channel, to), Ok(kept.map(str::to_owned)), "{channel} {to:?}");
     }
-    assert_eq!(on(Channel::Whatsapp, Some("+15550100200")), Ok(Some("+15550100200".to_owned())));
-    for to in [Some("+15550100100"), Some("+15550100300"), None] {
-        let Err(Stop::Unreadable(cause)) = on(Channel::Whatsapp, to) else { panic!("{to:?} has a line") };
-        assert!(cause.contains("channel = \"whatsapp\"") && !cause.contains("+1555"), "{cause}");
+    for (channel, to) in [
+        (Channel::Sms, "+15550100200"),
+        (Channel::Sms, "+15550100300"),
+        (Channel::Whatsapp, "+15550100100"),
+        (Channel::Whatsapp, "+15550100000"),
+        (Channel::Whatsapp, "+15550100300"),
+    ] {
+        let Err(Stop::Unreadable(cause)) = on(&all, channel, Some(to)) else { panic!("{channel} {to} has a line") };
+        assert!(cause.contains(&format!("channel = \"{channel}\"")) && !cause.contains("+1555"), "{cause}");
     }
+    let Err(Stop::Unreadable(cause)) = on(&numbers(vec![default]), Channel::Whatsapp, None) else { panic!("a line") };
+    assert!(cause.contains("whatsapp.received"), "{cause}");
 }
