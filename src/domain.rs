@@ -13,6 +13,7 @@ pub mod arrival;
 pub mod breaker;
 pub mod budget;
 pub mod cause;
+pub mod comment;
 pub mod conversation;
 pub mod delivery;
 pub mod event;

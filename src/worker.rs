@@ -68,7 +68,7 @@ pub use steps::inbound::completion::Completions;
 pub use steps::inbound::facts_kept::KeptFacts;
 pub use steps::inbound::in_the_making::InTheMaking;
 pub use steps::inbound::uploads::Pictures;
-pub use steps::outbound::owed::StaffSeen;
+pub use steps::outbound::staff_seen::StaffSeen;
 pub use supervisor::{Loop, Supervisor};
 
 /// How long all calls of one claim together may take: less than its lease, so that the lane has only one claim at

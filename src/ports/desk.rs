@@ -17,7 +17,7 @@ mod tickets;
 mod users;
 mod webhook_log;
 
-pub use comments::{Author, CommentView, Comments, CommentsRead, Made, Withheld};
+pub use comments::{Comments, CommentsRead};
 pub use tickets::{
     Addition, CONVERSATION_TAG, File, NewTicket, TICKETS_AT_ONCE, TicketView, Tickets, TicketsRead, TicketsUpdated,
     Urgency, Written,

@@ -4,11 +4,11 @@
 
 use jiff::Timestamp;
 
+use crate::domain::comment::CommentView;
 use crate::domain::delivery::{Fate, HistoryEntry};
 use crate::domain::event::{CommentId, Event, EventKind, TicketId};
 use crate::domain::note::{File, Lost, Note, Replies, Reply, Saying, Says, Tells};
 use crate::policy::window;
-use crate::ports::desk::CommentView;
 use crate::store::{Claim, Verdict, Work};
 
 /// The note about a delivery that was given up.

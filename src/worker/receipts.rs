@@ -6,24 +6,23 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::domain::alarm::Notice;
-use crate::domain::arrival;
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
-use crate::domain::delivery::{Delivery, Outcome, State, receipt_of};
-use crate::domain::event::{CustomerText, Event, EventKind, TicketId};
+use crate::domain::conversation::ConversationKey;
+use crate::domain::delivery::{Delivery, Outcome};
+use crate::domain::event::{CustomerText, Event, EventKind};
 use crate::domain::find::Search;
-use crate::domain::kind::Confirmed;
-use crate::domain::line::{Channel, Line, is_one_line};
+use crate::domain::line::{Channel, Line};
 use crate::domain::note::{Note, Saying};
 use crate::domain::outgoing::Outgoing;
 use crate::domain::parts;
 use crate::domain::phone;
 use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
 use crate::domain::retry::later;
+use crate::policy::reports::{is_news, is_sent, known_to_be_out, part_meant, says_the_same, takes_notes};
 use crate::store::{Claim, DeliveryFilter, StoreError, Verdict};
 
 use super::{Crew, Worker};
@@ -185,18 +184,12 @@ impl Worker {
                     continue;
                 }
                 let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
-                let of = parts::count(&event.kind, cut);
-                let is_new = report.dispatch.is_none() || delivery.next_reported_part() <= of;
-                if is_new && form_of(&event.kind, line) == Some(campaign.as_str()) {
-                    fitting.push((delivery, event, of));
-                }
+                let part = part_meant(&delivery, parts::count(&event.kind, cut), report.dispatch.is_some());
+                let is_its_form = form_of(&event.kind, line) == Some(campaign.as_str());
+                fitting.extend(part.filter(|_| is_its_form).map(|part| (delivery, event, part)));
             }
         }
-        Ok(receipt::only(fitting).map(|(delivery, event, of)| {
-            let next = delivery.next_reported_part();
-            let part = if report.dispatch.is_some() { next } else { next.saturating_sub(1).max(1) };
-            (delivery, event, part.min(of.max(1)))
-        }))
+        Ok(receipt::only(fitting))
     }
 
     /// The conversations of the report's customer, on every line.
@@ -261,10 +254,7 @@ impl Worker {
         for delivery in self.store.deliveries(filter).await?.items {
             let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
             let EventKind::CustomerText(known) = &event.kind else { continue };
-            let lines = known.told_line().zip(text.told_line());
-            let is_same_line = lines.is_none_or(|(known, reported)| is_one_line(known, reported));
-            if is_same_line && known.text.trim() == text.text.trim() && known.media.is_empty() == text.media.is_empty()
-            {
+            if says_the_same(known, text) {
                 same.push(delivery);
             }
         }
@@ -302,10 +292,7 @@ impl Worker {
         let Some(place) = self.place_on(report.line.as_deref(), Channel::default()) else { return Ok(Fate::Over) };
         let key = self.store.key_of(&report.customer, &place, report.line.as_deref()).await?;
         let Some(known) = self.store.conversation(&key).await? else { return Ok(Fate::Over) };
-        // The report's time is cut to the second.
-        let is_newer =
-            known.subscription_at.is_some_and(|at| at.duration_since(report.at) >= SignedDuration::from_secs(1));
-        if known.subscription == Subscription::Out || is_newer {
+        if !is_news(&known, report.at) {
             return Ok(Fate::Over);
         }
         let ticket = known.ticket.as_ref().map(|ticket| ticket.id).filter(|ticket| takes_notes(Some(&known), *ticket));
@@ -317,37 +304,17 @@ impl Worker {
     /// The outcome of a text that is known to be out, whole, by its carrier's reports; `None` of any other.
     pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Verdict) -> Option<Outcome> {
         let head = claim.work.first()?;
-        let of = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
-        if !is_sent(&head.delivery) || of == 0 || head.delivery.parts_sent < of || head.delivery.receipts.is_empty() {
-            return None;
-        }
-        match (&head.event.kind, &head.delivery.state) {
-            (_, State::Unconfirmed { .. }) => {
-                learnt.changes.extend(arrival::learnt(&head.delivery, &head.event, claim.conversation.as_ref()));
-            }
-            (EventKind::TicketSolved(change), _) => learnt.changes.push(Change::ClosingTold(change.ticket_id)),
-            _ => {}
-        }
-        let named = |part| head.delivery.receipts.iter().rfind(|receipt| receipt.part == part)?.dispatch.clone();
-        let dispatches: Vec<Option<String>> = (1..=of).map(named).collect();
-        Some(Outcome::Deliver { receipt: receipt_of(&dispatches) })
+        let conversation = claim.conversation.as_ref();
+        let of = parts::count(&head.event.kind, self.cut_for(conversation));
+        let (outcome, taught) = known_to_be_out(&head.delivery, &head.event, conversation, of)?;
+        learnt.changes.extend(taught);
+        Some(outcome)
     }
 }
 
 /// The campaign that an event goes out with.
 fn form_of<'a>(kind: &'a EventKind, line: Option<&'a Line>) -> Option<&'a str> {
     Outgoing::of(kind)?.form(line)
-}
-
-/// Whether it is a text to the phone.
-fn is_sent(delivery: &Delivery) -> bool {
-    delivery.kind.traits().confirmed == Confirmed::AtTheCarrier
-}
-
-/// Whether a note can be written on a ticket, as far as is known.
-fn takes_notes(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
-    let known = conversation.and_then(|known| known.ticket.as_ref()).filter(|known| known.id == ticket);
-    known.is_none_or(|known| known.status != TicketStatus::Closed)
 }
 
 /// The word for a fate, in metrics and in the log.

@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::domain::comment::{Author, CommentView, Made, Withheld};
 use crate::domain::conversation::TicketStatus;
 use crate::domain::event::{Attachment, CommentId, TicketId, UserId};
 use crate::domain::note::WithheldFor;
-use crate::ports::desk::{Author, CommentView, Made, TicketView, UserView, Withheld, Written};
+use crate::ports::desk::{TicketView, UserView, Written};
 
 /// The tag that Zendesk puts on a ticket which was merged into another. Source: tag data in public repositories; it is
 /// in no documentation.

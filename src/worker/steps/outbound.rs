@@ -2,8 +2,8 @@
 //! its end. It never decides whether or when a message goes, and never reads comments; [`crate::worker::steps::outbound::replies`] does.
 
 pub(in crate::worker) mod confirm;
-pub(in crate::worker) mod owed;
 pub(in crate::worker) mod replies;
+pub(in crate::worker) mod staff_seen;
 
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};

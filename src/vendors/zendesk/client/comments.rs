@@ -8,10 +8,11 @@ use async_trait::async_trait;
 use serde_json::Value;
 
 use super::{PAGE, Zendesk};
+use crate::domain::comment::CommentView;
 use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::refusals::Object;
 use crate::ports::Failure;
-use crate::ports::desk::{CommentView, Comments, CommentsRead, Tickets, Written};
+use crate::ports::desk::{Comments, CommentsRead, Tickets, Written};
 use crate::vendors::http::exchange::{Answer, Request};
 use crate::vendors::zendesk::limits;
 use crate::vendors::zendesk::views::{self, CommentJson};

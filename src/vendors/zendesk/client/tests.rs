@@ -9,11 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
+use crate::domain::comment::{Author, Made, Withheld};
 use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::note::WithheldFor;
 use crate::ports::desk::{
-    Addition, Author, Comments, Fate, File, Invocation, LostWebhook, Made, NewTicket, TICKETS_AT_ONCE, TicketView,
-    Tickets, UserQuery, UserValues, Users, WebhookLog, Withheld, Written,
+    Addition, Comments, Fate, File, Invocation, LostWebhook, NewTicket, TICKETS_AT_ONCE, TicketView, Tickets,
+    UserQuery, UserValues, Users, WebhookLog, Written,
 };
 use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted, Seen};

@@ -4,19 +4,20 @@
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::domain::account::{AccountId, Ends};
+use crate::domain::account::Ends;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
 use crate::domain::line::{Channel, Lines, Place};
+use crate::policy::taking_up::{knows, origin_of, taken_up};
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
 use super::merged::Merges;
-use super::tickets::taken;
+use super::tickets::seen;
 use super::users::{customer_behind, from_desk};
 use crate::worker::outcome;
 
@@ -46,7 +47,7 @@ impl Finder<'_> {
         named: Option<&str>,
         learnt: &mut Verdict,
     ) -> Result<Option<UserId>, Outcome> {
-        if knows(claim.conversation.as_ref(), ticket) {
+        if claim.conversation.as_ref().is_some_and(|known| knows(known, ticket)) {
             return Ok(None);
         }
         let asked_at = self.clock.now();
@@ -64,7 +65,7 @@ impl Finder<'_> {
         }
         if !claim.key.is_provisional() {
             let known = claim.conversation.as_ref();
-            learnt.changes.extend(taken_up(known, &view, self.is_requester(known, &view), asked_at));
+            learnt.changes.extend(taken_up(known, &seen(&view, asked_at), self.is_requester(known, &view)));
             return Ok(Some(view.requester_id));
         }
         if self.adopt(&view, named, asked_at, learnt).await? {
@@ -104,7 +105,8 @@ impl Finder<'_> {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
                 let behind = || customer_behind(ticket);
                 let Some((whose, customer)) = named.or_else(behind).map(from_desk) else { return Ok(false) };
-                let (carrier, line) = origin_of(ticket, &customer);
+                let (carrier, line) =
+                    ticket.external_id.as_deref().map_or((None, None), |key| origin_of(key, &customer));
                 // A ticket that an agent has opened names no line, but its brand may have one.
                 let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
@@ -130,7 +132,7 @@ impl Finder<'_> {
             }
         };
         let is_theirs = self.is_requester(known.as_ref(), ticket);
-        learnt.changes.extend(taken_up(known.as_ref(), ticket, is_theirs, asked_at));
+        learnt.changes.extend(taken_up(known.as_ref(), &seen(ticket, asked_at), is_theirs));
         learnt.belongs_to = Some(key);
         Ok(true)
     }
@@ -148,99 +150,5 @@ impl Finder<'_> {
             until: self.clock.now(),
             for_budget: false,
         }
-    }
-}
-
-/// Whether the ticket is, or lately was, this conversation's.
-fn knows(conversation: Option<&Conversation>, ticket: TicketId) -> bool {
-    conversation.is_some_and(|known| {
-        known.ticket.as_ref().is_some_and(|current| current.id == ticket) || known.forwarded_on(ticket).is_some()
-    })
-}
-
-/// The changes that a ticket read at `asked_at` teaches its conversation: none where it is another customer's. A
-/// ticket that is done does not take the place of another, because the customer's next text belongs where work goes
-/// on.
-fn taken_up(
-    conversation: Option<&Conversation>,
-    ticket: &TicketView,
-    is_theirs: Option<bool>,
-    asked_at: Timestamp,
-) -> Vec<Change> {
-    let current = conversation.and_then(|known| known.ticket.as_ref());
-    let becomes_current = ticket.status.is_unsolved() || current.is_none_or(|current| current.id == ticket.id);
-    if is_theirs == Some(false) && conversation.is_some_and(|known| known.requester_id != Some(ticket.requester_id)) {
-        return Vec::new();
-    }
-    let mut changes = Vec::new();
-    // A customer may be two users, and writes on each ticket as its requester.
-    let is_unknown = conversation.is_none_or(|known| known.requester_id.is_none());
-    let requester = (is_unknown || is_theirs == Some(true)).then_some(ticket.requester_id);
-    if becomes_current {
-        changes.push(Change::TakenUp(taken(ticket, requester, asked_at)));
-        changes.push(Change::Stamp(ticket.id, ticket.updated_at));
-    } else if is_unknown {
-        changes.push(Change::Requester(ticket.requester_id));
-    }
-    changes
-}
-
-/// The carrier and the line's address that the ticket's own key names before and behind the customer's id.
-fn origin_of<'a>(ticket: &'a TicketView, customer: &Customer) -> (Option<AccountId>, Option<&'a str>) {
-    let Some(key) = ticket.external_id.as_deref() else { return (None, None) };
-    let (carrier, key) = AccountId::split(key);
-    let id = customer.external_id.as_deref().or(customer.carrier_id.as_deref());
-    let line = id.and_then(|id| key.strip_prefix(id)?.strip_prefix('@')).filter(|line| !line.is_empty());
-    (carrier, line)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::conversation::TicketStatus;
-    use crate::ports::desk::UserView;
-
-    #[test]
-    fn a_customer_who_is_two_users_writes_on_the_ticket_taken_up_as_the_one_whose_it_is() {
-        let now = Timestamp::UNIX_EPOCH;
-        let mut known = Conversation::new(ConversationKey("ada".into()), Ends::FIRST, now);
-        let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
-        for change in
-            [Change::Customer(ada), Change::Requester(UserId(1)), Change::Ticket(TicketId(4), TicketStatus::Open, now)]
-        {
-            known.apply(change, now);
-        }
-        let requester_after = |status, name: &str| {
-            let ticket = TicketView {
-                id: TicketId(5),
-                status,
-                external_id: None,
-                requester_id: UserId(2),
-                tags: Vec::new(),
-                updated_at: now,
-                brand_id: None,
-                merged: false,
-                comment_count: None,
-                is_full: false,
-                requester: Some(UserView {
-                    id: UserId(2),
-                    name: "Ada".into(),
-                    external_id: Some(name.into()),
-                    email: None,
-                    phone: None,
-                    active: true,
-                    customer_id: None,
-                    is_agent: false,
-                }),
-            };
-            let mut after = known.clone();
-            taken_up(Some(&known), &ticket, Some(name == "ada"), now)
-                .into_iter()
-                .for_each(|change| after.apply(change, now));
-            (after.ticket.map(|ticket| ticket.id.0), after.requester_id)
-        };
-        assert_eq!(requester_after(TicketStatus::Open, "ada"), (Some(5), Some(UserId(2))));
-        assert_eq!(requester_after(TicketStatus::Open, "bob"), (Some(4), Some(UserId(1))), "another customer's");
-        assert_eq!(requester_after(TicketStatus::Solved, "ada"), (Some(4), Some(UserId(1))), "not the current ticket");
     }
 }

@@ -9,6 +9,7 @@ use crate::domain::address;
 use crate::domain::conversation::{Change, Conversation, TicketStatus};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{AgentReply, CommentId, Event, EventKind, Sighting, TicketId, TicketRef, UserId};
+use crate::policy::merges::named_heir;
 use crate::ports::desk::TicketView;
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
@@ -189,7 +190,7 @@ impl Merges<'_> {
     async fn named_heir(&self, merged: TicketId) -> Result<Option<Heir>, Failure> {
         let comments = self.desk.comments_after(merged, None).await?.comments;
         Ok(comments.iter().rev().find_map(|comment| {
-            let id = named_ticket(&comment.plain_body, merged)?;
+            let id = named_heir(&comment.plain_body, merged)?;
             Some(Heir { id, since: comment.id })
         }))
     }
@@ -201,27 +202,4 @@ pub(in crate::worker) struct Heir {
     pub(in crate::worker) id: TicketId,
     /// The comment on the merged ticket that says so: later ones on the heir were written after the merge.
     pub(in crate::worker) since: CommentId,
-}
-
-/// The ticket number behind a `#` in the comment that a merge leaves, in any language.
-fn named_ticket(comment: &str, not: TicketId) -> Option<TicketId> {
-    comment.split('#').skip(1).find_map(|rest| {
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        digits.parse().ok().map(TicketId).filter(|id| *id != not)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_heir_of_a_merged_ticket_is_read_from_the_comment() {
-        let named = |comment| named_ticket(comment, TicketId(5));
-        assert_eq!(named("This request was closed and merged into request #12 \"Help\"."), Some(TicketId(12)));
-        assert_eq!(named("Request #5 was merged into #77"), Some(TicketId(77)), "not the ticket itself");
-        for nothing in ["", "#", "# 12", "number 12", "#99999999999999999999999"] {
-            assert_eq!(named(nothing), None, "{nothing}");
-        }
-    }
 }

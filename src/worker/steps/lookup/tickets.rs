@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use crate::domain::conversation::{Change, TakenUp};
 use crate::domain::event::UserId;
 use crate::domain::reading::Counted;
+use crate::policy::taking_up::Seen;
 use crate::ports::desk::{TicketView, Written};
 
 /// The tickets by number, which grows; a desk lists them in any order.
@@ -16,6 +17,17 @@ pub(in crate::worker) fn newest_first(mut tickets: Vec<TicketView>) -> Vec<Ticke
 /// A ticket that was read at `asked_at`, for its conversation to take up.
 pub(in crate::worker) fn taken(ticket: &TicketView, requester: Option<UserId>, asked_at: Timestamp) -> TakenUp {
     TakenUp { ticket: ticket.id, status: ticket.status, since: ticket.updated_at, requester, asked_at }
+}
+
+/// A ticket that was read at `asked_at`, for the policy of taking up.
+pub(in crate::worker) fn seen(ticket: &TicketView, asked_at: Timestamp) -> Seen {
+    Seen {
+        ticket: ticket.id,
+        status: ticket.status,
+        updated_at: ticket.updated_at,
+        requester: ticket.requester_id,
+        asked_at,
+    }
 }
 
 /// The changes that a comment of the bridge's own teaches about the known part of its ticket.

@@ -3,22 +3,21 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use crate::clock::Clock;
 use crate::domain::account::{Direction, Ends};
 use crate::domain::cause;
-use crate::domain::conversation::{Change, Forwarded};
+use crate::domain::comment::CommentView;
+use crate::domain::conversation::Change;
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{AgentReply, CommentId, Event, EventKind, PhoneText, TicketChange, TicketId, UserId};
-use crate::domain::reading::{Counted, Shown};
+use crate::domain::event::{AgentReply, CommentId, Event, EventKind, TicketChange, TicketId, UserId};
 use crate::domain::retry::later;
-use crate::domain::text;
-use crate::ports::desk::{CommentView, CommentsRead};
+use crate::policy::merges::{MergeWords, is_of_a_merge, merge_words};
+use crate::policy::owed::{self, LeftOut, Look, Sorted, came_to, what_was_read};
+use crate::ports::desk::CommentsRead;
 use crate::ports::{Desk, Failure};
 use crate::store::{Claim, Store, StoreError, Verdict};
 
-use super::owed::{self, LeftOut, MergeWords, Sorted, StaffSeen};
+use super::staff_seen::StaffSeen;
 use crate::worker::steps::inbound::openings::Openings;
 use crate::worker::steps::lookup::identify::Finder;
 use crate::worker::steps::lookup::merged::Merges;
@@ -31,30 +30,6 @@ const COMMENT_LAG_MAX: Duration = Duration::from_secs(60);
 
 /// How soon a reply on an unknown ticket is looked at again while a text of its customer is on the way.
 const OPENING_WAIT: Duration = Duration::from_secs(1);
-
-/// The purpose of a look at a ticket's comments.
-struct Look<'a> {
-    ticket: TicketId,
-    named: Option<CommentId>,
-    forwarded: Option<&'a Forwarded>,
-    external_user_id: Option<&'a str>,
-    /// The requester at the time of the webhook, of the search, or of the ticket's reading.
-    told: Option<UserId>,
-    /// The time up to which the search saw the ticket, where a search rang.
-    seen_to: Option<Timestamp>,
-    caught_up: bool,
-}
-
-impl Look<'_> {
-    /// Whether the requester that the webhook or the search named had the ticket when this comment was written. That
-    /// holds up to the comment that rang, or up to where the search saw.
-    fn vouches_for(&self, comment: &CommentView) -> bool {
-        match self.named {
-            Some(named) => comment.id <= named,
-            None => comment.created_at.zip(self.seen_to).is_some_and(|(created_at, seen)| created_at <= seen),
-        }
-    }
-}
 
 /// The agents' replies on the tickets of one desk.
 #[derive(Clone, Copy)]
@@ -140,8 +115,7 @@ impl Replies<'_> {
         let all_there_to = reply.caught_up.filter(|_| reply.comment_id.is_none()).and_then(|seen| seen.all_there_to);
         // Comments that were not taken stay unknown.
         let up_to = forwarded.map(|forwarded| forwarded.up_to).max(look.named);
-        let is_known =
-            |comment: &CommentView| owed::takes_newer(look.named, look.forwarded) || Some(comment.id) <= up_to;
+        let is_known = |comment: &CommentView| look.takes_newer() || Some(comment.id) <= up_to;
         let known: Vec<&CommentView> = comments.iter().filter(|comment| is_known(comment)).collect();
         learnt.changes.extend(what_was_read(reply.ticket_id, from_the_first, all_there_to, &known));
         if known.len() == comments.len() {
@@ -258,24 +232,15 @@ impl Replies<'_> {
         let now = self.clock.now();
         self.staff.learn(comments);
         let requester = claim.conversation.as_ref().and_then(|known| known.requester_id);
-        let mut sorted = owed::sort(comments, look.named, look.forwarded, requester, self.staff);
+        let mut sorted = owed::sort(look, comments, requester, &|user| self.staff.has(user));
         self.leave_merges_out(look.ticket, &mut sorted).await?;
         self.leave_foreign_out(claim, look, &mut sorted, learnt).await?;
-        let seen = sorted.due.iter().map(|comment| comment.id).chain(sorted.left_out.iter().map(|(id, _)| *id));
-        // A reply to another requester is over all the same: a later requester must not get it.
-        let foreign = sorted.left_out.iter().filter(|(_, why)| *why == LeftOut::Foreign).map(|(id, _)| *id);
-        let over: Vec<CommentId> = sorted.due.iter().map(|comment| comment.id).chain(foreign).collect();
-        if let Some(newest) = seen.max().filter(|_| look.forwarded.is_some() || !over.is_empty()) {
-            learnt.changes.push(Change::Forwarded(look.ticket, newest, over));
-        }
-        let text_of = |comment: &&CommentView| EventKind::PhoneText(text_of(look, comment));
+        learnt.changes.extend(sorted.done_with(look));
+        let text_of = |comment: &&CommentView| EventKind::PhoneText(look.text_of(comment));
         learnt.instead = sorted.due.iter().map(|comment| Event { received_at: now, kind: text_of(comment) }).collect();
         let withheld = sorted.due.iter().flat_map(|comment| notes::withheld(look.ticket, comment, now));
-        // A webhook names a comment by staff, so the agent is told where its author is not staff any more, or is
-        // unknown.
-        let is_told = |why: LeftOut| matches!(why, LeftOut::Stranger | LeftOut::EndUser);
-        let strangers = sorted.left_out.iter().filter(|(id, why)| Some(*id) == look.named && is_told(*why));
-        learnt.besides.extend(withheld.chain(strangers.map(|(id, _)| notes::stranger(look.ticket, *id, now))));
+        let stranger = sorted.by_stranger(look).map(|comment| notes::stranger(look.ticket, comment, now));
+        learnt.besides.extend(withheld.chain(stranger));
         Ok(sorted.left_out)
     }
 
@@ -284,21 +249,21 @@ impl Replies<'_> {
     async fn leave_merges_out(&self, ticket: TicketId, sorted: &mut Sorted<'_>) -> Result<(), Outcome> {
         let mut merges = Vec::new();
         for comment in &sorted.due {
-            match owed::merge_words(comment) {
+            match merge_words(comment) {
                 MergeWords::No => {}
                 MergeWords::Yes => merges.push(comment.id),
                 MergeWords::Perhaps(named) => {
                     let ids: Vec<TicketId> = std::iter::once(ticket).chain(named).collect();
                     let tickets = self.desk.tickets(&ids).await;
-                    let tickets = tickets.map_err(|failure| outcome(failure, self.ends.desk))?;
-                    if owed::is_of_a_merge(comment.created_at, &tickets.tickets) {
+                    let tickets = tickets.map_err(|failure| outcome(failure, self.ends.desk))?.tickets;
+                    let merged_at = tickets.iter().filter(|ticket| ticket.merged).map(|ticket| ticket.updated_at);
+                    if is_of_a_merge(comment.created_at, merged_at) {
                         merges.push(comment.id);
                     }
                 }
             }
         }
-        sorted.due.retain(|comment| !merges.contains(&comment.id));
-        sorted.left_out.extend(merges.into_iter().map(|id| (id, LeftOut::Merge)));
+        sorted.leave_out(&merges, LeftOut::Merge);
         Ok(())
     }
 
@@ -319,7 +284,7 @@ impl Replies<'_> {
         let told = look.told.filter(|_| !is_ours);
         if !doubtful.is_empty() && !self.owners.is_theirs(claim, look.ticket, told, learnt).await? {
             learnt.besides.push(notes::not_theirs(look.ticket, &doubtful, self.clock.now()));
-            sorted.leave_out(&doubtful);
+            sorted.leave_out(&doubtful, LeftOut::Foreign);
         }
         // No webhook told the requester at the time of the other comments: the ticket may have been given away and
         // back.
@@ -327,7 +292,7 @@ impl Replies<'_> {
         let before = self.owners.before_hand_over(look.ticket, unheard.collect()).await?;
         if !before.is_empty() {
             learnt.besides.push(notes::were_anothers(look.ticket, &before, self.clock.now()));
-            sorted.leave_out(&before);
+            sorted.leave_out(&before, LeftOut::Foreign);
         }
         Ok(())
     }
@@ -362,47 +327,5 @@ impl Replies<'_> {
         // Nothing was tried, so it counts as no attempt.
         let cause = "the ticket may be one that is just being opened".to_owned();
         Err(Outcome::Postpone { cause, until, for_budget: false })
-    }
-}
-
-/// The outcome of a look that found `count` replies to text.
-fn came_to(count: usize, left_out: &[(CommentId, LeftOut)]) -> Outcome {
-    let words: Vec<String> = left_out.iter().map(|(id, why)| format!("comment {id} {}", why.words())).collect();
-    match (count, words.join(", ")) {
-        (0, words) if words.is_empty() => Outcome::Skip { reason: "no public comment by an agent is new".to_owned() },
-        (0, words) => Outcome::Skip { reason: words },
-        (count, words) if words.is_empty() => Outcome::Deliver { receipt: format!("{count} to text") },
-        (count, words) => Outcome::Deliver { receipt: format!("{count} to text; {words}") },
-    }
-}
-
-/// The changes that reading a ticket's comments, the newest ones or those after one of them, teaches beside the
-/// replies.
-fn what_was_read(
-    ticket: TicketId,
-    whole: bool,
-    all_there_to: Option<Timestamp>,
-    comments: &[&CommentView],
-) -> Vec<Change> {
-    let counted = comments.iter().map(|comment| Counted { id: comment.id, public: comment.public }).collect();
-    let shown = Shown { comments: counted, whole, to: all_there_to };
-    let written_at = comments.iter().filter_map(|comment| comment.created_at).max();
-    let stamp = written_at.map(|at| Change::Stamp(ticket, at));
-    std::iter::once(Change::Read(ticket, shown)).chain(stamp).collect()
-}
-
-/// The text that a comment becomes.
-fn text_of(look: &Look<'_>, comment: &CommentView) -> PhoneText {
-    PhoneText {
-        ticket_id: Some(look.ticket),
-        comment_id: Some(comment.id),
-        external_user_id: look.external_user_id.map(str::to_owned),
-        requester_id: look.told,
-        text: text::plain_from_html(&comment.html_body),
-        agent_name: comment.author_name.clone(),
-        attachments: comment.attachments.clone(),
-        recipe: None,
-        caught_up: look.caught_up,
-        written_at: comment.created_at,
     }
 }
