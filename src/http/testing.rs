@@ -2,7 +2,7 @@
 //!
 //! Never stores anything, and keeps none of the store's promises: the store's own tests hold those.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -51,6 +51,8 @@ pub(crate) struct ScriptedStore {
     pub(crate) vendor_answers: Answers,
     /// The store's conversations.
     pub(crate) conversations: Vec<Conversation>,
+    /// The arguments of `conversations_named`.
+    pub(crate) named: Mutex<Vec<BTreeSet<ConversationKey>>>,
     /// The error of `operate`, if it fails.
     pub(crate) operate: Option<StoreError>,
     /// The arguments of `accept`, `quarantine` and `operate`.
@@ -228,6 +230,11 @@ impl Album for ScriptedStore {
 impl Archive for ScriptedStore {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         Ok(self.conversations.iter().find(|conversation| conversation.key == *key).cloned())
+    }
+
+    async fn conversations_named(&self, keys: BTreeSet<ConversationKey>) -> Result<Vec<Conversation>, StoreError> {
+        self.named.lock().unwrap().push(keys.clone());
+        Ok(self.conversations.iter().filter(|conversation| keys.contains(&conversation.key)).cloned().collect())
     }
 
     async fn conversations(

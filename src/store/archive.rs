@@ -1,7 +1,7 @@
 //! The store's side that is read: conversations, deliveries, reports, the audit and the numbers. No call here changes
 //! anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 
@@ -25,6 +25,9 @@ use crate::domain::receipt::Kept;
 pub trait Archive: Send + Sync + 'static {
     /// One conversation, with everything committed before the call.
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError>;
+
+    /// Those of these conversations that exist, in one look beside all other calls, like [`Archive::conversations`].
+    async fn conversations_named(&self, keys: BTreeSet<ConversationKey>) -> Result<Vec<Conversation>, StoreError>;
 
     /// At most `limit` conversations (sled: never more than 1000) in the order of their keys, after `after`. A list is
     /// a look at a moving thing: a record that changes meanwhile may be missing from the page.

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::extract::State;
 use axum::response::Response;
-use futures_util::future::join_all;
 use http::Uri;
 use jiff::{Span, SpanRelativeTo, Timestamp};
 use serde_json::Value;
@@ -47,13 +46,11 @@ pub(super) fn delivery_json(delivery: &Delivery, names: &LineNames) -> Value {
 pub(super) struct LineNames(BTreeMap<ConversationKey, String>);
 
 impl LineNames {
-    /// Looks the conversations of these deliveries up.
+    /// Looks the conversations of these deliveries up, in one look beside the store's other calls: a page may have hundreds.
     pub(super) async fn find(state: &OperatorState, deliveries: &[Delivery]) -> Result<Self, StoreError> {
-        let keys: BTreeSet<&ConversationKey> = deliveries.iter().filter_map(Delivery::whose).collect();
-        let known = join_all(keys.into_iter().map(|key| state.store.conversation(key))).await;
+        let keys: BTreeSet<ConversationKey> = deliveries.iter().filter_map(Delivery::whose).cloned().collect();
         let mut names = BTreeMap::new();
-        for conversation in known {
-            let Some(conversation) = conversation? else { continue };
+        for conversation in state.store.conversations_named(keys).await? {
             let Some(name) = conversation.line_name(&state.lines).map(str::to_owned) else { continue };
             names.insert(conversation.key, name);
         }

@@ -1,5 +1,6 @@
 //! The operator API over the whole operator router: shapes, refusals, who gets in.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -8,15 +9,16 @@ use tower::ServiceExt;
 
 use super::*;
 use crate::domain::access::{Account, Roster};
-use crate::domain::conversation::Change;
+use crate::domain::account::Ends;
 use crate::domain::conversation::TicketStatus;
+use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::delivery::{State as Standing, StateName};
 use crate::domain::event::TicketId;
 use crate::http::operator_router;
 use crate::http::testing::{
     ScriptedStore, body_json, body_text, conversation, delivery, get_request, id, noon, operator_state,
 };
-use crate::store::IllegalMove;
+use crate::store::{DeliveryFilter, IllegalMove};
 
 fn state(store: Arc<ScriptedStore>, token: Option<&str>) -> OperatorState {
     operator_state(store, Roster::new(token.map(Account::shared).into_iter().collect()))
@@ -44,6 +46,18 @@ async fn ask(store: &Arc<ScriptedStore>, request: HttpRequest<Body>) -> (u16, Va
 
 fn post_request(path: &str, body: &str) -> HttpRequest<Body> {
     HttpRequest::post(path).header("host", "127.0.0.1:8081").body(Body::from(body.to_owned())).unwrap()
+}
+
+#[tokio::test]
+async fn a_page_of_deliveries_looks_all_its_conversations_up_at_once() {
+    let mut store = filled();
+    store.deliveries.iter_mut().zip(["cust-1", "gone", "cust-1"]).for_each(|(delivery, key)| {
+        delivery.conversation = ConversationKey(key.to_owned());
+    });
+    let store = Arc::new(store);
+    assert_eq!(ask(&store, get_request("/api/deliveries")).await.0, 200);
+    let keys = ["cust-1", "gone"].map(|key| ConversationKey(key.to_owned()));
+    assert_eq!(*store.named.lock().unwrap(), [BTreeSet::from(keys)]);
 }
 
 #[tokio::test]
@@ -77,6 +91,59 @@ async fn pages_follow_each_other() {
     assert_eq!((asked_state, asked_conversation), (Some(StateName::Dead), Some(ConversationKey("cust-1".into()))));
     let (_, second) = ask(&store, get_request(&format!("/api/deliveries?limit=2&after={}", id(2)))).await;
     assert_eq!((second["items"].as_array().unwrap().len(), &second["next"]), (1, &Value::Null));
+}
+
+#[tokio::test]
+async fn each_parameter_of_the_list_reaches_the_store_and_each_has_its_default() {
+    let store = Arc::new(filled());
+    let asked = async |query: &str| {
+        let (status, body) = ask(&store, get_request(&format!("/api/deliveries?{query}"))).await;
+        assert_eq!(status, 200, "{query}: {body}");
+        store.filter.lock().unwrap().take().unwrap()
+    };
+    let plain = asked("").await;
+    let expected = DeliveryFilter { limit: plain.limit, ..DeliveryFilter::default() };
+    assert_eq!(plain, expected, "all deliveries, oldest first");
+    let eleven = noon() - jiff::SignedDuration::from_hours(1);
+    // The clock of these tests is 90 seconds ahead of noon.
+    let an_hour_ago = eleven + jiff::SignedDuration::from_secs(90);
+    let with = |set: &dyn Fn(&mut DeliveryFilter)| {
+        let mut filter = plain.clone();
+        set(&mut filter);
+        filter
+    };
+    for (query, expected) in [
+        ("ticket=35", with(&|filter| filter.ticket = Some(TicketId(35)))),
+        ("ticket=%2335", with(&|filter| filter.ticket = Some(TicketId(35)))),
+        ("phone=0111", with(&|filter| filter.phone_end = Some("0111".to_owned()))),
+        ("destination=braze", with(&|filter| filter.account = Some(Ends::FIRST.carrier))),
+        ("since=2026-11-21T11:00:00Z", with(&|filter| filter.since = Some(eleven))),
+        ("since=1h", with(&|filter| filter.since = Some(an_hour_ago))),
+        ("since=-1h", with(&|filter| filter.since = Some(an_hour_ago))),
+        ("until=2026-11-21T11:00:00Z", with(&|filter| filter.until = Some(eleven))),
+        ("doorbells=false", with(&|filter| filter.hide_doorbells = true)),
+        ("doorbells=true", plain.clone()),
+        ("newest=true", with(&|filter| filter.newest_first = true)),
+        ("newest=false", plain.clone()),
+        ("limit=7", with(&|filter| filter.limit = 7)),
+    ] {
+        assert_eq!(asked(query).await, expected, "{query}");
+    }
+    for (path, word) in [
+        ("/api/deliveries?newest=yes", "true or false"),
+        ("/api/deliveries?ticket=x", "a number"),
+        ("/api/deliveries?destination=nowhere", "an account"),
+        ("/api/deliveries?since=soon", "an age"),
+        ("/api/conversations?ticket=35&phone=0111", "not both"),
+        ("/api/conversations?ticket=35&newest=false", "newest first"),
+        ("/api/find?words=a", "nothing can be meant"),
+        ("/api/find?words=ada&limit=51", "50"),
+        ("/api/find", "missing"),
+        ("/api/reports?after=x", "a number"),
+    ] {
+        let (status, body) = ask(&store, get_request(path)).await;
+        assert!(status == 400 && body.to_string().contains(word), "{path}: {status} {body}");
+    }
 }
 
 #[tokio::test]

@@ -44,6 +44,12 @@ pub(crate) async fn a_conversation_is_found_by_what_is_known_of_it<B: Home>() {
     let id = |words: &str| Some(Search::Key(words.into()));
     let name = |words: &[&str]| Some(Search::Name(words.iter().map(|word| (*word).into()).collect()));
     let ticket = |number| Some(Search::Ticket(TicketId(number)));
+    let named = |names: &[&str]| store.conversations_named(names.iter().map(|name| key(name)).collect());
+    let keys = |found: Vec<crate::domain::conversation::Conversation>| {
+        found.into_iter().map(|known| known.key.0).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(named(&["ada", "nobody", "Bob"]).await.unwrap()), ["Bob", "ada"], "those that exist");
+    assert!(named(&[]).await.unwrap().is_empty());
     let all = ["Bob", "adam", "ada"];
     for (search, found) in [
         (None, &all[..]),

@@ -4,7 +4,7 @@
 //! request and after each answer. From then on no call of that life ever returns, so it reaches neither the store nor a
 //! vendor nor the sender of a webhook any more: its tasks are as good as gone.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -269,6 +269,10 @@ impl Album for MortalStore {
 impl Archive for MortalStore {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         self.call("conversation", self.store.conversation(key)).await
+    }
+
+    async fn conversations_named(&self, keys: BTreeSet<ConversationKey>) -> Result<Vec<Conversation>, StoreError> {
+        self.call("conversations_named", self.store.conversations_named(keys)).await
     }
 
     async fn conversations(

@@ -3,7 +3,7 @@
 //! A backend adds the access: a thread that owns the core, or a lock around it. The requests are here and in the core,
 //! once for all backends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -302,6 +302,13 @@ impl<B: Backend> Archive for B {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         let key = key.clone();
         self.ask(move |core| Directory::conversation(core, &key)).await
+    }
+
+    async fn conversations_named(&self, keys: BTreeSet<ConversationKey>) -> Result<Vec<Conversation>, StoreError> {
+        if keys.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |look| lists::named(look, &keys)).await
     }
 
     async fn conversations(

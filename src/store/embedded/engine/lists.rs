@@ -3,6 +3,8 @@
 //! The index names the records of a page ([`super::find`]); this module reads them. A list is a look at a moving thing:
 //! a record that goes while it is read is missing from that page. Nothing here writes.
 
+use std::collections::BTreeSet;
+
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Position;
@@ -53,6 +55,14 @@ fn conversation(look: &dyn Look, key: &ConversationKey) -> Result<Option<Convers
 fn record(look: &dyn Look, key: &Bytes) -> Result<Option<Bytes>, StoreError> {
     let Some(value) = look.get(key)? else { return Ok(None) };
     whole(look, key, value)
+}
+
+/// [`crate::store::Archive::conversations_named`].
+pub(in crate::store) fn named(
+    look: &dyn Look,
+    keys: &BTreeSet<ConversationKey>,
+) -> Result<Vec<Conversation>, StoreError> {
+    keys.iter().filter_map(|key| conversation(look, key).transpose()).collect()
 }
 
 /// [`crate::store::Archive::find_conversations`].
