@@ -100,6 +100,8 @@ pub enum Saying {
     CommentByStranger(Reply),
     /// A file of a reply does not go to the customer.
     FileWithheld(File),
+    /// A picture of a customer's text is on no comment, because its kept copy cannot be read and its link is dead.
+    PictureLost,
     /// The customer opted out of texts.
     OptedOut(Keyword),
     /// The customer opted in to texts.
@@ -224,7 +226,7 @@ pub struct Fields {
 impl Saying {
     /// One of each code, with every field that it has.
     #[must_use]
-    pub fn samples() -> [Self; 33] {
+    pub fn samples() -> [Self; 34] {
         let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
         let comment = CommentId(4711);
         let reply = Reply { comment: Some(comment) };
@@ -265,6 +267,7 @@ impl Saying {
             Self::ReplyEmpty(reply),
             Self::CommentByStranger(reply),
             Self::FileWithheld(file),
+            Self::PictureLost,
             Self::OptedOut(word("STOP")),
             Self::OptedIn(word("YES")),
             Self::AskedForHelp(word("HELP")),
@@ -329,6 +332,7 @@ impl Saying {
             Self::ReplyEmpty(_) => "reply_empty",
             Self::CommentByStranger(_) => "comment_by_stranger",
             Self::FileWithheld(_) => "file_withheld",
+            Self::PictureLost => "picture_lost",
             Self::OptedOut(_) => "opted_out",
             Self::OptedIn(_) => "opted_in",
             Self::AskedForHelp(_) => "asked_for_help",
@@ -371,6 +375,7 @@ impl Saying {
             | Self::ClosingFoundArrived
             | Self::WrittenOnAnothers
             | Self::Unsubscribed
+            | Self::PictureLost
             | Self::TemplateSent => &[],
             Self::ReplyNotDelivered(_) | Self::ReplyHeldBack(_) => {
                 &["event", "comment", "carrier_code", "meaning", "said"]
@@ -418,6 +423,7 @@ impl Saying {
             | Self::ClosingFoundArrived
             | Self::WrittenOnAnothers
             | Self::Unsubscribed
+            | Self::PictureLost
             | Self::TemplateSent => Fields::default(),
             Self::ReplyNotDelivered(lost)
             | Self::ClosingNotDelivered(lost)

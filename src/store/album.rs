@@ -3,7 +3,8 @@
 //! A link may be dead by the time that a paused or unreachable desk takes the text, so the worker fetches the pictures
 //! of a text that waits and keeps them here. A kept picture belongs to one text. It goes in the step in which the text
 //! is delivered, dropped, forgotten or expired; a text that was given up keeps its pictures, because an operator may
-//! put it back. A store that is opened drops every picture whose text needs it no more, so a crash between two steps
+//! put it back. Its file is removed soon after, beside all other calls, and before the answer where a customer is
+//! forgotten. A store that is opened drops every picture whose text needs it no more, so a crash between two steps
 //! leaves none behind.
 //!
 //! Pictures are a convenience: the store takes texts whatever happens here. A lack of room, or a fault of one file,
@@ -79,7 +80,7 @@ pub trait Album: Send + Sync + 'static {
     /// A kept picture.
     ///
     /// # Errors
-    /// [`StoreError::Failed`] where the file cannot be read. The store goes on.
+    /// [`StoreError::Failed`] where the file cannot be read or is damaged. The store goes on.
     async fn picture(&self, id: PictureId) -> Result<Option<Picture>, StoreError>;
 
     /// The length of a kept picture's file; `None` where the picture is not kept.

@@ -33,6 +33,8 @@ pub(super) struct CommentText {
     pub(super) uploaded: bool,
     /// Whether an earlier attempt has copied some of the media.
     pub(super) is_reused: bool,
+    /// Whether a picture is lost: its kept copy cannot be read, and its link is dead.
+    pub(super) lacks_picture: bool,
     oldest: Timestamp,
 }
 
@@ -47,6 +49,7 @@ impl CommentText {
             uploads: Vec::new(),
             uploaded: false,
             is_reused: false,
+            lacks_picture: false,
             oldest: Timestamp::MAX,
         };
         for event in events {

@@ -115,6 +115,11 @@ pub(super) fn withheld(ticket_id: TicketId, comment: &CommentView, now: Timestam
     files.map(move |file| fact(ticket_id, Saying::FileWithheld(file), now))
 }
 
+/// The note about a picture that neither its kept copy nor its link brings any more.
+pub(super) fn picture_lost(ticket_id: TicketId, now: Timestamp) -> Event {
+    fact(ticket_id, Saying::PictureLost, now)
+}
+
 /// A note that stays true in every later state of the delivery.
 fn fact(ticket_id: TicketId, saying: Saying, now: Timestamp) -> Event {
     Event { received_at: now, kind: EventKind::Note(Note::fact(ticket_id, saying)) }

@@ -94,6 +94,11 @@ fn kept(bridge: &TestBridge) -> Vec<String> {
     names.filter(|name| !name.ends_with(".new")).collect()
 }
 
+/// Waits until no file is left: it goes beside the step that writes its text.
+async fn until_none_is_kept(bridge: &TestBridge) {
+    bridge.until("no file is left", |bridge| kept(bridge).is_empty()).await;
+}
+
 /// No link answers with a file from now on.
 fn links_die(bridge: &TestBridge) {
     bridge.sandbox.braze.fail(Fault::on("GET", "/media/", FaultKind::status(410)).times(u32::MAX));
@@ -142,7 +147,7 @@ async fn a_paused_desk_gets_the_pictures_although_their_links_have_died() {
     order(&bridge, "resume").await;
     bridge.settled().await;
     assert_eq!((shown(&bridge), fetches(&bridge)), (both(), 2), "each was fetched once");
-    assert_eq!(kept(&bridge), Vec::<String>::new());
+    until_none_is_kept(&bridge).await;
     assert_eq!(number(&bridge, "tandem_pictures_kept_bytes").await, 0.0);
     end(bridge, 0).await;
 }
@@ -159,7 +164,8 @@ async fn a_kept_picture_that_the_desk_does_not_take_for_now_is_not_dropped_with_
         bridge.sandbox.zendesk.fail(Fault::on("POST", "/api/v2/uploads", FaultKind::status(503)).times(times));
         order(&bridge, "resume").await;
         bridge.settled().await;
-        assert_eq!((shown(&bridge), kept(&bridge)), (expected, Vec::new()), "{times}");
+        assert_eq!(shown(&bridge), expected, "{times}");
+        until_none_is_kept(&bridge).await;
         end(bridge, 0).await;
     }
 }
@@ -175,7 +181,8 @@ async fn a_desk_that_was_down_for_an_hour_gets_the_pictures_although_their_links
     // The copies that the first attempt made are as good as gone by then.
     bridge.clock.advance(SignedDuration::from_hours(1));
     bridge.settled().await;
-    assert_eq!((shown(&bridge), uploads(&bridge), kept(&bridge)), (both(), 4, Vec::new()));
+    assert_eq!((shown(&bridge), uploads(&bridge)), (both(), 4));
+    until_none_is_kept(&bridge).await;
     end(bridge, 0).await;
 }
 
@@ -188,7 +195,8 @@ async fn a_text_that_is_written_at_once_costs_no_second_fetch() {
     bridge.clock.advance(SignedDuration::from_mins(2));
     bridge.sandbox.phone.text(&ada, "That was it");
     bridge.settled().await;
-    assert_eq!((fetches(&bridge), kept(&bridge)), (2, Vec::new()));
+    assert_eq!(fetches(&bridge), 2);
+    until_none_is_kept(&bridge).await;
     end(bridge, 0).await;
 }
 
@@ -214,8 +222,42 @@ async fn kept_pictures_survive_a_kill_and_those_that_were_not_kept_yet_are_fetch
     bridge.run().await;
     order(&bridge, "resume").await;
     bridge.settled().await;
-    assert_eq!((shown(&bridge), kept(&bridge)), (both(), Vec::new()));
+    assert_eq!(shown(&bridge), both());
+    until_none_is_kept(&bridge).await;
     end(bridge, 0).await;
+}
+
+#[tokio::test]
+async fn a_damaged_copy_is_fetched_again_while_its_link_lives_and_else_the_agent_is_told() {
+    const NOTE: &str = "the bridge's copy of it could not be read, and its link serves it no more";
+    for link_lives in [true, false] {
+        let mut bridge = TestBridge::start().await;
+        let (ticket, ada, links) = with_pictures(&mut bridge).await;
+        order(&bridge, "pause").await;
+        send(&bridge, &ada, &links);
+        bridge.until("both are kept", |bridge| kept(bridge).len() == 2).await;
+        let folder = bridge.directory.path().join("store/pictures");
+        let first = folder.join(kept(&bridge).into_iter().find(|name| name.ends_with(".0")).unwrap());
+        let mut file = std::fs::read(&first).unwrap();
+        // As long as before, and another picture.
+        *file.last_mut().unwrap() ^= 1;
+        std::fs::write(&first, file).unwrap();
+        if !link_lives {
+            links_die(&bridge);
+        }
+        order(&bridge, "resume").await;
+        bridge.settled().await;
+        let (expected, fetched) = if link_lives { (both(), 3) } else { (both()[1..].to_vec(), 3) };
+        let comments = ticket_of(&bridge, "ada").comments;
+        let text = comments.iter().rfind(|comment| comment.public).unwrap();
+        let files: Vec<_> = text.attachments.iter().map(|file| (file.file_name.clone(), file.size)).collect();
+        assert_eq!((files, fetches(&bridge)), (expected, fetched), "{link_lives}");
+        assert!(text.plain_body.contains(&links[0]), "{link_lives}");
+        let notes = bridge.notes(ticket);
+        assert_eq!(notes.iter().filter(|note| note.contains(NOTE)).count(), usize::from(!link_lives), "{notes:?}");
+        until_none_is_kept(&bridge).await;
+        end(bridge, 0).await;
+    }
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ impl Saying {
             | Self::ReplyEmpty(_)
             | Self::CommentByStranger(_)
             | Self::FileWithheld(_)
+            | Self::PictureLost
             | Self::OptedOut(_)
             | Self::OptedIn(_)
             | Self::AskedForHelp(_)

@@ -95,7 +95,9 @@ impl Backend for MemoryStore {
         if core.commit()? {
             self.shared.measured(1, Duration::ZERO);
         }
-        self.shared.drop_pictures(&mut core);
+        if self.shared.drop_pictures(&mut core) {
+            self.shared.album().remove_left();
+        }
         self.shared.publish(&core);
         self.shared.wake(&mut core);
         outcome

@@ -28,7 +28,9 @@ use crate::worker::Worker;
 use crate::worker::claimed::{recent_tickets, requester_of};
 use crate::worker::context::{CommentText, Inbound, completion};
 use crate::worker::in_force::render;
+use crate::worker::notes;
 use crate::worker::steps::inbound::completion::Completion;
+use crate::worker::steps::inbound::uploads::Copies;
 use crate::worker::steps::lookup::merged::Heir;
 use crate::worker::steps::lookup::own_writes;
 use crate::worker::steps::lookup::tickets::{newest_first, own_comment};
@@ -85,7 +87,9 @@ impl Worker {
             if writes(&step) && !written.uploaded {
                 let from = (self.desk.as_ref(), self.store.as_ref() as &dyn Album);
                 match self.pictures.copy(from, claim, &written.media, self.clock.now()).await {
-                    Ok(copied) => (written.uploads, written.is_reused) = copied,
+                    Ok(Copies { tokens, is_reused, lacks_one }) => {
+                        (written.uploads, written.is_reused, written.lacks_picture) = (tokens, is_reused, lacks_one);
+                    }
                     Err(failure) => {
                         let outcome = self.outcome(failure, End::Desk);
                         return Err(self.put_off(outcome, head, &written, facts, known));
@@ -342,6 +346,8 @@ impl Worker {
         learnt.changes.extend(own_comment(written));
         if let Some(text) = text {
             learnt.changes.push(Change::Wrote(fingerprint(&text.plain)));
+            let lost = text.lacks_picture.then(|| notes::picture_lost(ticket, self.clock.now()));
+            learnt.besides.extend(lost);
         }
         if let Some(comment) = written.comment_id {
             learnt.changes.push(Change::Stands(ticket, comment));

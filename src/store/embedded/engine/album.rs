@@ -2,13 +2,18 @@
 //!
 //! A file is written beside the writer. The writer reserves its place while the text needs it, and takes the place back
 //! when a commit has ended the text; a file that is finished after that finds its place gone and is removed. So no
-//! order of the two leaves a picture without a text. Nothing here opens a file: that is the medium's ([`Files`]).
+//! order of the two leaves a picture without a text. The writer only takes places: their files are removed beside it
+//! ([`Album::remove_left`]), because one step of expiry may end many texts. Nothing here opens a file: that is the
+//! medium's ([`Files`]).
+//!
+//! A file's first line holds the digest of the rest, so that a damaged file is told from a whole one.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use tracing::warn;
 
 use crate::domain::event::{Event, EventId};
@@ -43,6 +48,9 @@ struct Head {
     #[serde(rename = "type")]
     content_type: String,
     bytes: usize,
+    /// The digest of the file behind this line, in hexadecimal digits; a version before wrote none.
+    #[serde(default)]
+    sha256: Option<String>,
 }
 
 /// The kept pictures.
@@ -52,6 +60,10 @@ pub(in crate::store) struct Album {
     floor_bytes: u64,
     bytes_max: u64,
     index: Mutex<Index>,
+    /// The pictures whose files are to be removed.
+    left: Mutex<Vec<PictureId>>,
+    /// Held during a removal, so that a second caller waits for the files that the first has in hand.
+    removing: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -94,7 +106,8 @@ impl Album {
             }
         }
         let (floor_bytes, bytes_max) = (limits.disk_floor_bytes, limits.pictures_bytes);
-        let album = Self { files, disk, floor_bytes, bytes_max, index: Mutex::new(index) };
+        let (index, left, removing) = (Mutex::new(index), Mutex::default(), Mutex::default());
+        let album = Self { files, disk, floor_bytes, bytes_max, index, left, removing };
         needless.into_iter().for_each(|id| album.remove(id));
         Ok(album)
     }
@@ -142,14 +155,25 @@ impl Album {
         }
     }
 
-    /// Drops the pictures of these texts. A file that cannot be removed goes when the store is opened.
-    pub(in crate::store) fn drop_of(&self, texts: &[EventId]) {
-        for text in texts {
-            let theirs = self.lock().take_of(*text);
-            for id in theirs {
-                self.remove(id);
-            }
+    /// Drops the pictures of these texts, and tells whether files are left to remove ([`Album::remove_left`]).
+    pub(in crate::store) fn drop_of(&self, texts: &[EventId]) -> bool {
+        let theirs: Vec<PictureId> = texts.iter().flat_map(|text| self.lock().take_of(*text)).collect();
+        let is_any = !theirs.is_empty();
+        lock(&self.left).extend(theirs);
+        is_any
+    }
+
+    /// Removes the files of dropped pictures; on return none is left of those that were dropped before the call. A file
+    /// that cannot be removed, or is not before the process dies, goes when the store is opened.
+    pub(in crate::store) fn remove_left(&self) {
+        let _one_at_a_time = lock(&self.removing);
+        while let Some(id) = self.next_left() {
+            self.remove(id);
         }
+    }
+
+    fn next_left(&self) -> Option<PictureId> {
+        lock(&self.left).pop()
     }
 
     fn remove(&self, id: PictureId) {
@@ -158,10 +182,14 @@ impl Album {
         }
     }
 
-    /// Every change is one insertion or removal with its sum, so a poisoned lock still holds a whole index.
     fn lock(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.index)
     }
+}
+
+/// Every change is one insertion or removal with its sum, so a poisoned lock still holds a whole value.
+fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
+    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Index {
@@ -214,7 +242,8 @@ pub(in crate::store) struct Encoded {
 impl Encoded {
     pub(in crate::store) fn new(picture: Picture) -> Result<Self, StoreError> {
         let Picture { file_name: name, content_type, bytes: body } = picture;
-        let head = serde_json::to_vec(&Head { name, content_type, bytes: body.len() });
+        let sha256 = Some(digest(&body));
+        let head = serde_json::to_vec(&Head { name, content_type, bytes: body.len(), sha256 });
         let mut head = head.map_err(|error| StoreError::Failed(format!("a picture's head: {error}")))?;
         head.push(b'\n');
         Ok(Self { head, body })
@@ -230,10 +259,14 @@ fn read(file: Vec<u8>) -> Result<Picture, StoreError> {
     let end = file.iter().position(|byte| *byte == b'\n').ok_or_else(damaged)?;
     let head: Head = file.get(..end).and_then(|head| serde_json::from_slice(head).ok()).ok_or_else(damaged)?;
     let bytes = bytes::Bytes::from(file).slice(end + 1..);
-    if bytes.len() != head.bytes {
+    if bytes.len() != head.bytes || head.sha256.is_some_and(|sha256| sha256 != digest(&bytes)) {
         return Err(damaged());
     }
     Ok(Picture { file_name: head.name, content_type: head.content_type, bytes })
+}
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn failed(error: io::Error) -> StoreError {
@@ -283,7 +316,8 @@ mod tests {
 
     impl Files for Fake {
         fn list(&self) -> io::Result<Vec<(PictureId, u64)>> {
-            Ok(Vec::new())
+            let files = self.files.lock().unwrap();
+            Ok(files.iter().map(|(id, file)| (*id, file.len() as u64)).collect())
         }
 
         fn write(&self, id: PictureId, head: &[u8], body: &[u8]) -> io::Result<()> {
@@ -305,9 +339,28 @@ mod tests {
     }
 
     fn album() -> (Fake, Arc<Album>) {
-        let (files, disk) = (Fake::default(), Disk::measured_by(|| Ok(u64::MAX)));
-        let album = Album::open(Box::new(files.clone()), &StoreLimits::default(), disk, |_| Ok(true)).unwrap();
-        (files, Arc::new(album))
+        let files = Fake::default();
+        let album = opened(&files, true);
+        (files, album)
+    }
+
+    /// The album on these files, of texts that all need their pictures, or none.
+    fn opened(files: &Fake, needs: bool) -> Arc<Album> {
+        let disk = Disk::measured_by(|| Ok(u64::MAX));
+        let album = Album::open(Box::new(files.clone()), &StoreLimits::default(), disk, |_| Ok(needs)).unwrap();
+        Arc::new(album)
+    }
+
+    fn has_file(files: &Fake) -> bool {
+        !files.files.lock().unwrap().is_empty()
+    }
+
+    /// An album with one kept picture.
+    fn with_one() -> (Fake, Arc<Album>) {
+        let (files, album) = album();
+        let file = encoded();
+        assert_eq!(album.reserve(ID, file.len()).ok().unwrap().fill(&file), Ok(Keeping::Safe));
+        (files, album)
     }
 
     fn encoded() -> Encoded {
@@ -326,6 +379,7 @@ mod tests {
         assert_eq!((album.bytes_of(ID), album.bytes()), (None, file.len()), "reserved and not there yet");
         assert_eq!(album.reserve(ID, file.len()).err(), Some(Keeping::Safe), "another call is at it");
         album.drop_of(&[ID.text]);
+        album.remove_left();
         assert_eq!(place.fill(&file), Ok(Keeping::TooLate));
         assert_eq!((files.files.lock().unwrap().len(), album.bytes()), (0, 0));
     }
@@ -342,5 +396,96 @@ mod tests {
         files.fails.store(false, std::sync::atomic::Ordering::SeqCst);
         assert_eq!(album.reserve(ID, file.len()).ok().unwrap().fill(&file), Ok(Keeping::Safe));
         assert_eq!((album.bytes(), album.bytes_of(ID)), (file.len(), Some(file.len())));
+    }
+
+    #[test]
+    fn the_writer_takes_the_places_of_ended_texts_and_removes_no_file_itself() {
+        let (files, album) = with_one();
+        assert!(!album.drop_of(&[EventId { sequence: 9, ..ID.text }]), "it has no picture");
+        assert!(album.drop_of(&[ID.text]));
+        assert_eq!((album.bytes_of(ID), album.bytes()), (None, 0), "no caller sees it from now on");
+        assert!(has_file(&files), "its file is removed beside the writer");
+        album.remove_left();
+        assert!(!has_file(&files));
+        assert!(!album.drop_of(&[ID.text]));
+    }
+
+    #[test]
+    fn a_file_that_a_kill_has_left_behind_goes_when_the_store_is_opened() {
+        let (files, album) = with_one();
+        album.drop_of(&[ID.text]);
+        drop(album);
+        assert_eq!(opened(&files, true).bytes_of(ID), Some(encoded().len()), "a text that needs it has it again");
+        let album = opened(&files, false);
+        assert_eq!((has_file(&files), album.bytes_of(ID), album.bytes()), (false, None, 0));
+    }
+
+    #[test]
+    fn a_caller_who_removes_files_returns_once_those_in_another_callers_hand_are_gone() {
+        let (files, album) = with_one();
+        album.drop_of(&[ID.text]);
+        // Another caller has taken the picture from the list and is about to remove its file.
+        let in_hand = album.removing.lock().unwrap();
+        let taken = album.next_left().unwrap();
+        let (done, is_done) = std::sync::mpsc::channel();
+        let second = std::thread::spawn({
+            let album = Arc::clone(&album);
+            move || {
+                album.remove_left();
+                done.send(()).unwrap();
+            }
+        });
+        assert!(is_done.recv_timeout(std::time::Duration::from_millis(100)).is_err(), "it waits for the first");
+        album.remove(taken);
+        drop(in_hand);
+        second.join().unwrap();
+        assert!(!has_file(&files));
+    }
+
+    #[test]
+    fn pictures_take_a_quarter_of_the_room_above_the_floor_and_never_more_than_their_bound() {
+        let limits = StoreLimits { disk_floor_bytes: 1_000, pictures_bytes: 500, ..StoreLimits::default() };
+        for (free, kept, fits) in
+            [(900, 0, 0), (1_000, 0, 0), (1_400, 0, 100), (1_400, 100, 25), (9_000, 0, 500), (9_000, 100, 400)]
+        {
+            let disk = Disk::measured_by(move || Ok(free));
+            let album = Album::open(Box::new(Fake::default()), &limits, disk, |_| Ok(true)).unwrap();
+            let has_room = |bytes| album.has_room_beside(kept, bytes);
+            assert!(has_room(fits) && !has_room(fits + 1), "{free} free, {kept} kept");
+        }
+    }
+
+    #[test]
+    fn a_picture_takes_the_room_of_its_whole_file_and_none_is_read_where_there_is_none() {
+        let (files, album) = album();
+        assert_eq!(album.picture(ID), Ok(None));
+        let file = encoded();
+        assert_eq!(album.reserve(ID, file.len()).ok().unwrap().fill(&file), Ok(Keeping::Safe));
+        assert_eq!(album.bytes(), files.files.lock().unwrap()[&ID].len() as u64);
+    }
+
+    #[test]
+    fn a_damaged_file_is_never_taken_for_the_picture() {
+        let (files, album) = with_one();
+        let whole = files.files.lock().unwrap()[&ID].clone();
+        let end = whole.len() - 1;
+        let body = whole.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        let read = |change: &dyn Fn(&mut Vec<u8>)| {
+            let mut file = whole.clone();
+            change(&mut file);
+            files.files.lock().unwrap().insert(ID, file);
+            album.picture(ID)
+        };
+        assert_eq!(read(&|_| ()).unwrap().unwrap().bytes, &b"picture"[..]);
+        let is_damaged = |change: &dyn Fn(&mut Vec<u8>)| matches!(read(change), Err(StoreError::Failed(_)));
+        assert!(is_damaged(&|file| file[end] ^= 1), "another byte");
+        assert!(is_damaged(&|file| file.truncate(end)), "too short");
+        assert!(is_damaged(&|file| file.push(0)), "too long");
+        assert!(is_damaged(&|file| file.clear()), "empty");
+        assert!(is_damaged(&|file| file[0] = b'x'), "no head");
+        let of_before = |file: &mut Vec<u8>| {
+            file.splice(..body, *b"{\"name\":\"a.png\",\"type\":\"image/png\",\"bytes\":7}\n");
+        };
+        assert_eq!(read(&of_before).unwrap().unwrap().bytes, &b"picture"[..], "a version before wrote no digest");
     }
 }

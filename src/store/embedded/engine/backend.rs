@@ -430,6 +430,13 @@ impl<B: Backend> Control for B {
                 break;
             }
         }
+        // The customer is told of erasure once the files are gone as well.
+        let album = Arc::clone(self.shared().album());
+        self.read(move |_| {
+            album.remove_left();
+            Ok(())
+        })
+        .await?;
         if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
     }
 

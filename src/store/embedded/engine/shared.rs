@@ -112,9 +112,10 @@ impl Shared {
         &self.album
     }
 
-    /// Drops the pictures of the texts that a commit has ended, before its callers are answered.
-    pub(in crate::store) fn drop_pictures(&self, core: &mut Core) {
-        self.album.drop_of(&std::mem::take(&mut core.over));
+    /// Drops the pictures of the texts that a commit has ended, before its callers are answered, and tells whether their
+    /// files are to be removed.
+    pub(in crate::store) fn drop_pictures(&self, core: &mut Core) -> bool {
+        self.album.drop_of(&std::mem::take(&mut core.over))
     }
 
     /// When the next report is weighed.

@@ -91,8 +91,9 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             committed = commit(core, shared, batch.len());
             failpoint::reach("store.committed");
         }
-        if committed.is_ok() {
-            shared.drop_pictures(core);
+        if committed.is_ok() && shared.drop_pictures(core) {
+            let album = Arc::clone(shared.album());
+            runtime.spawn_blocking(move || album.remove_left());
         }
         shared.publish(core);
         if core.stop {

@@ -29,6 +29,17 @@ pub(in crate::worker) fn copied_links(links: &[String]) -> impl Iterator<Item = 
     links.iter().enumerate().take(PICTURES_MAX).filter(is_first).map(|(number, link)| (number, link.as_str()))
 }
 
+/// The pictures of a text that the desk has.
+#[derive(Debug, Default)]
+pub(in crate::worker) struct Copies {
+    /// The desk's tokens for them.
+    pub(in crate::worker) tokens: Vec<String>,
+    /// Whether an earlier attempt of this delivery copied one of them.
+    pub(in crate::worker) is_reused: bool,
+    /// Whether one is lost: its kept copy cannot be read, and its link brings it no more.
+    pub(in crate::worker) lacks_one: bool,
+}
+
 /// The pictures of customers' texts.
 pub struct Pictures {
     media: MediaClient,
@@ -52,9 +63,8 @@ impl Pictures {
         self.kept.forget(id);
     }
 
-    /// Copies pictures to the desk where they are kept or can be fetched safely, and returns their tokens; other
-    /// pictures stay links. The flag tells whether an earlier attempt of this delivery copied one of them. Fetches have one
-    /// deadline, and a kept picture needs none.
+    /// Copies pictures to the desk where they are kept or can be fetched safely; other pictures stay links. Fetches have one
+    /// deadline, and a kept picture needs none. A kept picture that cannot be read is fetched again.
     ///
     /// # Errors
     /// The desk does not take a kept picture for now: with the text it would be dropped, and its link may be dead.
@@ -64,12 +74,12 @@ impl Pictures {
         claim: &Claim,
         links: &[String],
         now: Timestamp,
-    ) -> Result<(Vec<String>, bool), Failure> {
-        let Some(head) = claim.work.first() else { return Ok((Vec::new(), false)) };
+    ) -> Result<Copies, Failure> {
+        let Some(head) = claim.work.first() else { return Ok(Copies::default()) };
         let id = head.delivery.id;
         let deadline = tokio::time::Instant::now() + UPLOADS_DEADLINE;
         let before = self.kept.of(id, now);
-        let mut copied: Vec<Copied> = Vec::new();
+        let (mut copied, mut lacks_one): (Vec<Copied>, bool) = (Vec::new(), false);
         // A token is good for one comment, in which a picture stands once.
         for (_, link) in copied_links(links) {
             if let Some(before) = before.iter().find(|before| before.link == link) {
@@ -81,7 +91,10 @@ impl Pictures {
                 Some(_) => self.file(store, kept, link).await,
                 None => tokio::time::timeout_at(deadline, self.file(store, None, link)).await.ok().flatten(),
             };
-            let Some((file, _place)) = file else { continue };
+            let Some((file, _place)) = file else {
+                lacks_one |= kept.is_some();
+                continue;
+            };
             match desk.upload(file).await {
                 Ok(token) => copied.push(Copied { link: link.to_owned(), token, at: now }),
                 Err(failure) => match passing(failure) {
@@ -96,7 +109,7 @@ impl Pictures {
         let tokens = copied.iter().map(|copied| copied.token.clone()).collect();
         let is_reused = copied.iter().any(|copied| before.contains(copied));
         self.kept.keep(id, copied, now);
-        Ok((tokens, is_reused))
+        Ok(Copies { tokens, is_reused, lacks_one })
     }
 
     /// The picture behind a link, kept or fetched, with its place in memory.
