@@ -22,6 +22,7 @@ mod memory;
 mod network;
 pub mod openapi;
 mod operator;
+mod reports;
 mod roles;
 mod state;
 mod tries;

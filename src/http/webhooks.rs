@@ -24,13 +24,14 @@ use super::PublicState;
 use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
+use super::reports::Reports;
 use crate::clock::Clock;
 use crate::domain::account::End;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint};
-use crate::domain::line::{Place, is_one_line};
+use crate::domain::line::Place;
 use crate::failpoint;
-use crate::intake::{self, Batch, Credential, Intake, RawWebhook, Refusal, Senders, Source};
+use crate::intake::{self, Credential, Intake, RawWebhook, Refusal, Senders, Source};
 use crate::store::{Accepted, StoreError, Taken};
 
 mod handling;
@@ -125,9 +126,8 @@ async fn answer(
             Ok(Accepted::Echo) => Ok(Answer::ignored("echo")),
             Err(error) => Err(Obstacle::from(error).into()),
         },
-        Stored::Reports { stored, events, foreign } => {
-            let mut taken = stored.await.map_err(Obstacle::from)?;
-            taken.foreign += foreign;
+        Stored::Reports { stored, events } => {
+            let taken = stored.await.map_err(Obstacle::from)?;
             Ok(Answer::Reports { events, taken })
         }
     }
@@ -213,8 +213,6 @@ enum Stored<'a> {
         stored: BoxFuture<'a, Result<Taken, StoreError>>,
         /// How many events the body had.
         events: u64,
-        /// How many of them are of no concern and go to no store.
-        foreign: u64,
     },
 }
 
@@ -242,28 +240,11 @@ fn store(
             (Stored::Event { stored, new: |id| Acknowledgement::Quarantined { id } }, None)
         }
         Intake::Reports(batch) => {
-            let events = batch.events();
-            let Batch { mut ours, others, unsure, passed_over } = batch;
-            let told = handler.state.inbound.lines(endpoint.account);
-            let (unsure, elsewhere): (Vec<_>, Vec<_>) =
-                unsure.into_iter().partition(|report| may_be_ours(report.line.as_deref(), &told));
-            ours.extend(unsure);
-            let foreign = passed_over + elsewhere.len() as u64;
-            let stored = if ours.is_empty() && others.is_empty() {
-                std::future::ready(Ok(Taken::default())).boxed()
-            } else {
-                store.take_reports(ours, others, now)
-            };
-            (Stored::Reports { stored, events, foreign }, None)
+            let (events, reports) = (batch.events(), Reports::of(batch, endpoint.account, &handler.state.inbound));
+            (Stored::Reports { stored: reports.take(store.as_ref(), now).boxed(), events }, None)
         }
     };
     Ok(Storing { stored, arrived: Arrived { at: now, slot } })
-}
-
-/// Whether customers may write to this bridge on a line that the configuration does not name: where webhooks have told of
-/// lines, on those only.
-fn may_be_ours(line: Option<&str>, told: &[String]) -> bool {
-    told.is_empty() || line.is_none_or(|line| told.iter().any(|told| is_one_line(told, line)))
 }
 
 #[cfg(test)]

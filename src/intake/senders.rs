@@ -43,13 +43,17 @@ impl Senders {
         self.accounts.get(&account).map(|sender| (account, sender.end))
     }
 
-    /// The endpoint for single events at a path; the account decides between the own doors of both ends.
+    /// The endpoint at a path; the account decides between the own doors of both ends, and only carriers report.
     #[must_use]
     pub fn at(&self, path: &str) -> Option<Endpoint> {
-        match Door::Carrier.open_part(path) {
-            Some(name) => self.named(name).map(|(account, end)| Endpoint { door: Door::own(end), account }),
-            None => Door::RECIPE.into_iter().find(|door| door.open_part(path).is_some()).map(Endpoint::from),
+        if let Some(name) = Door::Carrier.open_part(path) {
+            return self.named(name).map(|(account, end)| Endpoint { door: Door::own(end), account });
         }
+        if let Some(name) = Door::Reports.open_part(path) {
+            let carrier = self.named(name).filter(|(_, end)| *end == End::Carrier);
+            return carrier.map(|(account, _)| Endpoint { door: Door::Reports, account });
+        }
+        Door::RECIPE.into_iter().find(|door| door.open_part(path).is_some()).map(Endpoint::from)
     }
 
     /// The reader of an account's webhooks.
@@ -134,7 +138,14 @@ mod tests {
         assert_eq!(at("/webhooks/braze"), Some(("braze", Door::Carrier)));
         assert_eq!(at("/campaigns/trigger/send"), Some(("zendesk", Door::RecipeSend)));
         assert_eq!(at("/api/v2/tickets"), Some(("braze", Door::RecipeNewTicket)));
-        for path in ["/webhooks/elsewhere", "/webhooks/", "/webhooks/support-eu/", "/webhooks/braze/currents"] {
+        assert_eq!(at("/webhooks/braze/currents"), Some(("braze", Door::Reports)));
+        for path in [
+            "/webhooks/elsewhere",
+            "/webhooks/",
+            "/webhooks/support-eu/",
+            "/webhooks/support-eu/currents",
+            "/webhooks/elsewhere/currents",
+        ] {
             assert_eq!(at(path), None, "{path}");
         }
     }

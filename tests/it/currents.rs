@@ -1,10 +1,16 @@
 //! Delivery receipts from Braze Currents, over real HTTP: their binding to texts, the notes to agents, and the texts that are
 //! not sent again.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use tandem::domain::account::Ends;
+use tandem::domain::event::{Event, EventKind, Unreadable};
 use tandem::sandbox::SandboxOptions;
 use tandem::sandbox::sender::AttemptResult;
 use tandem::sandbox::server::{Fault, FaultKind};
+use tandem::store::embedded::sled::SledStore;
+use tandem::store::{Control, Inbox, StoreLimits};
 
 use crate::alarm::Receiver;
 use crate::process::{assert_discreet, run, tandem};
@@ -39,6 +45,23 @@ impl TestBridge {
     /// The events of the sends so far.
     fn sent(&self) -> Vec<Value> {
         self.sandbox.braze.events("sms.Send")
+    }
+
+    /// Lays a body into the quarantine of the bridge, which is stopped.
+    async fn quarantine(&self, path: &str, body: &str) {
+        let store = self.directory.path().join("store");
+        let store = SledStore::open(&store, StoreLimits::default(), 9, self.clock.now()).await.unwrap();
+        let unreadable = Unreadable {
+            path: path.to_owned(),
+            method: "POST".to_owned(),
+            content_type: None,
+            body: STANDARD.encode(body),
+        };
+        let now = self.clock.now();
+        let event = Event { received_at: now, kind: EventKind::Unreadable(unreadable) };
+        let cause = "the reader had a fault".to_owned();
+        store.quarantine(event, Ends::FIRST.into(), cause, Vec::new(), now).await.unwrap();
+        store.close().await;
     }
 
     async fn unbound(&self) -> Vec<Value> {
@@ -414,5 +437,45 @@ async fn a_batch_is_answered_as_its_connector_needs_it() {
     );
     assert_eq!(post(&token, "x".repeat(1024 * 1024 + 1)).await.0, 413);
     bridge.discard(&bridge.deliveries("state=quarantined").await[0]["id"]).await;
+    bridge.finish(0).await;
+}
+
+/// A batch that the version before could not read lies in the store, as if the reader had been mended since.
+#[tokio::test]
+async fn a_batch_that_could_not_be_read_is_read_again_as_reports_and_twice_tells_nothing_new() {
+    let mut bridge = bridge_with("").await;
+    bridge.sandbox.braze.pass_marks_on();
+    let (ticket, _) = bridge.talking("ada").await;
+    bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    bridge.settled().await;
+    let send = bridge.sent().remove(0);
+    let arrived = bridge.sandbox.braze.event_after(&send, "sms.Delivery", &json!({}));
+    let batch = json!({"events": [send, arrived, {"event_type": "users.messages.email.Open"}]}).to_string();
+    bridge.stop().await;
+    bridge.quarantine("/webhooks/braze/currents", &batch).await;
+    bridge.quarantine("/webhooks/braze/currents", &batch).await;
+    bridge.quarantine("/webhooks/zendesk/currents", &batch).await;
+    bridge.run().await;
+
+    let kept = bridge.deliveries("state=quarantined").await;
+    assert!(kept.iter().all(|one| one["conversation"].is_null()), "{kept:#?}");
+    let redrive = async |one: &Value| {
+        let id = one["id"].as_str().unwrap();
+        answer(bridge.http.post(format!("{}/api/deliveries/{id}/redrive", bridge.operator))).await
+    };
+    for (one, cause) in [
+        (&kept[0], "read again: 3 events, with 2 new reports, 0 known ones and 1 of others"),
+        (&kept[1], "read again: 3 events, with 0 new reports, 2 known ones and 1 of others"),
+    ] {
+        let (status, moved) = redrive(one).await;
+        assert_eq!((status, &moved["state"], &moved["cause"]), (200, &json!("skipped"), &json!(cause)), "{moved}");
+    }
+    let (status, refused) = redrive(&kept[2]).await;
+    assert_eq!(status, 409, "a desk reports nothing: {refused}");
+    let texts = bridge.until_texts("it is on the phone", |texts| all_have(texts, "delivered_at")).await;
+    assert_eq!(texts.len(), 1);
+    bridge.settled().await;
+    assert_eq!(bridge.texts(), ["one"], "nothing is sent again");
+    bridge.discard(&kept[2]["id"]).await;
     bridge.finish(0).await;
 }

@@ -17,8 +17,9 @@ use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts;
 use crate::http::OperatorState;
+use crate::http::reports::Reports;
 use crate::intake::{Intake, no_line};
-use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep};
+use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep, Taken};
 
 /// A reason is a sentence. The store keeps it as long as the delivery.
 pub(in crate::http) const REASON_MAX_CHARS: usize = 500;
@@ -158,7 +159,8 @@ pub(in crate::http) async fn answers(state: &OperatorState, id: EventId, order: 
 }
 
 /// Reads a quarantined body again, after a change of the bridge or its configuration. A readable body is accepted as an
-/// event of its own and settled with that event's name. An unreadable body stays quarantined.
+/// event of its own and settled with that event's name; a batch's reports are taken in. An unreadable body stays
+/// quarantined.
 async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<Transition, StoreError> {
     let unchanged = |reason: String| StoreError::Illegal(IllegalMove { id, reason });
     let EventKind::Unreadable(kept) = &event.kind else {
@@ -175,8 +177,15 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
             }
         }
         Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
-        Intake::Reports(_) => {
-            return Err(unchanged("a batch of reports is not read again".to_owned()));
+        Intake::Reports(batch) => {
+            let account = senders.at(&kept.path).map_or(Ends::FIRST.carrier, |endpoint| endpoint.account);
+            let events = batch.events();
+            // Reports that are kept already are kept once, so the same body may be read again.
+            let reports = Reports::of(batch, account, &state.inbound);
+            let Taken { new, repeated, foreign } = reports.take(&*state.store, state.clock.now()).await?;
+            format!(
+                "read again: {events} events, with {new} new reports, {repeated} known ones and {foreign} of others"
+            )
         }
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
