@@ -6,12 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::*;
 use crate::domain::account::Ends;
+use crate::domain::delivery::Transition;
 use crate::domain::event::{Customer, CustomerText, Event};
+use crate::domain::operator::{Access, Operator, Order, PauseTerms};
 use crate::domain::testing::customer_text;
 use crate::sandbox::server::{Fault, FaultKind};
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::store::embedded::memory::{Medium, MemoryStore};
-use crate::store::{Accepted, Album, Inbox, StoreLimits};
+use crate::store::{Accepted, Album, Control, Inbox, StoreLimits};
 
 fn id(sequence: u64) -> EventId {
     EventId { epoch: 1, sequence, sub: 0 }
@@ -126,5 +128,41 @@ async fn so_many_hosts_that_hang_are_asked_at_once_and_each_text_has_its_time_to
     world.until(|world| world.asked() == AT_ONCE).await;
     world.sandbox.wait_until(Duration::from_millis(100), || false).await;
     assert_eq!(world.asked(), AT_ONCE);
+    world.stop.cancel();
+}
+
+#[tokio::test]
+async fn the_pictures_of_a_paused_desk_are_fetched_at_once_and_only_the_missing_one_is_tried_again() {
+    let world = World::start(StoreLimits::default()).await;
+    let operator = Operator::claiming(Access::Loopback, None);
+    let order = Order { operator, given_at: at_zero(), accepted_by: None };
+    world.store.pause(Ends::FIRST.desk, Some(PauseTerms::default()), &order).await.unwrap();
+    let links = ["door.png", "bell.png"].map(|name| world.sandbox.braze.add_media(name, "image/png", b"picture"));
+    world.sandbox.braze.fail(Fault::on("GET", "/media/bell", FaultKind::status(503)));
+    let text = world.accept("ada", &links).await;
+    let kept = |number| world.store.picture_bytes(PictureId { text, number }).is_some();
+    assert!(world.sandbox.wait_until(Duration::from_secs(60), || world.asked() == 2 && kept(0)).await, "at once");
+    assert!(!kept(1));
+    world.clock.advance(SignedDuration::from_secs(59));
+    world.sandbox.wait_until(Duration::from_millis(50), || false).await;
+    assert_eq!(world.asked(), 2);
+    world.until(|_| kept(1)).await;
+    assert_eq!(world.asked(), 3, "the kept one is not fetched again");
+    world.stop.cancel();
+}
+
+#[tokio::test]
+async fn a_text_that_is_over_by_the_time_that_it_is_due_costs_no_fetch() {
+    let world = World::start(StoreLimits::default()).await;
+    let link = world.sandbox.braze.add_media("door.png", "image/png", b"picture");
+    let over = world.accept("ada", std::slice::from_ref(&link)).await;
+    // It is on the agenda by then.
+    world.sandbox.wait_until(Duration::from_millis(50), || false).await;
+    let operator = Operator::claiming(Access::Loopback, None);
+    let order = Order { operator, given_at: at_zero(), accepted_by: None };
+    world.store.operate(over, Transition::Discard { reason: "no".into() }, &order).await.unwrap();
+    let other = world.accept("bob", &[link]).await;
+    world.until(|world| world.store.picture_bytes(PictureId { text: other, number: 0 }).is_some()).await;
+    assert_eq!(world.asked(), 1);
     world.stop.cancel();
 }
