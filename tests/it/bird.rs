@@ -187,8 +187,10 @@ async fn a_text_whose_answer_was_lost_is_found_by_its_tag_and_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_text_that_is_sent_again_under_its_key_is_one_text() {
-    for (what, sends) in [(FaultKind::StatusAfter(500), 2), (FaultKind::LoseRequest, 2)] {
+async fn a_text_that_met_an_error_is_looked_for_or_sent_again_under_its_key_and_is_one_text() {
+    for (what, sends) in
+        [(FaultKind::StatusAfter(500), 1), (FaultKind::StatusAfter(503), 2), (FaultKind::LoseRequest, 2)]
+    {
         let site = Site::start().await;
         let ticket = site.talking().await;
         site.bird.pause_webhooks();
@@ -349,7 +351,7 @@ async fn a_malformed_body_of_birds_own_is_kept_and_an_unknown_event_is_ignored()
         (r#"{"type":"sms.received","data":{"sms_id":"sms_1"}}"#, "quarantined"),
         (r#"{"type":"sms.received""#, "quarantined"),
         (r#"{"type":"email.opened","data":{}}"#, "ignored"),
-        (r#"{"type":"sms.undelivered","data":{"sms_id":"sms_1"}}"#, "ignored"),
+        (r#"{"type":"sms.clicked","data":{"sms_id":"sms_1"}}"#, "ignored"),
     ]) {
         let headers = site.bird.sign(&format!("evt_{id}"), site.bridge.clock.now(), body);
         let (status, answer) = site.post(&headers, body).await;

@@ -71,7 +71,7 @@ async fn a_key_of_another_region_holds_texts_until_the_key_is_right() {
     site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
     site.until_refused("421").await;
     assert!(site.words().is_empty());
-    site.bridge.reload_with(|settings| settings.replace(&other, &own)).await;
+    site.restart_with(|settings| settings.replace(&other, &own)).await;
     site.settled().await;
     assert_eq!(site.words(), ["one"]);
     let held: Vec<Value> = site.bridge.deliveries("state=dead").await;

@@ -36,8 +36,8 @@ fn inbound(event: &str, id: &str, words: &str) -> String {
 async fn site() -> Site {
     let keys = format!("accept_generations = [2, 3]\nwebhook_url = \"{ADDRESS}\"\n");
     let mut site = Site::start_with(&keys).await;
-    let both = format!("\", \"{SECRET}\"]\naccept_generations");
-    site.restart_with(|settings| settings.replace("\"]\naccept_generations", &both)).await;
+    let both = format!("\", \"{SECRET}\"]\nsender");
+    site.restart_with(|settings| settings.replace("\"]\nsender", &both)).await;
     site
 }
 

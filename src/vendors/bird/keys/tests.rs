@@ -109,7 +109,7 @@ fn lines_and_accounts_that_meet_are_told_in_the_words_of_the_vendor() {
         ),
         (
             ACCOUNTS.replace("sender = \"+15550100900\"\n", ""),
-            "accounts.bird.sender is missing. Set it to the workspace's number for texts, with its +.",
+            "accounts.bird.sender (line 7) is missing. Set it to the workspace's number for texts, with its +.",
         ),
         (
             ACCOUNTS.replace("+15550100900", "15550100900"),
