@@ -4,7 +4,8 @@
 //!
 //! A text is left to its webhook for a minute. The first look goes back as far as the desk's catch-up does, but never to a time
 //! before the account was known, because texts of that time were answered elsewhere. The store keeps that time, and its
-//! dedupe keys tell which of the texts since then are there.
+//! dedupe keys tell which of the texts since then are there. Of a time that the store has lost they tell nothing, so the
+//! look begins at its end: texts of that time stand on their tickets, and would be written a second time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +21,7 @@ use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::retry::before;
 use crate::ports::{CameIn, Carrier, Failure, Incoming};
-use crate::store::{Accepted, Store};
+use crate::store::{Accepted, LostTime, Store};
 
 use super::Worker;
 use super::catch_up::after_cut;
@@ -97,9 +98,17 @@ impl MissedTexts {
     /// The time after which the first look finds texts.
     async fn first(&self) -> Timestamp {
         let now = self.clock.now();
-        let lost = self.store.lost_time().map(|lost| lost.since);
-        let back = before(now, self.back);
-        let back = lost.map_or(back, |lost| back.min(lost)).max(before(now, BACK_MAX));
+        let mut back = before(now, self.back);
+        if let Some(LostTime { since, until, doubted }) = self.store.lost_time().filter(|lost| lost.until > back) {
+            back = until;
+            if doubted.is_some() {
+                warn!(
+                    account = %self.account,
+                    "missed_texts.lost_time: texts that came between {since} and {until} are not looked for: those that \
+                     had arrived are on their tickets, and the store no longer knows which"
+                );
+            }
+        }
         let endpoint = Endpoint { door: Door::Carrier, account: self.account };
         let kept = self.store.arrivals().await.unwrap_or_else(|error| {
             warn!(%error, "missed_texts.not_read: texts from before this start are not looked for");

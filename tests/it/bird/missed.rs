@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use tandem::sandbox::server::Call;
 
 use super::{ADA, NUMBER, Site};
+use crate::put_back::copy;
 
 const EVERY_FIVE_MINUTES: &str = "catch_up_minutes = 5";
 
@@ -113,4 +114,34 @@ async fn a_stop_whose_webhook_was_lost_ends_texts_once_it_is_found() {
     assert_eq!((site.sends(), site.words().len()), (0, 0));
     assert!(site.bridge.notes(ticket).iter().any(|note| note.contains("opted out")), "{:?}", site.bridge.notes(ticket));
     site.bridge.finish(1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_restore_the_texts_of_the_lost_time_stay_one_comment_each_and_later_ones_are_found() {
+    let mut site = Site::catching_up().await;
+    let ticket = site.talking().await;
+    site.bridge.stop().await;
+    let directory = site.bridge.directory.path();
+    copy(&directory.join("store"), &directory.join("backup"));
+    site.bridge.run().await;
+    site.bird.connect(&site.bridge.public);
+    site.bird.text(ADA, NUMBER, "of the lost time");
+    site.settled().await;
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.bridge.stop().await;
+    let directory = site.bridge.directory.path();
+    std::fs::remove_dir_all(directory.join("store")).unwrap();
+    copy(&directory.join("backup"), &directory.join("store"));
+    let before = site.looks();
+    site.bridge.run().await;
+    site.bird.connect(&site.bridge.public);
+    site.bridge.until("the bridge looks at its start", |_| site.looks() > before).await;
+    site.looked().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "of the lost time"]);
+    site.bridge.clock.advance(SignedDuration::from_secs(1));
+    site.text_unheard("since then");
+    site.bridge.until("the text is found", |bridge| bridge.comments(ticket).len() > 2).await;
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "of the lost time", "since then"]);
+    site.finish(0).await;
 }
