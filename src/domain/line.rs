@@ -78,6 +78,16 @@ impl fmt::Display for Channel {
     }
 }
 
+/// The name by which a carrier knows customers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// An id: the brand's own, or else the carrier's.
+    #[default]
+    Id,
+    /// Their number, which is the carrier's id of them.
+    Phone,
+}
+
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
@@ -202,6 +212,8 @@ pub struct Lines {
     lines: Vec<Line>,
     /// The addresses of each carrier's lines.
     addresses: BTreeMap<AccountId, Arc<BTreeSet<String>>>,
+    /// The carriers that know customers by their numbers.
+    by_phone: BTreeSet<AccountId>,
 }
 
 impl Lines {
@@ -213,7 +225,19 @@ impl Lines {
             addresses.entry(line.ends.carrier).or_default().extend(line.address.clone());
         }
         let addresses = addresses.into_iter().map(|(carrier, known)| (carrier, Arc::new(known))).collect();
-        Self { lines, addresses }
+        Self { lines, addresses, by_phone: BTreeSet::new() }
+    }
+
+    /// The same lines, where these carriers know customers by their numbers.
+    #[must_use]
+    pub fn by_phone(self, carriers: impl IntoIterator<Item = AccountId>) -> Self {
+        Self { by_phone: carriers.into_iter().collect(), ..self }
+    }
+
+    /// How a carrier knows customers.
+    #[must_use]
+    pub fn knows_by(&self, carrier: AccountId) -> By {
+        if self.by_phone.contains(&carrier) { By::Phone } else { By::Id }
     }
 
     /// The place of a customer's text that came over this carrier; `None` where it names no line that is configured and

@@ -9,7 +9,7 @@ use std::fmt;
 use crate::domain::account::AccountId;
 use crate::domain::address::own_id;
 use crate::domain::event::{Customer, EventId, EventKind, PhoneText, TicketId, UserId};
-use crate::domain::line::Line;
+use crate::domain::line::{By, Line};
 use crate::domain::parts::{self, Cut};
 
 /// A customer's name at their carrier.
@@ -29,16 +29,6 @@ impl fmt::Debug for Recipient {
             Self::OfCarrier(_) => "OfCarrier(…)",
         })
     }
-}
-
-/// The name by which a carrier knows customers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum By {
-    /// An id: the brand's own, or else the carrier's.
-    #[default]
-    Id,
-    /// Their number, which is the carrier's id of them.
-    Phone,
 }
 
 /// From whom a message is.

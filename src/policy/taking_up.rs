@@ -58,11 +58,12 @@ pub fn taken_up(conversation: Option<&Conversation>, seen: &Seen, is_theirs: Opt
     }
 }
 
-/// The carrier and the line's address that a ticket's own key names before and behind the customer's id.
+/// The carrier and the line's address that a ticket's own key names before and behind the id of the customer, where that is
+/// known.
 #[must_use]
-pub fn origin_of<'a>(key: &'a str, customer: &Customer) -> (Option<AccountId>, Option<&'a str>) {
+pub fn origin_of<'a>(key: &'a str, customer: Option<&Customer>) -> (Option<AccountId>, Option<&'a str>) {
     let (carrier, key) = AccountId::split(key);
-    let id = customer.external_id.as_deref().or(customer.carrier_id.as_deref());
+    let id = customer.and_then(|known| known.external_id.as_deref().or(known.carrier_id.as_deref()));
     let line = id.and_then(|id| key.strip_prefix(id)?.strip_prefix('@')).filter(|line| !line.is_empty());
     (carrier, line)
 }
@@ -148,7 +149,7 @@ mod tests {
             ("b1@uk", &anonymous, Some("uk")),
             ("ada@uk", &Customer::default(), None),
         ] {
-            assert_eq!(origin_of(key, customer), (None, line), "{key}");
+            assert_eq!(origin_of(key, Some(customer)), (None, line), "{key}");
         }
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::domain::account::AccountId;
 use crate::domain::event::{CustomerText, DedupeKey, EventId, TicketId};
 use crate::domain::line::{Channel, Lines};
-use crate::domain::outgoing::{By, Part, Recipient};
+use crate::domain::outgoing::{Part, Recipient};
 
 use super::{Account, Failure};
 
@@ -87,9 +87,6 @@ pub struct Incoming {
 pub trait Carrier: Account {
     /// Whether a mapping makes the requests of sends. Otherwise the words, the line and the recipient are enough.
     fn takes_mappings(&self) -> bool;
-
-    /// How the carrier knows a customer.
-    fn knows_by(&self) -> By;
 
     /// Sends one text to one recipient.
     ///

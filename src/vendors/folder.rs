@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::{Channel, Forms, Lines};
+use crate::domain::line::{By, Channel, Forms, Lines};
 use crate::intake::Source;
 use crate::keys::book::{At, Book};
 use crate::keys::key::Shape;
@@ -97,6 +97,9 @@ pub(crate) trait DeskFolder: Folder + Desk {
 pub(crate) trait CarrierFolder: Folder + Carrier {
     /// The names that its lines have in the configuration.
     const LINES: LineTerms;
+
+    /// How it knows customers.
+    const KNOWS_BY: By;
 
     /// The settings that the worker goes by.
     fn terms(keys: &Self::Keys) -> CarrierTerms;

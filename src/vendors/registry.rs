@@ -10,7 +10,7 @@ use super::checkup::{Line as Finding, Sender};
 use super::folder::{Around, Carried, CarrierFolder, DeskFolder, Folder, Installation, LineTerms, SettingUp, Way};
 use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::Forms;
+use crate::domain::line::{By, Forms};
 use crate::intake::Source;
 use crate::keys::book::{At, Book};
 use crate::keys::key::{About, Shown};
@@ -117,6 +117,14 @@ macro_rules! vendors {
             pub(crate) fn line_terms(self) -> Option<LineTerms> {
                 match self {
                     $(Self::$name => of_carrier!($end, self, <$folder as CarrierFolder>::LINES),)+
+                }
+            }
+
+            /// How a carrier knows customers; `None` of a desk.
+            #[must_use]
+            pub const fn knows_by(self) -> Option<By> {
+                match self {
+                    $(Self::$name => of_carrier!($end, self, <$folder as CarrierFolder>::KNOWS_BY),)+
                 }
             }
 

@@ -8,7 +8,8 @@ use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Transition;
 use crate::domain::event::{EventId, TicketId, UserId};
 use crate::domain::kind::KindName;
-use crate::domain::outgoing::{By, Outgoing, Recipient};
+use crate::domain::line::By;
+use crate::domain::outgoing::{Outgoing, Recipient};
 use crate::policy::window;
 use crate::store::{Claim, Work};
 

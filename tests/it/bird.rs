@@ -8,6 +8,7 @@ use tandem::vendors::bird::signature::{ID, SIGNATURES, TIMESTAMP};
 
 use crate::support::{DEADLINE, QUIET, TestBridge};
 
+mod first;
 mod missed;
 mod refused;
 mod second;

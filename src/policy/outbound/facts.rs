@@ -6,9 +6,9 @@ use crate::domain::account::AccountId;
 use crate::domain::conversation::{Change, Conversation, Subscription, Window};
 use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{CommentId, Event, EventKind, TicketId, UserId};
-use crate::domain::line::Line;
+use crate::domain::line::{By, Line};
 use crate::domain::note::{Note, Saying};
-use crate::domain::outgoing::{By, Content, Origin, Outgoing, Recipient};
+use crate::domain::outgoing::{Content, Origin, Outgoing, Recipient};
 use crate::domain::parts::Cut;
 use crate::domain::retry::OnUnconfirmed;
 

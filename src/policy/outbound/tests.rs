@@ -12,9 +12,9 @@ use crate::domain::delivery::{Delivery, Fate, HistoryEntry, Outcome, State};
 use crate::domain::event::{
     CommentId, Customer, EventId, EventKind, PhoneText, RecipeSend, Template, TicketChange, TicketId, UserId,
 };
-use crate::domain::line::{Channel, Forms, Line};
+use crate::domain::line::{By, Channel, Forms, Line};
 use crate::domain::note::Says;
-use crate::domain::outgoing::{By, Outgoing, Recipient};
+use crate::domain::outgoing::{Outgoing, Recipient};
 use crate::domain::retry::OnUnconfirmed;
 
 const HOUR: i64 = 3600;

@@ -17,7 +17,7 @@ use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
 use crate::domain::lanes::Need;
 use crate::domain::line::{Channel, Lines};
-use crate::domain::outgoing::{By, Part, Recipient};
+use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
@@ -62,10 +62,6 @@ const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
 impl Carrier for Bird {
     fn takes_mappings(&self) -> bool {
         false
-    }
-
-    fn knows_by(&self) -> By {
-        By::Phone
     }
 
     /// Sends one part. A key that came before with other words ends as [`Failure::IdempotencyMismatch`]: the part is out.

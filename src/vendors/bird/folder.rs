@@ -13,7 +13,7 @@ use super::signature::Terms;
 use super::source::{Numbers, Webhooks};
 use crate::domain::account::AccountId;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::{Channel, Forms};
+use crate::domain::line::{By, Channel, Forms};
 use crate::domain::text::RecipeMessage;
 use crate::intake::Source;
 use crate::keys::book::Book;
@@ -98,6 +98,7 @@ impl CarrierFolder for Bird {
         form: None,
         template: Some(keys::TEMPLATE),
     };
+    const KNOWS_BY: By = By::Phone;
 
     fn terms(keys: &Keys) -> CarrierTerms {
         CarrierTerms {

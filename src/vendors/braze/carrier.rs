@@ -16,7 +16,7 @@ use crate::domain::budget::UserKey;
 use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::line::{Channel, Lines};
-use crate::domain::outgoing::{By, Recipient};
+use crate::domain::outgoing::Recipient;
 use crate::domain::refusals::Object;
 use crate::ports::{Account, CameIn, Carrier, Failure, RECEIPT, Sent, Sought, Text};
 use crate::vendors::braze;
@@ -29,10 +29,6 @@ use crate::vendors::http::exchange::{Effect, Request};
 impl Carrier for Braze {
     fn takes_mappings(&self) -> bool {
         true
-    }
-
-    fn knows_by(&self) -> By {
-        By::Id
     }
 
     /// Sends one message through an API-triggered campaign, to one recipient, because Braze sends one message only to a

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
-use crate::domain::line::{Channel, Forms, Lines};
+use crate::domain::line::{By, Channel, Forms, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::intake::Source;
 use crate::keys::book::Book;
@@ -83,6 +83,7 @@ impl Folder for Braze {
 
 impl CarrierFolder for Braze {
     const LINES: LineTerms = lines::TERMS;
+    const KNOWS_BY: By = By::Id;
 
     fn terms(keys: &Keys) -> CarrierTerms {
         CarrierTerms {

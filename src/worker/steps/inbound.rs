@@ -31,6 +31,7 @@ use crate::worker::in_force::render;
 use crate::worker::notes;
 use crate::worker::steps::inbound::completion::Completion;
 use crate::worker::steps::inbound::uploads::Copies;
+use crate::worker::steps::lookup::identify::Behind;
 use crate::worker::steps::lookup::merged::Heir;
 use crate::worker::steps::lookup::own_writes;
 use crate::worker::steps::lookup::tickets::{newest_first, own_comment};
@@ -405,10 +406,11 @@ impl Worker {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.desk.ticket(ticket).await {
-                Ok(view) if self.finder().adopt(&view, None, asked_at, learnt).await? => Err(self.finder().found()),
-                // The requester is a user without an id at the carrier. The text can still be added to their
-                // ticket.
-                Ok(_) => Ok(Customer::default()),
+                Ok(view) => match self.finder().adopt(&view, None, asked_at, learnt).await? {
+                    Behind::Found => Err(self.finder().found()),
+                    // The requester is a user without a name at the carrier. The text can still be added to their ticket.
+                    Behind::Nameless(_) => Ok(Customer::default()),
+                },
                 Err(Failure::NotFound { .. }) => Err(Outcome::GiveUp {
                     cause: format!("the text names ticket {ticket}, which does not exist, and no customer"),
                 }),

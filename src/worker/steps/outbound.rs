@@ -46,7 +46,7 @@ impl Worker {
     fn terms_of_messages(&self) -> Terms<'_> {
         Terms {
             carrier: self.ends.carrier,
-            by: self.carrier.knows_by(),
+            by: self.lines.knows_by(self.ends.carrier),
             on_unconfirmed: self.options.on_unconfirmed,
             gsm7: self.options.gsm7,
             asks_on: self.options.subscription_group.as_deref(),

@@ -4,7 +4,8 @@ use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::Customer;
 use crate::domain::find::Search;
-use crate::domain::line::Lines;
+use crate::domain::line::{By, Lines};
+use crate::domain::phone;
 use crate::ports::desk::UserView;
 use crate::store::{Store, StoreError};
 
@@ -35,14 +36,40 @@ impl Customers<'_> {
         self.home.unwrap_or(self.ends.carrier)
     }
 
-    /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by.
+    /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by. At a
+    /// carrier that knows numbers, every user with the customer's number is the customer, whatever ids they have.
     pub(in crate::worker) fn is_customer(
         &self,
         user: &UserView,
         customer: &Customer,
         carrier: AccountId,
     ) -> Option<bool> {
-        users::is_customer(user, &self.at_desk(customer, carrier))
+        let has_number = match self.lines.knows_by(carrier) {
+            By::Id => false,
+            By::Phone => !user.is_agent && users::number_of(user).is_some_and(|number| Some(number) == customer.phone),
+        };
+        if has_number { Some(true) } else { users::is_customer(user, &self.at_desk(customer, carrier)) }
+    }
+
+    /// The requester as this carrier knows them: by the ids that the desk has, with the further carrier whose they are, or
+    /// by their number where the carrier knows nothing else. Their own texts name the number alone, so that an id of the
+    /// brand's would make another conversation of the answer. `None` where no name of theirs is one at the carrier.
+    pub(in crate::worker) fn at_carrier(
+        &self,
+        named: Option<(Option<AccountId>, Customer)>,
+        requester: Option<&UserView>,
+        carrier: AccountId,
+    ) -> Option<Customer> {
+        if self.lines.knows_by(carrier) == By::Id {
+            return named.map(|(_, customer)| customer);
+        }
+        // A customer who wrote first has the carrier's own id, which is no number where they hide theirs.
+        let is_own = |whose: Option<AccountId>| whose.unwrap_or_else(|| self.home_carrier()) == carrier;
+        let own = named.filter(|(whose, _)| is_own(*whose)).and_then(|(_, customer)| customer.carrier_id);
+        let number = requester.and_then(users::number_of);
+        let id = own.or_else(|| number.clone())?;
+        let phone = phone::normalise(&id).or(number);
+        Some(Customer { carrier_id: Some(id), phone, ..Customer::default() })
     }
 
     /// The keys of a customer's conversations over a carrier: the base key, those on the lines that are configured, and

@@ -9,7 +9,7 @@ use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
-use crate::domain::line::{Channel, Lines, Place};
+use crate::domain::line::{By, Channel, Lines, Place};
 use crate::policy::taking_up::{knows, origin_of, taken_up};
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
 use crate::ports::{Desk, Failure};
@@ -20,6 +20,14 @@ use super::merged::Merges;
 use super::tickets::seen;
 use super::users::{customer_behind, from_desk};
 use crate::worker::outcome;
+
+/// The end of a look for the customer behind an unknown ticket.
+pub(in crate::worker) enum Behind {
+    /// The conversation is learnt.
+    Found,
+    /// Neither the webhook nor the requester tells a name by which the carrier knows customers.
+    Nameless(By),
+}
 
 /// Looks for the customers behind unknown tickets.
 #[derive(Clone, Copy)]
@@ -68,24 +76,29 @@ impl Finder<'_> {
             learnt.changes.extend(taken_up(known, &seen(&view, asked_at), self.is_requester(known, &view)));
             return Ok(Some(view.requester_id));
         }
-        if self.adopt(&view, named, asked_at, learnt).await? {
-            return Err(self.found());
-        }
         let vendor = self.desk.vendor();
-        Err(Outcome::GiveUp {
-            cause: format!("{}: fill the external id of the user in {vendor}", cause::NO_CARRIER_ID),
+        Err(match self.adopt(&view, named, asked_at, learnt).await? {
+            Behind::Found => self.found(),
+            Behind::Nameless(By::Id) => Outcome::GiveUp {
+                cause: format!("{}: fill the external id of the user in {vendor}", cause::NO_CARRIER_ID),
+            },
+            Behind::Nameless(By::Phone) => Outcome::GiveUp {
+                cause: format!(
+                    "{}: fill in the phone number of the user in {vendor}, with its country code, as in +15550100100",
+                    cause::NO_NUMBER
+                ),
+            },
         })
     }
 
-    /// Learns the conversation of an unknown ticket that was read at `asked_at`. False when the webhook names no
-    /// customer and the requester has no id at the carrier.
+    /// Learns the conversation of an unknown ticket that was read at `asked_at`.
     pub(in crate::worker) async fn adopt(
         &self,
         ticket: &TicketView,
         named: Option<&str>,
         asked_at: Timestamp,
         learnt: &mut Verdict,
-    ) -> Result<bool, Outcome> {
+    ) -> Result<Behind, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         // A known key tells more than the user does, because the customer may have several names and lines. It does
         // not count where the ticket's requester is another customer by now.
@@ -103,15 +116,17 @@ impl Finder<'_> {
             Some(conversation) => conversation.key.clone(),
             None => {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
-                let behind = || customer_behind(ticket);
-                let Some((whose, customer)) = named.or_else(behind).map(from_desk) else { return Ok(false) };
-                let (carrier, line) =
-                    ticket.external_id.as_deref().map_or((None, None), |key| origin_of(key, &customer));
+                let named = named.or_else(|| customer_behind(ticket)).map(from_desk);
+                let whose = named.as_ref().and_then(|(whose, _)| *whose);
+                let by_id = named.as_ref().map(|(_, customer)| customer);
+                let (carrier, line) = ticket.external_id.as_deref().map_or((None, None), |key| origin_of(key, by_id));
                 // A ticket that an agent has opened names no line, but its brand may have one.
                 let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
                 let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
                 let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
+                let customer = self.customers.at_carrier(named, ticket.requester.as_ref(), carrier);
+                let Some(customer) = customer else { return Ok(Behind::Nameless(self.lines.knows_by(carrier))) };
                 let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
                 let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
                 let place = self.lines.place(carrier, line, Channel::default());
@@ -134,7 +149,7 @@ impl Finder<'_> {
         let is_theirs = self.is_requester(known.as_ref(), ticket);
         learnt.changes.extend(taken_up(known.as_ref(), &seen(ticket, asked_at), is_theirs));
         learnt.belongs_to = Some(key);
-        Ok(true)
+        Ok(Behind::Found)
     }
 
     /// Whether the ticket's requester is this conversation's customer; `None` where nothing tells.

@@ -38,14 +38,12 @@ impl Merges<'_> {
     pub(in crate::worker) async fn follows_merge(&self, view: &TicketView) -> Result<bool, Outcome> {
         let retry = |error: StoreError| Outcome::Retry { cause: error.to_string(), after: None };
         let failed = |failure| outcome(failure, self.ends.desk);
-        let Some(behind) = customer_behind(view) else { return Ok(false) };
-        let (carrier, customer) = from_desk(behind);
-        for key in self
-            .customers
-            .keys_of(&customer, carrier.unwrap_or_else(|| self.customers.home_carrier()))
-            .await
-            .map_err(retry)?
-        {
+        let named = customer_behind(view).map(from_desk);
+        let whose = named.as_ref().and_then(|(whose, _)| *whose);
+        let carrier = whose.unwrap_or_else(|| self.customers.home_carrier());
+        let customer = self.customers.at_carrier(named, view.requester.as_ref(), carrier);
+        let Some(customer) = customer else { return Ok(false) };
+        for key in self.customers.keys_of(&customer, carrier).await.map_err(retry)? {
             let known = self.store.conversation(&key).await.map_err(retry)?;
             let Some(lost) = known.and_then(|known| known.ticket) else { continue };
             let is_merged = match self.desk.ticket(lost.id).await {

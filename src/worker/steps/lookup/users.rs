@@ -8,7 +8,7 @@ use crate::domain::account::AccountId;
 use crate::domain::address::{id_at_desk, own_id};
 use crate::domain::conversation::fingerprint;
 use crate::domain::event::Customer;
-use crate::domain::phone::digits;
+use crate::domain::phone::{self, Phone, digits};
 use crate::ports::desk::{TicketView, UserView};
 
 /// The prefix in the `external_id` of a user who is known by `carrier_id` only, so that it is never taken for an
@@ -90,6 +90,14 @@ pub(in crate::worker) fn is_customer(user: &UserView, customer: &Customer) -> Op
 pub(in crate::worker) fn customer_behind(ticket: &TicketView) -> Option<Customer> {
     let user = ticket.requester.as_ref()?;
     Some(Customer { phone: user.phone.clone(), ..named_by(user)? })
+}
+
+/// The user's number in the form that carriers know; none of a number that is one within its country only.
+pub(in crate::worker) fn number_of(user: &UserView) -> Option<String> {
+    match phone::parse(user.phone.as_deref()?)? {
+        Phone::E164(number) => Some(number),
+        Phone::ShortCode(_) => None,
+    }
 }
 
 /// The customer that the user's field or external id names, where one of the two is filled.

@@ -65,7 +65,8 @@ impl Worker {
         learnt: &mut Verdict,
     ) -> Result<Outcome, Outcome> {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
-        let Some(recipient) = recipient_of(claim, self.carrier.knows_by()) else { return Err(nothing_to_look_for()) };
+        let by = self.lines.knows_by(self.ends.carrier);
+        let Some(recipient) = recipient_of(claim, by) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
         let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
         let channel = self.line_for(claim.conversation.as_ref()).map(|line| line.channel).unwrap_or_default();
