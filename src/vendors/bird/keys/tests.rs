@@ -121,7 +121,7 @@ fn lines_and_accounts_that_meet_are_told_in_the_words_of_the_vendor() {
              accepted. Copy the secret as Bird shows it once when the webhook is made: whsec_ and base64.",
         ),
         (
-            ACCOUNTS.replace("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7o"),
+            ACCOUNTS.replace("whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob"),
             "accounts.second.signing_secrets (line 16) holds a secret that is cut off or mistyped behind whsec_. Copy the secret \
              as Bird shows it once when the webhook is made: whsec_ and base64.",
         ),
