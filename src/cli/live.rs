@@ -21,8 +21,8 @@ use crate::intake::public_address;
 #[cfg(feature = "oidc")]
 use crate::serve;
 use crate::vendors::checkup::{self, Line, State};
-use crate::vendors::folder::{Installation, Way as Reach};
-use crate::vendors::http::{HttpTransport, Transport};
+use crate::vendors::folder::Installation;
+use crate::vendors::http::{HttpTransport, Reach, Transport};
 
 /// A finding, with its account.
 #[derive(Debug, Serialize)]
@@ -53,8 +53,8 @@ pub(super) async fn look(config: &Config) -> Result<Vec<Finding>, Failure> {
     for VendorAccount { account, keys } in &config.accounts {
         let table = AccountTable(*account);
         let endpoint = config.public_url.as_ref().map(|url| public_address(url, &table.webhooks()));
-        let way = Reach { transport: Arc::clone(&transport), clock: clock.clone(), held: None };
-        let found = keys.look(way, &Installation { table, endpoint, lines: &lines }).await;
+        let reach = Reach::unpaused(Arc::clone(&transport), clock.clone());
+        let found = keys.look(reach, &Installation { table, endpoint, lines: &lines }).await;
         findings.extend(found.into_iter().map(|line| Finding::of(*account, line)));
     }
     #[cfg(feature = "oidc")]

@@ -17,9 +17,8 @@ use crate::mapping::Mappings;
 use crate::ports::{Carrier, Desk};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Metrics, Readiness};
-use crate::vendors::folder::Way;
 use crate::vendors::http::media::MediaClient;
-use crate::vendors::http::{Held, Transport};
+use crate::vendors::http::{Held, Reach, Transport};
 use crate::vendors::registry::Client;
 use crate::worker::{
     AlarmQueue, Crew, KeptFacts, KnownUsers, MappingsInForce, ObservedTransport, Pauses, Pictures, Retention,
@@ -50,8 +49,8 @@ impl Clients {
             let account = *account;
             let transport: Arc<dyn Transport> =
                 Arc::new(ObservedTransport { inner: Arc::clone(transport), account, metrics: Arc::clone(metrics) });
-            let way = Way { transport, clock: clock.clone(), held: Some(held(store, clock, account)) };
-            (account, (keys.open(way), keys.vendor().sender().remedies))
+            let reach = Reach { transport, clock: clock.clone(), held: Some(held(store, clock, account)) };
+            (account, (keys.open(reach), keys.vendor().sender().remedies))
         };
         Self(config.accounts.iter().map(client).collect())
     }

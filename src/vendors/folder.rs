@@ -8,8 +8,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::checkup::{Line as Finding, Sender};
-use super::http::{Held, Transport};
-use crate::clock::Clock;
+use super::http::exchange::Exchanging;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::domain::budget::{Level, Reached};
@@ -18,10 +17,13 @@ use crate::intake::Source;
 use crate::keys::book::{At, Book};
 use crate::keys::key::Shape;
 use crate::keys::table::Table;
-use crate::ports::{Account, Carrier, CarrierTerms, Desk, DeskTerms};
+use crate::ports::{Carrier, CarrierTerms, Desk, DeskTerms};
+
+pub use super::http::Reach;
 
 /// The client of an account and all that is true of its vendor.
-pub trait Folder: Account + Sized + 'static {
+#[expect(private_bounds, reason = "the exchange is of the crate's own use")]
+pub trait Folder: Exchanging + Sized + 'static {
     /// The vendor's name for people.
     const TITLE: &'static str;
 
@@ -58,19 +60,23 @@ pub trait Folder: Account + Sized + 'static {
     fn source(keys: &Self::Keys, account: AccountId, around: &Around<'_>) -> Arc<dyn Source>;
 
     /// A client with budgets of its own; nothing is called yet.
-    fn open(keys: &Self::Keys, way: Way) -> Self;
+    fn open(keys: &Self::Keys, reach: Reach) -> Self;
 
     /// Uses the credential of these keys from the next call on.
     fn renew(&self, keys: &Self::Keys);
 
     /// The calls left under each of the vendor's limits.
-    fn levels(&self) -> Vec<Level>;
+    fn levels(&self) -> Vec<Level> {
+        self.exchange().levels()
+    }
 
     /// The limits that hold calls back now.
-    fn reached(&self) -> Vec<Reached>;
+    fn reached(&self) -> Vec<Reached> {
+        self.exchange().reached()
+    }
 
     /// Looks at the installation, and changes nothing.
-    fn look(keys: &Self::Keys, way: Way, place: &Installation<'_>) -> impl Future<Output = Vec<Finding>> + Send;
+    fn look(keys: &Self::Keys, reach: Reach, place: &Installation<'_>) -> impl Future<Output = Vec<Finding>> + Send;
 }
 
 /// How an account is set up at its vendor.
@@ -145,16 +151,6 @@ pub(crate) struct CarriedLine {
     pub(crate) address: Option<String>,
     /// The ids of its forms, by their keys.
     pub(crate) forms: Vec<(&'static str, String)>,
-}
-
-/// The ways in which a client reaches its vendor.
-pub struct Way {
-    /// Carries its calls.
-    pub transport: Arc<dyn Transport>,
-    /// The time.
-    pub clock: Clock,
-    /// Says whether the operator has paused the account.
-    pub held: Option<Held>,
 }
 
 /// The parts of other accounts that a source of webhooks needs.

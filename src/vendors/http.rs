@@ -6,6 +6,7 @@
 //! secret, a body, a name, a phone number or an e-mail address into a cause.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,10 +14,13 @@ use bytes::Bytes;
 
 use tls::TlsFault;
 
+use crate::clock::Clock;
+
 pub use attempt::Attempt;
 pub use personal::Personal;
 
 mod attempt;
+pub(crate) mod bearer_key;
 pub(crate) mod error_phrases;
 pub(crate) mod exchange;
 pub(crate) mod headers;
@@ -59,6 +63,24 @@ pub trait Transport: Send + Sync {
 
 /// Returns whether the operator has paused a vendor now.
 pub type Held = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// The ways in which a client reaches its vendor.
+pub struct Reach {
+    /// Carries its calls.
+    pub transport: Arc<dyn Transport>,
+    /// The time.
+    pub clock: Clock,
+    /// Says whether the operator has paused the account, which then makes no call; `None` where a pause is not possible.
+    pub held: Option<Held>,
+}
+
+impl Reach {
+    /// The ways of a client that cannot be paused.
+    #[must_use]
+    pub fn unpaused(transport: Arc<dyn Transport>, clock: Clock) -> Self {
+        Self { transport, clock, held: None }
+    }
+}
 
 /// No whole answer came.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

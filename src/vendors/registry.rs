@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::checkup::{Line as Finding, Sender};
-use super::folder::{Around, Carried, CarrierFolder, DeskFolder, Folder, Installation, LineTerms, SettingUp, Way};
+use super::folder::{Around, Carried, CarrierFolder, DeskFolder, Folder, Installation, LineTerms, Reach, SettingUp};
 use crate::domain::account::{AccountId, End};
 use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{By, Forms};
@@ -207,16 +207,16 @@ macro_rules! vendors {
 
             /// A client of the account; nothing is called yet.
             #[must_use]
-            pub fn open(&self, way: Way) -> Client {
+            pub fn open(&self, reach: Reach) -> Client {
                 match self {
-                    $(Self::$name(keys) => Client::$name(Arc::new(<$folder>::open(keys, way))),)+
+                    $(Self::$name(keys) => Client::$name(Arc::new(<$folder>::open(keys, reach))),)+
                 }
             }
 
             /// Looks at the installation, and changes nothing.
-            pub async fn look(&self, way: Way, place: &Installation<'_>) -> Vec<Finding> {
+            pub async fn look(&self, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
                 match self {
-                    $(Self::$name(keys) => <$folder>::look(keys, way, place).await,)+
+                    $(Self::$name(keys) => <$folder>::look(keys, reach, place).await,)+
                 }
             }
 

@@ -22,7 +22,7 @@ use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
-use crate::vendors::http::HttpTransport;
+use crate::vendors::http::{HttpTransport, Reach};
 use crate::vendors::zendesk::admin::SETUP_SCOPE;
 use crate::vendors::zendesk::setup::{self as decide, Does, Step, TAG, Wanted};
 use crate::vendors::zendesk::{Installation, Zendesk, ZendeskOptions};
@@ -77,7 +77,7 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
     let config = config.keys;
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     let options = ZendeskOptions { url: config.url.clone(), auth: (&config.credentials).into() };
-    let zendesk = Zendesk::new(options, Arc::new(transport), Clock::system());
+    let zendesk = Zendesk::new(options, Reach::unpaused(Arc::new(transport), Clock::system()));
     let zendesk = zendesk.with_scope(SETUP_SCOPE);
     let installer = Installer { table, zendesk, wanted, dry_run: arguments.dry_run };
     let mut report = Report::default();

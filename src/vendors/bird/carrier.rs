@@ -4,7 +4,6 @@
 //! same text. It carries its mark as a tag as well, by which it is found after that time.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::MutexGuard;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,15 +12,13 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::domain::account::AccountId;
-use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
-use crate::domain::lanes::Need;
 use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{Account, CameIn, Carrier, Failure, Incoming, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, Incoming, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
 use crate::vendors::bird::source::Numbers;
@@ -157,20 +154,6 @@ impl Carrier for Bird {
 
     async fn probe(&self, _form: &str) -> Result<(), Failure> {
         self.ask_whether_let_in().await.map(drop)
-    }
-}
-
-impl Account for Bird {
-    fn vendor(&self) -> &'static str {
-        self.exchange.vendor
-    }
-
-    fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.exchange.opens_for(need)
-    }
-
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.exchange.breaker()
     }
 }
 

@@ -4,20 +4,18 @@
 //! The region stands in the key and chooses the host; a key at the host of another region is answered 421. Errors are told
 //! apart by their `type`, and where an answer has none, by its status, because codes and names come and go.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use url::Url;
 
-use crate::clock::Clock;
-use crate::domain::budget::Budgets;
 use crate::ports::Failure;
 use crate::vendors::bird::error_phrases as own;
 use crate::vendors::bird::limits::{self, LIMITS};
-use crate::vendors::http::exchange::{Answer, Effect, Exchange, Request, secret_header};
-use crate::vendors::http::{Held, Transport, error_phrases};
+use crate::vendors::http::bearer_key::BearerKey;
+use crate::vendors::http::exchange::{Answer, Effect, Exchange, Exchanging, Request};
+use crate::vendors::http::{Reach, error_phrases};
 
 /// The beginning of a key; the region follows, up to the next underscore.
 const KEY_PREFIX: &str = "bk_";
@@ -54,53 +52,26 @@ pub fn address_of(api_key: &SecretString) -> Option<Url> {
 pub struct Bird {
     pub(super) exchange: Exchange,
     pub(super) sender: String,
-    api_key: RwLock<SecretString>,
+    pub(super) api_key: BearerKey,
+}
+
+impl Exchanging for Bird {
+    fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
 }
 
 impl Bird {
     /// A client with budgets of its own; nothing is called yet.
     #[must_use]
-    pub fn new(options: BirdOptions, transport: Arc<dyn Transport>, clock: Clock) -> Self {
-        let exchange = Exchange {
-            vendor: "Bird",
-            base: options.url,
-            transport,
-            budgets: Arc::new(Mutex::new(Budgets::new(&LIMITS))),
-            told: limits::told,
-            breaker: Mutex::default(),
-            clock,
-            tells_time: false,
-            held: None,
-        };
-        Self { exchange, sender: options.sender, api_key: RwLock::new(options.api_key) }
-    }
-
-    /// Uses another key from the next call on.
-    pub fn set_api_key(&self, api_key: SecretString) {
-        *self.api_key.write().unwrap_or_else(PoisonError::into_inner) = api_key;
-    }
-
-    /// The same client, which makes no call while this returns true.
-    #[must_use]
-    pub fn held_while(mut self, held: Option<Held>) -> Self {
-        self.exchange.held = held;
-        self
+    pub fn new(options: BirdOptions, reach: Reach) -> Self {
+        let exchange = Exchange::new("Bird", options.url, reach, &LIMITS, limits::told);
+        Self { exchange, sender: options.sender, api_key: BearerKey::new(options.api_key) }
     }
 
     /// Makes the call once and returns a success with its JSON object.
     pub(super) async fn call(&self, request: &Request) -> Result<(Answer, Value), Failure> {
-        let unusable = || Failure::Pause { cause: "the API key cannot be sent".into(), status: 401 };
-        let api_key = self.api_key.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let header = secret_header(&format!("Bearer {}", api_key.expose_secret())).ok_or_else(unusable)?;
-        let mut answer = self.exchange.ask(request, header).await?;
-        if !answer.status.is_success() {
-            self.exchange.hear(request, &answer);
-            return Err(self.failure(request, &answer));
-        }
-        match answer.json.take() {
-            Some(json) if json.is_object() => Ok((answer, json)),
-            _ => Err(self.exchange.unreadable(request, &answer, "no JSON object")),
-        }
+        self.exchange.object(request, self.api_key.header()?, |answer| self.failure(request, answer)).await
     }
 
     fn failure(&self, request: &Request, answer: &Answer) -> Failure {

@@ -12,7 +12,6 @@ use super::keys::{self, Bird as Keys};
 use super::signature::Terms;
 use super::source::{Numbers, Webhooks};
 use crate::domain::account::AccountId;
-use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{By, Channel, Forms};
 use crate::domain::text::RecipeMessage;
 use crate::intake::Source;
@@ -20,9 +19,8 @@ use crate::keys::book::Book;
 use crate::keys::fault::Flaw;
 use crate::ports::CarrierTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{
-    Around, Carried, CarriedLine, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way,
-};
+use crate::vendors::folder::{Around, Carried, CarriedLine, CarrierFolder, Folder, Installation, LineTerms, SettingUp};
+use crate::vendors::http::Reach;
 
 impl Folder for Bird {
     const TITLE: &'static str = "Bird";
@@ -55,30 +53,22 @@ impl Folder for Bird {
         Arc::new(Webhooks { numbers, terms: Arc::new(terms) })
     }
 
-    fn open(keys: &Keys, way: Way) -> Self {
+    fn open(keys: &Keys, reach: Reach) -> Self {
         let options = BirdOptions {
             url: keys.address().clone(),
             api_key: keys.api_key.secret.clone(),
             sender: keys.sender.clone(),
         };
-        Self::new(options, way.transport, way.clock).held_while(way.held)
+        Self::new(options, reach)
     }
 
     fn renew(&self, keys: &Keys) {
-        self.set_api_key(keys.api_key.secret.clone());
+        self.api_key.renew(keys.api_key.secret.clone());
     }
 
-    fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
-    }
-
-    async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {
-        let clock = way.clock.clone();
-        let first = Self::open(keys, way).ask_whether_let_in().await;
+    async fn look(keys: &Keys, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
+        let clock = reach.clock.clone();
+        let first = Self::open(keys, reach).ask_whether_let_in().await;
         let mut found = vec![judge::key(place.table, &first, Self::url(keys).host_str().unwrap_or_default())];
         if found.iter().any(|line| line.state == State::Wrong) {
             found.push(Finding::not_looked_at(Self::TITLE, "clock", "the key is not good here"));

@@ -4,21 +4,18 @@
 //! profile finds out whether it went out.
 
 use std::collections::BTreeMap;
-use std::sync::MutexGuard;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::domain::account::AccountId;
-use crate::domain::breaker::Breaker;
 use crate::domain::budget::UserKey;
 use crate::domain::cause;
-use crate::domain::lanes::Need;
 use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::domain::refusals::Object;
-use crate::ports::{Account, CameIn, Carrier, Failure, RECEIPT, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, RECEIPT, Sent, Sought, Text};
 use crate::vendors::braze;
 use crate::vendors::braze::client::Braze;
 use crate::vendors::braze::limits;
@@ -112,20 +109,6 @@ impl Carrier for Braze {
 
     async fn probe(&self, form: &str) -> Result<(), Failure> {
         self.campaign(form).await.map(drop)
-    }
-}
-
-impl Account for Braze {
-    fn vendor(&self) -> &'static str {
-        self.exchange.vendor
-    }
-
-    fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.exchange.opens_for(need)
-    }
-
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.exchange.breaker()
     }
 }
 

@@ -3,21 +3,18 @@
 //!
 //! Facts are from <https://www.braze.com/docs/api/> and from recorded traffic.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use crate::clock::Clock;
-use crate::domain::budget::Budgets;
 use crate::domain::cause;
 use crate::domain::refusals::Object;
 use crate::ports::Failure;
 use crate::vendors::braze;
 use crate::vendors::braze::limits::{self, LIMITS};
-use crate::vendors::http::exchange::{Answer, Exchange, Request, secret_header};
-use crate::vendors::http::{Held, Transport, error_phrases};
+use crate::vendors::http::bearer_key::BearerKey;
+use crate::vendors::http::exchange::{Answer, Exchange, Exchanging, Request};
+use crate::vendors::http::{Reach, error_phrases};
 
 pub mod details;
 
@@ -32,53 +29,26 @@ pub struct BrazeOptions {
 /// A client for one Braze workspace.
 pub struct Braze {
     pub(super) exchange: Exchange,
-    api_key: RwLock<SecretString>,
+    pub(super) api_key: BearerKey,
+}
+
+impl Exchanging for Braze {
+    fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
 }
 
 impl Braze {
     /// A client with budgets of its own; nothing is called yet.
     #[must_use]
-    pub fn new(options: BrazeOptions, transport: Arc<dyn Transport>, clock: Clock) -> Self {
-        let exchange = Exchange {
-            vendor: "Braze",
-            base: options.url,
-            transport,
-            budgets: Arc::new(Mutex::new(Budgets::new(&LIMITS))),
-            told: limits::told,
-            breaker: Mutex::default(),
-            clock,
-            tells_time: false,
-            held: None,
-        };
-        Self { exchange, api_key: RwLock::new(options.api_key) }
-    }
-
-    /// Uses another key from the next call on.
-    pub fn set_api_key(&self, api_key: SecretString) {
-        *self.api_key.write().unwrap_or_else(PoisonError::into_inner) = api_key;
-    }
-
-    /// The same client, which makes no call while this returns true.
-    #[must_use]
-    pub fn held_while(mut self, held: Option<Held>) -> Self {
-        self.exchange.held = held;
-        self
+    pub fn new(options: BrazeOptions, reach: Reach) -> Self {
+        let exchange = Exchange::new("Braze", options.url, reach, &LIMITS, limits::told);
+        Self { exchange, api_key: BearerKey::new(options.api_key) }
     }
 
     /// Makes the call once and returns a success with its JSON object.
     pub(super) async fn call(&self, request: &Request) -> Result<(Answer, Value), Failure> {
-        let unusable = || Failure::Pause { cause: "the API key cannot be sent".into(), status: 401 };
-        let api_key = self.api_key.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let header = secret_header(&format!("Bearer {}", api_key.expose_secret())).ok_or_else(unusable)?;
-        let mut answer = self.exchange.ask(request, header).await?;
-        if !answer.status.is_success() {
-            self.exchange.hear(request, &answer);
-            return Err(self.failure(request, &answer));
-        }
-        match answer.json.take() {
-            Some(json) if json.is_object() => Ok((answer, json)),
-            _ => Err(self.exchange.unreadable(request, &answer, "no JSON object")),
-        }
+        self.exchange.object(request, self.api_key.header()?, |answer| self.failure(request, answer)).await
     }
 
     /// The failure for a status, by Braze's meanings: <https://www.braze.com/docs/api/errors/>.

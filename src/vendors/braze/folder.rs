@@ -15,14 +15,14 @@ use super::source::Webhooks;
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
-use crate::domain::budget::{Level, Reached};
 use crate::domain::line::{By, Channel, Forms, Lines};
 use crate::domain::outgoing::Recipient;
 use crate::intake::Source;
 use crate::keys::book::Book;
 use crate::ports::{Carrier as _, CarrierTerms};
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, Carried, CarrierFolder, Folder, Installation, LineTerms, SettingUp, Way};
+use crate::vendors::folder::{Around, Carried, CarrierFolder, Folder, Installation, LineTerms, SettingUp};
+use crate::vendors::http::Reach;
 
 /// A customer id that no customer has.
 const NOBODY: &str = "tandem-check-nobody";
@@ -58,26 +58,18 @@ impl Folder for Braze {
         })
     }
 
-    fn open(keys: &Keys, way: Way) -> Self {
+    fn open(keys: &Keys, reach: Reach) -> Self {
         let options = BrazeOptions { url: keys.url.clone(), api_key: keys.api_key.clone() };
-        Self::new(options, way.transport, way.clock).held_while(way.held)
+        Self::new(options, reach)
     }
 
     fn renew(&self, keys: &Keys) {
-        self.set_api_key(keys.api_key.clone());
+        self.api_key.renew(keys.api_key.clone());
     }
 
-    fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
-    }
-
-    async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {
-        let clock = way.clock.clone();
-        Look { table: place.table, client: Self::open(keys, way), keys, clock }.look(place.lines).await
+    async fn look(keys: &Keys, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
+        let clock = reach.clock.clone();
+        Look { table: place.table, client: Self::open(keys, reach), keys, clock }.look(place.lines).await
     }
 }
 

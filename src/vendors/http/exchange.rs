@@ -16,13 +16,13 @@ use url::Url;
 use crate::clock::Clock;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
-use crate::domain::budget::{Budgets, Call, Level, Permit, Reached, Told};
+use crate::domain::budget::{Budgets, Call, Level, Limits, Permit, Reached, Told};
 use crate::domain::cause;
 use crate::domain::lanes::Need;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
-use crate::ports::Failure;
-use crate::vendors::http::{Held, Personal, Transport, TransportError, attempt, error_phrases, headers};
+use crate::ports::{Account, Failure};
+use crate::vendors::http::{Held, Personal, Reach, Transport, TransportError, attempt, error_phrases, headers};
 
 /// The delay of a call whose vendor does not answer: the longest interval between two probes of the vendor.
 const UNANSWERED_FOR: Duration = Duration::from_secs(30);
@@ -160,6 +160,26 @@ pub(crate) struct Answer {
     presented: Option<HeaderValue>,
 }
 
+/// A client whose calls all go through one exchange, and are an account's for it.
+pub(crate) trait Exchanging: Send + Sync {
+    /// Its exchange.
+    fn exchange(&self) -> &Exchange;
+}
+
+impl<C: Exchanging> Account for C {
+    fn vendor(&self) -> &'static str {
+        self.exchange().vendor
+    }
+
+    fn opens_for(&self, need: Need) -> Option<Timestamp> {
+        self.exchange().opens_for(need)
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.exchange().breaker()
+    }
+}
+
 /// One vendor's side of every exchange.
 pub(crate) struct Exchange {
     pub(crate) vendor: &'static str,
@@ -178,6 +198,37 @@ pub(crate) struct Exchange {
 }
 
 impl Exchange {
+    /// An exchange with budgets of its own, whose vendor's `Date` is not listened to.
+    pub(crate) fn new(
+        vendor: &'static str,
+        base: Url,
+        reach: Reach,
+        limits: &'static Limits,
+        told: fn(&HeaderMap, Call, Timestamp) -> Vec<Told>,
+    ) -> Self {
+        let Reach { transport, clock, held } = reach;
+        let budgets = Arc::new(Mutex::new(Budgets::new(limits)));
+        Self { vendor, base, transport, budgets, told, breaker: Mutex::default(), clock, tells_time: false, held }
+    }
+
+    /// Makes the call once and returns a success with its JSON object. `failure` is the meaning of every other status.
+    pub(crate) async fn object(
+        &self,
+        request: &Request,
+        authorization: HeaderValue,
+        failure: impl FnOnce(&Answer) -> Failure,
+    ) -> Result<(Answer, Value), Failure> {
+        let mut answer = self.ask(request, authorization).await?;
+        if !answer.status.is_success() {
+            self.hear(request, &answer);
+            return Err(failure(&answer));
+        }
+        match answer.json.take() {
+            Some(json) if json.is_object() => Ok((answer, json)),
+            _ => Err(self.unreadable(request, &answer, "no JSON object")),
+        }
+    }
+
     /// Makes the call once, if the budget allows it now, and returns the answer of any status.
     pub(crate) async fn ask(&self, request: &Request, authorization: HeaderValue) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();

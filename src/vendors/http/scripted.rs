@@ -12,6 +12,14 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::clock::Clock;
+use crate::vendors::http::{HttpTransport, Reach};
+
+/// The way of a client to this machine, by this clock.
+pub(crate) fn reach(clock: &Clock) -> Reach {
+    Reach::unpaused(Arc::new(HttpTransport::new().unwrap()), clock.clone())
+}
+
 /// A request that came.
 #[derive(Clone)]
 pub(crate) struct Seen {

@@ -5,7 +5,7 @@
 //! body written here never holds `via`, which would fire triggers that are meant for people.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -14,13 +14,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use url::Url;
 
-use crate::clock::Clock;
-use crate::domain::budget::Budgets;
 use crate::domain::event::UserId;
 use crate::ports::Failure;
 use crate::ports::desk::UserView;
-use crate::vendors::http::exchange::{Answer, Exchange, Request, secret_header};
-use crate::vendors::http::{Held, Transport, error_phrases};
+use crate::vendors::http::exchange::{Answer, Exchange, Exchanging, Request, secret_header};
+use crate::vendors::http::{Reach, error_phrases};
 use crate::vendors::zendesk;
 use crate::vendors::zendesk::limits::{self, LIMITS};
 use crate::vendors::zendesk::oauth::{self, Tokens};
@@ -89,30 +87,19 @@ impl Credential {
     }
 }
 
-impl Zendesk {
-    /// A client with budgets of its own; nothing is called yet.
-    #[must_use]
-    pub fn new(options: ZendeskOptions, transport: Arc<dyn Transport>, clock: Clock) -> Self {
-        let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
-        let exchange = Exchange {
-            vendor: "Zendesk",
-            base: options.url,
-            transport,
-            budgets: Arc::new(Mutex::new(Budgets::new(&LIMITS))),
-            told: limits::told,
-            breaker: Mutex::default(),
-            clock,
-            tells_time: true,
-            held: None,
-        };
-        Self { exchange, credential, customer_field: String::new() }
+impl Exchanging for Zendesk {
+    fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
+}
 
-    /// The same client, which makes no call while this returns true, not even for a token.
+impl Zendesk {
+    /// A client with budgets of its own; nothing is called yet, not even for a token.
     #[must_use]
-    pub fn held_while(mut self, held: Option<Held>) -> Self {
-        self.exchange.held = held;
-        self
+    pub fn new(options: ZendeskOptions, reach: Reach) -> Self {
+        let credential = RwLock::new(Arc::new(Credential::of(options.auth)));
+        let exchange = Exchange::new("Zendesk", options.url, reach, &LIMITS, limits::told);
+        Self { exchange: Exchange { tells_time: true, ..exchange }, credential, customer_field: String::new() }
     }
 
     /// The same client, for which the user field of this key holds customers' external ids.

@@ -15,12 +15,12 @@ use super::source::{CHECK_EVENT, Webhooks};
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
 use crate::domain::account_table::AccountTable;
-use crate::domain::budget::{Level, Reached};
 use crate::domain::line::Line;
 use crate::intake::Source;
 use crate::ports::DeskTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
-use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, SettingUp, Way};
+use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, SettingUp};
+use crate::vendors::http::Reach;
 
 impl Folder for Zendesk {
     const TITLE: &'static str = "Zendesk";
@@ -48,27 +48,18 @@ impl Folder for Zendesk {
         Arc::new(Webhooks::new(keys.webhook_secrets.clone(), keys.signature_tolerance_seconds))
     }
 
-    fn open(keys: &Keys, way: Way) -> Self {
+    fn open(keys: &Keys, reach: Reach) -> Self {
         let options = ZendeskOptions { url: keys.url.clone(), auth: (&keys.credentials).into() };
-        let client = Self::new(options, way.transport, way.clock).with_customer_field(&keys.user_field);
-        client.held_while(way.held)
+        Self::new(options, reach).with_customer_field(&keys.user_field)
     }
 
     fn renew(&self, keys: &Keys) {
         self.set_auth((&keys.credentials).into());
     }
 
-    fn levels(&self) -> Vec<Level> {
-        self.exchange.levels()
-    }
-
-    fn reached(&self) -> Vec<Reached> {
-        self.exchange.reached()
-    }
-
-    async fn look(keys: &Keys, way: Way, place: &Installation<'_>) -> Vec<Finding> {
-        let (table, clock) = (place.table, way.clock.clone());
-        let client = Self::open(keys, way).with_scope(CHECK_SCOPE);
+    async fn look(keys: &Keys, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
+        let (table, clock) = (place.table, reach.clock.clone());
+        let client = Self::open(keys, reach).with_scope(CHECK_SCOPE);
         let look = Look { table, client, keys, endpoint: place.endpoint.as_deref(), clock };
         look.look(place.lines.iter().filter(|line| line.ends.desk == table.0)).await
     }

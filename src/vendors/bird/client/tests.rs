@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::*;
+use crate::clock::Clock;
 use crate::domain::account::Ends;
 use crate::domain::event::{EventId, TicketId};
 use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
-use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
 const TO: &str = "+15550123456";
@@ -22,7 +22,7 @@ fn now() -> Timestamp {
 
 fn bird(url: &Url) -> Bird {
     let options = BirdOptions { url: url.clone(), api_key: "bk_eu1_k3y".into(), sender: "+15550100100".into() };
-    Bird::new(options, Arc::new(HttpTransport::new().unwrap()), Clock::manual(now(), 1))
+    Bird::new(options, scripted::reach(&Clock::manual(now(), 1)))
 }
 
 fn part(number: u32, of: u32) -> Part {

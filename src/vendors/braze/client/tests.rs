@@ -7,11 +7,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
+use crate::clock::Clock;
 use crate::domain::event::EventId;
 use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
-use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
 fn start() -> Timestamp {
@@ -21,7 +21,7 @@ fn start() -> Timestamp {
 
 fn client(url: &Url, clock: &Clock) -> Braze {
     let options = BrazeOptions { url: url.clone(), api_key: "k3y".into() };
-    Braze::new(options, Arc::new(HttpTransport::new().unwrap()), clock.clone())
+    Braze::new(options, scripted::reach(clock))
 }
 
 fn braze(url: &Url) -> Braze {
@@ -246,7 +246,7 @@ async fn another_key_counts_from_the_next_call_on() {
     let server = Scripted::answers(vec![success(), success()]).await;
     let braze = braze(&server.url);
     sending(&braze).await.unwrap();
-    braze.set_api_key("an0ther".into());
+    braze.api_key.renew("an0ther".into());
     sending(&braze).await.unwrap();
     let presented: Vec<_> = server.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect();
     assert_eq!(presented, ["Bearer k3y", "Bearer an0ther"]);

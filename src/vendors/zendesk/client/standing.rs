@@ -1,30 +1,14 @@
 //! The state of Zendesk: its rate limits, its breaker, and whether it lets the bridge in. Only the latter takes a call.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::domain::breaker::Breaker;
-use crate::domain::lanes::Need;
 use crate::ports::desk::IsShort;
-use crate::ports::{Account, Desk, Failure};
+use crate::ports::{Desk, Failure};
 use crate::vendors::zendesk::Zendesk;
 use crate::vendors::zendesk::limits::ONE_TICKET;
-
-impl Account for Zendesk {
-    fn vendor(&self) -> &'static str {
-        self.exchange.vendor
-    }
-
-    fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.exchange.opens_for(need)
-    }
-
-    fn breaker(&self) -> MutexGuard<'_, Breaker> {
-        self.exchange.breaker()
-    }
-}
 
 #[async_trait]
 impl Desk for Zendesk {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
+use crate::clock::Clock;
 use crate::domain::comment::{Author, Made, Withheld};
 use crate::domain::event::{CommentId, EventId, TicketId};
 use crate::domain::note::WithheldFor;
@@ -16,7 +17,6 @@ use crate::ports::desk::{
     Addition, Comments, Fate, File, Invocation, LostWebhook, NewTicket, TICKETS_AT_ONCE, TicketView, Tickets,
     UserQuery, UserValues, Users, WebhookLog, Written,
 };
-use crate::vendors::http::HttpTransport;
 use crate::vendors::http::scripted::{self, Reply, Scripted, Seen};
 
 fn start() -> Timestamp {
@@ -33,7 +33,7 @@ fn oauth() -> Auth {
 
 fn client(url: &Url, auth: Auth, clock: &Clock) -> Zendesk {
     let options = ZendeskOptions { url: url.clone(), auth };
-    Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), clock.clone())
+    Zendesk::new(options, scripted::reach(clock))
 }
 
 fn basic(url: &Url) -> Zendesk {

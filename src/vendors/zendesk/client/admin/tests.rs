@@ -1,11 +1,8 @@
 //! Tests of the settings against a scripted Zendesk on this machine.
 
-use std::sync::Arc;
-
 use super::*;
 use crate::clock::Clock;
-use crate::vendors::http::HttpTransport;
-use crate::vendors::http::scripted::{Reply, Scripted};
+use crate::vendors::http::scripted::{self, Reply, Scripted};
 use crate::vendors::zendesk::{Auth, ZendeskOptions};
 
 /// A client of a Zendesk that gives these answers.
@@ -14,7 +11,7 @@ async fn asked(answers: Vec<Reply>) -> (Scripted, Zendesk) {
     let auth = Auth::ApiToken { email: "bot@brand.example".into(), token: "t0ken".into() };
     let options = ZendeskOptions { url: server.url.clone(), auth };
     let clock = Clock::manual("2026-11-21T12:00:00Z".parse().unwrap(), 1);
-    let zendesk = Zendesk::new(options, Arc::new(HttpTransport::new().unwrap()), clock);
+    let zendesk = Zendesk::new(options, scripted::reach(&clock));
     (server, zendesk)
 }
 
