@@ -8,7 +8,7 @@ use crate::domain::account::{AccountId, End};
 use crate::domain::account_table::AccountTable;
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
-use crate::keys::key::{About, Field, Shown, VARIABLE_PREFIX};
+use crate::keys::key::{About, Field, Shown};
 use crate::keys::shapes::{Word, word};
 use crate::keys::table::table;
 use crate::keys::value::Value;
@@ -82,12 +82,10 @@ pub(super) fn standing(book: &mut Book<'_>) -> Vec<Standing> {
 fn without_own_table(book: &mut Book<'_>) {
     for vendor in Vendor::ALL.iter().filter(|vendor| is_spare(**vendor)) {
         let (word, at) = (vendor.word(), At::top().below(vendor.word()));
-        if book.is_begun(&at) {
+        if let Some(table) = table_of(*vendor).filter(|_| book.is_begun(&at)) {
+            let (name, variables) = (table.name(), table.variable(""));
             let remedy = format!(
-                "Write [{ACCOUNTS}.{word}] with vendor = {word:?} in place of [{word}]; its variables begin with \
-                 {VARIABLE_PREFIX}{}__{}__",
-                ACCOUNTS.to_ascii_uppercase(),
-                word.to_ascii_uppercase()
+                "Write [{name}] with vendor = {word:?} in place of [{word}]; its variables begin with {variables}"
             );
             book.fault_of_table::<()>(&at, Flaw::new("is no table of the configuration", remedy));
         }
@@ -100,7 +98,12 @@ pub(super) fn is_spare(vendor: Vendor) -> bool {
     !first_account(vendor).is_some_and(AccountId::is_first)
 }
 
-/// The account that has the name of a vendor: where it is one of the first, that of the vendor's own table.
+/// The table of the account that has the name of a vendor: where it is one of the first, the vendor's own.
+pub(super) fn table_of(vendor: Vendor) -> Option<AccountTable> {
+    first_account(vendor).map(AccountTable)
+}
+
+/// The account that has the name of a vendor.
 fn first_account(vendor: Vendor) -> Option<AccountId> {
     vendor.name().parse().ok()
 }

@@ -85,7 +85,7 @@ fn in_account(meant: &str, above: &str, title: &str) -> String {
     let (vendor, below) = above.split_once('.').map_or((above, ""), |(vendor, _)| (vendor, &above[vendor.len()..]));
     let account = title.strip_suffix(below).unwrap_or(title);
     let in_vendor = meant.trim_start_matches('[').strip_prefix(vendor).is_some_and(|rest| rest.starts_with('.'));
-    if in_vendor { meant.replacen(vendor, account, 1) } else { reference::name_in_file(meant).into_owned() }
+    if in_vendor { meant.replacen(vendor, account, 1) } else { reference::name_in_file(meant) }
 }
 
 /// The remedy for a variable of an account that there is not; `word` is the end of the variable.

@@ -1,14 +1,14 @@
 //! All keys, as lists: names, kinds, defaults and purposes. Unknown names, variables and the reference go by it, so they
 //! cannot disagree with the tables of keys that it is made of.
 
-use std::borrow::Cow;
 use std::sync::LazyLock;
 
-use super::accounts::{VendorKey, is_spare};
+use super::accounts::{VendorKey, table_of};
 use super::bridge::Config;
 use super::lines::LineKeys;
 use super::operators::OperatorKeys;
 use crate::keys::fault::Fault;
+use crate::keys::key::variable_of;
 use crate::keys::shapes::Word;
 use crate::keys::table::Table;
 use crate::vendors::registry::Vendor;
@@ -82,15 +82,16 @@ pub fn vendor_of(key: &str) -> Option<Vendor> {
 
 /// The name of a key or a table as a file has it: that of a vendor without a table of its own is an account's.
 #[must_use]
-pub fn name_in_file(name: &str) -> Cow<'_, str> {
-    let vendor = name.split('.').next().and_then(|word| Vendor::of_word(word).ok());
-    if vendor.is_some_and(is_spare) { format!("{ACCOUNTS}.{name}").into() } else { name.into() }
+pub fn name_in_file(name: &str) -> String {
+    let (table, below) = name.split_at(name.find('.').unwrap_or(name.len()));
+    let of_vendor = Vendor::of_word(table).ok().and_then(table_of);
+    of_vendor.map_or_else(|| name.to_owned(), |table| table.name() + below)
 }
 
 /// The variable of a key, as [`name_in_file`] has the key.
 #[must_use]
 pub fn variable_in_file(key: &About) -> String {
-    format!("{VARIABLE_PREFIX}{}", name_in_file(&key.name).replace('.', "__").to_ascii_uppercase())
+    variable_of(&name_in_file(&key.name))
 }
 
 /// Faults by their key in the order of the reference, unknown names first: those are often the cause of a key that is

@@ -33,8 +33,13 @@ impl About {
     /// The environment variable that overrides the key.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("{VARIABLE_PREFIX}{}", self.name.replace('.', "__").to_ascii_uppercase())
+        variable_of(&self.name)
     }
+}
+
+/// The variable of a key with this full name.
+pub(crate) fn variable_of(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.replace('.', "__").to_ascii_uppercase())
 }
 
 /// The consequence of a change while the bridge runs.
