@@ -4,5 +4,6 @@
 //! that can fail. Nothing here speaks to another process.
 
 mod engine;
+mod lock;
 pub mod memory;
 pub mod sled;

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::recovery::{self, Start};
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
+use crate::store::embedded::lock::lock;
 use crate::store::{Compaction, PictureId, StoreError, StoreLimits};
 
 type Records = BTreeMap<Bytes, Bytes>;
@@ -208,11 +209,6 @@ impl Files for MemoryFiles {
 fn between<'a>(records: &'a Records, from: &[u8], to: &[u8]) -> impl DoubleEndedIterator<Item = (Bytes, Bytes)> + 'a {
     let range = records.range::<[u8], _>((std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)));
     range.map(|(key, value)| (key.clone(), value.clone()))
-}
-
-/// The values behind these locks are changed in one step, so they are good even after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

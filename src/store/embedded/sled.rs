@@ -29,7 +29,7 @@
 //! It never runs on a network file system, and two processes never share a directory.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
@@ -40,6 +40,7 @@ use crate::store::embedded::engine::backend::Backend;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::Look;
+use crate::store::embedded::lock::lock;
 use crate::store::embedded::sled::pictures::Folder;
 use crate::store::embedded::sled::writer::{Ask, Request};
 use crate::store::{StoreError, StoreLimits};
@@ -111,7 +112,7 @@ impl SledStore {
     }
 
     fn take_writer(&self) -> Option<JoinHandle<()>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.writer).take()
     }
 }
 
@@ -153,7 +154,7 @@ impl Backend for SledStore {
         if !well {
             // The store has failed: the thread answers every request so until the store is dropped, and holds nothing
             // back.
-            *self.writer.lock().unwrap_or_else(PoisonError::into_inner) = Some(writer);
+            *lock(&self.writer) = Some(writer);
             return;
         }
         let joining = tokio::task::spawn_blocking(move || writer.join());

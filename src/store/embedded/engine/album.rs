@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ use crate::domain::lanes::Position;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::tree::Look;
 use crate::store::embedded::engine::{layout, lists, sweep};
+use crate::store::embedded::lock::lock;
 use crate::store::{Keeping, Picture, PictureId, Pictured, StoreError, StoreLimits};
 
 /// The part of the free space above the floor that pictures may take, with the space that they have: 1 in this many.
@@ -185,11 +186,6 @@ impl Album {
     fn lock(&self) -> MutexGuard<'_, Index> {
         lock(&self.index)
     }
-}
-
-/// Every change is one insertion or removal with its sum, so a poisoned lock still holds a whole value.
-fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
-    value.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Index {

@@ -1,10 +1,11 @@
 //! The free space on the store's medium. It never decides what may still be written.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::store::StoreError;
+use crate::store::embedded::lock::lock;
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.
@@ -26,7 +27,7 @@ impl Disk {
         let path = path.to_owned();
         let last: Mutex<Option<(Instant, Result<u64, StoreError>)>> = Mutex::default();
         Self::measured_by(move || {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut last = lock(&last);
             match &*last {
                 Some((at, free)) if at.elapsed() < DISK_AGE_MAX => free.clone(),
                 _ => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,6 +16,7 @@ use crate::store::embedded::engine::album::Album;
 use crate::store::embedded::engine::core::Core;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::Epochs;
+use crate::store::embedded::lock::lock;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, Room, StoreError, StoreLimits};
 
 /// The published side of a store.
@@ -192,9 +193,4 @@ impl Shared {
         }
         self.disk.check(self.limits.disk_floor_bytes)
     }
-}
-
-/// The values behind these locks are replaced as a whole, so they are good even after a panic.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
