@@ -142,20 +142,17 @@ impl Bird {
     /// # Errors
     /// When no port can be had, or the HTTP client that sends the webhooks cannot be built.
     pub async fn start(options: BirdOptions, clock: Clock) -> io::Result<Self> {
-        let (stop, changes) = (CancellationToken::new(), Changes::default());
-        let client = Some(sender::client(Duration::from_secs(10)).map_err(io::Error::other)?);
-        let sender = Sender::new(client, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
-        let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
+        let (stop, client) = (CancellationToken::new(), sender::client(Duration::from_secs(10)));
+        let client = client.map_err(io::Error::other)?;
         let mut made = None;
         let bind = |url: &str| {
-            let (url, state) = (url.to_owned(), Mutex::default());
-            let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
-            made = Some(Arc::clone(&inner));
-            (Arc::clone(&inner) as Arc<dyn Vendor>, Arc::clone(&inner.traffic))
+            let bird = Self::new(url, options, clock, Some(client), stop.clone());
+            let bound = (Arc::clone(&bird.inner) as Arc<dyn Vendor>, Arc::clone(&bird.inner.traffic));
+            made = Some(bird);
+            bound
         };
         server::start(bind, stop.clone()).await?;
-        let inner = made.ok_or_else(|| io::Error::other("the server was not bound"))?;
-        Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
+        made.ok_or_else(|| io::Error::other("the server was not bound"))
     }
 
     /// Bird without a network. The caller hands requests to [`Bird::answer`], and takes the webhooks out
@@ -163,10 +160,22 @@ impl Bird {
     /// Must be called inside a tokio runtime.
     #[must_use]
     pub fn in_process(options: BirdOptions, clock: Clock) -> Self {
-        let (stop, changes) = (CancellationToken::new(), Changes::default());
-        let sender = Sender::new(None, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
+        let url = format!("https://{}.sandbox.invalid", options.account);
+        Self::new(&url, options, clock, None, CancellationToken::new())
+    }
+
+    /// With the client that sends its webhooks, or none where the caller carries them.
+    fn new(
+        url: &str,
+        options: BirdOptions,
+        clock: Clock,
+        client: Option<reqwest::Client>,
+        stop: CancellationToken,
+    ) -> Self {
+        let changes = Changes::default();
+        let sender = Sender::new(client, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
-        let (url, state) = (format!("https://{}.sandbox.invalid", options.account), Mutex::default());
+        let (url, state) = (url.to_owned(), Mutex::default());
         let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
         Self { inner, _stop: Arc::new(stop.drop_guard()) }
     }

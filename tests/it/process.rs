@@ -15,7 +15,7 @@ use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::sandbox::bird::Bird;
 use tandem::sandbox::braze::Profile;
-use tandem::sandbox::sender::AttemptResult;
+use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::zendesk::Ticket;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
@@ -477,47 +477,43 @@ pub(crate) async fn text(sandbox: &Sandbox, customer: &str, words: &str) {
     text_on(sandbox, false, customer, words).await;
 }
 
-/// Texts by SMS or WhatsApp, and waits until the bridge has acknowledged it. Braze repeats an unanswered webhook; when it has given
-/// up, the customer's text is sent again, until a 202 was read.
+/// Texts by SMS or WhatsApp, and waits until the bridge has acknowledged it.
 pub(crate) async fn text_on(sandbox: &Sandbox, is_chat: bool, customer: &str, words: &str) {
     let phone = &sandbox.phone;
     let dispatch = if is_chat { phone.whatsapp(customer, words) } else { phone.text(customer, words) }.unwrap();
-    let tries = || sandbox.braze.attempts_of(&dispatch);
+    let (tries, again) = (|| sandbox.braze.attempts_of(&dispatch), || phone.repeat(&dispatch));
+    until_acknowledged(tries, again, async |answered| sandbox.wait_until(DEADLINE, answered).await).await;
+}
+
+/// Texts over Bird, and waits until the bridge has acknowledged it.
+pub(crate) async fn text_over_bird(bird: &Bird, (from, to): (&str, &str), words: &str) {
+    let webhook = bird.text(from, to, words);
+    let tries = || bird.webhooks_delivered().into_iter().filter(|tried| tried.id == webhook).collect();
+    let again = || bird.repeat_webhook(&webhook);
+    until_acknowledged(tries, again, async |answered| bird.wait_until(DEADLINE, answered).await).await;
+}
+
+/// Waits until a 202 was read. A carrier repeats an unanswered webhook; when it has given up, the customer's text is sent
+/// again.
+async fn until_acknowledged(
+    tries: impl Fn() -> Vec<Attempt>,
+    again: impl Fn() -> bool,
+    wait_until: impl AsyncFn(&mut dyn FnMut() -> bool) -> bool,
+) {
     let mut given_up_after = 0;
     loop {
         let mut acknowledged = false;
-        until(sandbox, "an answer to the text", || {
+        let mut is_answered = || {
             let tries = tries();
             acknowledged = tries.iter().any(|attempt| is_accepted(&attempt.result));
             acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt > 5)
-        })
-        .await;
+        };
+        assert!(wait_until(&mut is_answered).await, "this never happened: an answer to the text");
         if acknowledged {
             return;
         }
         given_up_after = tries().len();
-        assert!(sandbox.phone.repeat(&dispatch));
-    }
-}
-
-/// Texts over Bird, and waits until the bridge has acknowledged it, as [`text_on`] does.
-pub(crate) async fn text_over_bird(bird: &Bird, (from, to): (&str, &str), words: &str) {
-    let webhook = bird.text(from, to, words);
-    let tries = || bird.webhooks_delivered().into_iter().filter(|tried| tried.id == webhook).collect::<Vec<_>>();
-    let mut given_up_after = 0;
-    loop {
-        let mut acknowledged = false;
-        let answered = bird.wait_until(DEADLINE, || {
-            let tries = tries();
-            acknowledged = tries.iter().any(|tried| is_accepted(&tried.result));
-            acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt > 5)
-        });
-        assert!(answered.await, "this never happened: an answer to the text");
-        if acknowledged {
-            return;
-        }
-        given_up_after = tries().len();
-        assert!(bird.repeat_webhook(&webhook));
+        assert!(again());
     }
 }
 
