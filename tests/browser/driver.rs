@@ -15,6 +15,10 @@ use serde_json::{Value, json};
 /// How long one command may take: a start of the browser on a machine that is busy with something else.
 const COMMAND_DEADLINE: Duration = Duration::from_secs(60);
 
+/// How many drivers are started until one finds a port. A driver takes a port that is free for IPv6, asks for the same one
+/// for IPv4, and ends where a connection of another test has that one.
+const STARTS: usize = 10;
+
 /// A running driver with its one session. Both end when this is dropped, and the browser with them.
 pub(crate) struct Driver {
     process: Child,
@@ -40,15 +44,7 @@ impl fmt::Display for Refused {
 impl Driver {
     /// Starts a driver on a free port, and a browser with these capabilities.
     pub(crate) async fn start(capabilities: &Value) -> Self {
-        let mut process = Command::new("chromedriver")
-            .arg("--port=0")
-            .env("FONTCONFIG_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/fonts.conf"))
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): run tests/install-browser"));
-        let port = port_of(process.stdout.take().unwrap());
+        let (process, port) = (0..STARTS).find_map(|_| spawned()).expect("one of the drivers finds a port");
         let http = tandem::vendors::http::http_client(Duration::from_secs(5), COMMAND_DEADLINE).unwrap();
         let mut driver = Self { process, port, session: String::new(), http };
         let wanted = json!({"capabilities": {"alwaysMatch": capabilities}});
@@ -104,11 +100,23 @@ impl Drop for Driver {
     }
 }
 
-/// The port that the driver says it has got.
-fn port_of(output: impl Read + Send + 'static) -> u16 {
-    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+/// A driver and the port that it says it has got; none where it ended before that.
+fn spawned() -> Option<(Child, u16)> {
+    let mut process = Command::new("chromedriver")
+        .arg("--port=0")
+        .env("FONTCONFIG_FILE", concat!(env!("CARGO_MANIFEST_DIR"), "/tests/browser/fonts.conf"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap_or_else(|error| panic!("chromedriver does not start ({error}): run tests/install-browser"));
+    let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map_while(Result::ok);
     let port = lines.find_map(|line| line.strip_suffix('.')?.split("on port ").nth(1)?.parse().ok());
+    let Some(port) = port else {
+        process.wait().unwrap();
+        return None;
+    };
     // Its later output must be read, or it would wait for ever to write it.
     std::thread::spawn(move || lines.for_each(drop));
-    port.expect("chromedriver says its port")
+    Some((process, port))
 }
