@@ -11,7 +11,7 @@
 //! [`template`] (one string), [`scan`] (refusals before parsing), [`tags`], [`blocks`] and [`filters`] (Liquid with
 //! limits), [`invariants`], [`rehearsal`]. A template means the same as in Ruby's Liquid, the reference, or is refused:
 //! [`values`], [`names`](mod@names), [`condition`], [`numbers`], [`letters`], [`strftime`]. The words of notes are
-//! templates of the same kind: [`words`]. [`supposed`] makes a context of an event, for people who try a mapping.
+//! templates of the same kind: [`words`]; files of other readers may hold some as well: [`sheet`]. [`supposed`] makes a context of an event, for people who try a mapping.
 //!
 //! This module never reads a file or a clock, makes a call, or decides about a delivery. The same context always makes
 //! the same body, because Zendesk's idempotency keys rely on it.
@@ -43,6 +43,7 @@ mod names;
 mod numbers;
 mod rehearsal;
 mod scan;
+mod sheet;
 mod strftime;
 mod supposed;
 mod tags;
@@ -56,6 +57,7 @@ pub use context::Context;
 pub use fault::{Fault, Faults};
 use fault::{MAX_FILE_BYTES, line};
 pub use name::{Call, File, Name, NoSuchMapping, RequestLine};
+pub use sheet::{Sheet, Sheets};
 pub use supposed::{Misfit, Supposed, suppose};
 pub use words::{DEFAULT_LANGUAGE, language_of, shipped_languages, shipped_words};
 

@@ -13,6 +13,7 @@ pub mod braze;
 mod changes;
 mod lock;
 mod options;
+pub mod pack;
 pub mod phone;
 pub mod sender;
 pub mod server;

@@ -8,6 +8,7 @@ pub mod braze;
 pub mod checkup;
 pub mod folder;
 pub mod http;
+pub mod pack;
 pub mod registry;
 pub mod sources;
 pub mod zendesk;

@@ -12,6 +12,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -70,6 +71,26 @@ pub(crate) fn by_hmac<'a, 'k>(
     if bool::from(matches) { Ok(Verified { body }) } else { Err(Refusal::WrongSignature) }
 }
 
+/// The same for HMAC-SHA1, in which some vendors still sign. Collisions of SHA-1 do not weaken it, because they need no key.
+pub(crate) fn by_hmac_sha1<'a, 'k>(
+    body: &'a [u8],
+    signed: &[&[u8]],
+    signature: &[u8; 20],
+    keys: impl Iterator<Item = &'k [u8]>,
+) -> Result<Verified<'a>, Refusal> {
+    let mut matches = Choice::from(0);
+    for mut mac in keys.filter(|key| !key.is_empty()).filter_map(|key| Hmac::<Sha1>::new_from_slice(key).ok()) {
+        signed.iter().for_each(|part| mac.update(part));
+        matches |= mac.finalize().into_bytes().as_slice().ct_eq(signature.as_slice());
+    }
+    if bool::from(matches) { Ok(Verified { body }) } else { Err(Refusal::WrongSignature) }
+}
+
+/// Whether two texts are one, in constant time for texts of one length.
+pub(crate) fn is_one(text: &[u8], other: &[u8]) -> bool {
+    bool::from(text.ct_eq(other))
+}
+
 /// HMAC-SHA256 over these parts, one behind the other. `None` would count as no match, but never happens, because HMAC
 /// takes a key of any length.
 pub(crate) fn hmac(key: &[u8], signed: &[&[u8]]) -> Option<[u8; 32]> {
@@ -94,12 +115,23 @@ pub(crate) fn by_token(headers: &HeaderMap, tokens: &[SecretString]) -> Result<T
     if !headers.contains_key(AUTHORIZATION) && !headers.contains_key(TANDEM_TOKEN) {
         return Err(Refusal::MissingToken);
     }
-    let presented = presented_tokens(headers);
+    one_of(&presented_tokens(headers), tokens)
+}
+
+/// Checks that this header alone presents one of these tokens. An empty token matches nothing.
+pub(crate) fn by_header(headers: &HeaderMap, name: &str, tokens: &[SecretString]) -> Result<Token, Refusal> {
+    let Ok(value) = only(headers, name) else {
+        return Err(if headers.contains_key(name) { Refusal::WrongToken } else { Refusal::MissingToken });
+    };
+    one_of(&[value.as_bytes().trim_ascii().to_vec()], tokens)
+}
+
+fn one_of(presented: &[Vec<u8>], tokens: &[SecretString]) -> Result<Token, Refusal> {
     let mut matches = Choice::from(0);
     for token in tokens.iter().map(ExposeSecret::expose_secret).filter(|token| !token.is_empty()) {
         // Digests have one length, so the comparison hides the length of the token.
         let token = Sha256::digest(token.as_bytes());
-        for candidate in &presented {
+        for candidate in presented {
             matches |= Sha256::digest(candidate).as_slice().ct_eq(token.as_slice());
         }
     }

@@ -8,11 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as URL_SAFE};
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use sha2::Sha256;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -59,6 +60,10 @@ pub(super) enum Seal {
     Zendesk { secret: String, invocation: String },
     /// A static header of a Braze campaign.
     Header { name: &'static str, value: String },
+    /// HMAC-SHA1 over the address and the sorted fields of the form, as Twilio signs.
+    Fields { secret: String, url: String },
+    /// A token with the digest of the body, as Vonage signs.
+    Token { secret: String },
     /// Standard Webhooks, as Bird signs; every attempt has the id of the first.
     Standard { secret: String, id: String },
 }
@@ -67,6 +72,20 @@ impl Seal {
     pub(super) fn headers(&self, body: &str, now: Timestamp) -> Vec<(String, String)> {
         match self {
             Self::Header { name, value } => vec![((*name).to_owned(), value.clone())],
+            Self::Fields { secret, url } => {
+                let mut fields: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
+                fields.sort();
+                let signed = fields.iter().fold(url.clone(), |text, (name, value)| format!("{text}{name}{value}"));
+                vec![("x-twilio-signature".to_owned(), sign_sha1(secret.as_bytes(), &signed))]
+            }
+            Self::Token { secret } => {
+                let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
+                let head = URL_SAFE.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+                let claims = format!(r#"{{"iss":"Vonage","iat":{},"payload_hash":"{digest}"}}"#, now.as_second());
+                let signed = format!("{head}.{}", URL_SAFE.encode(claims));
+                let signature = BASE64.decode(sign(secret.as_bytes(), "", &signed)).unwrap_or_default();
+                vec![("authorization".to_owned(), format!("Bearer {signed}.{}", URL_SAFE.encode(signature)))]
+            }
             Self::Standard { secret, id } => {
                 let timestamp = now.as_second().to_string();
                 let key = BASE64.decode(secret.trim_start_matches("whsec_")).unwrap_or_default();
@@ -104,6 +123,17 @@ fn sign(key: &[u8], before: &str, body: &str) -> String {
         |mut mac| {
             mac.update(before.as_bytes());
             mac.update(body.as_bytes());
+            BASE64.encode(mac.finalize().into_bytes())
+        },
+    )
+}
+
+/// Base64 of HMAC-SHA1.
+fn sign_sha1(key: &[u8], text: &str) -> String {
+    Hmac::<Sha1>::new_from_slice(key).map_or_else(
+        |_| String::new(),
+        |mut mac| {
+            mac.update(text.as_bytes());
             BASE64.encode(mac.finalize().into_bytes())
         },
     )
@@ -157,6 +187,10 @@ pub enum Rules {
     Braze,
     /// Bird's.
     Bird,
+    /// Twilio's.
+    Twilio,
+    /// Vonage's.
+    Vonage,
 }
 
 impl Rules {
@@ -164,17 +198,23 @@ impl Rules {
     ///
     /// Zendesk: 409 up to 3 times; 429 and 503 with a `Retry-After` under 60 s (how often is not published: 3 taken);
     /// time-outs up to 5 times; nothing else, refused connections neither. Braze: 408, 429, 5xx and unreachable hosts,
-    /// up to 5 times; never another 4xx, never a 3xx. Bird's rules are not published: Braze's are taken.
+    /// up to 5 times; never another 4xx, never a 3xx. Bird's rules are not published: Braze's are taken. Vonage repeats for a day, of
+    /// which Braze's tries are taken. Twilio tries once more where it got no answer, and never after one.
     #[must_use]
     pub fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
         let most = match (self, result) {
             (_, AttemptResult::CircuitBroken) | (Self::Zendesk, AttemptResult::Unreachable) => 0,
-            (_, AttemptResult::TimedOut) | (Self::Braze | Self::Bird, AttemptResult::Unreachable) => 5,
+            (Self::Twilio, AttemptResult::TimedOut | AttemptResult::Unreachable) => 1,
+            (Self::Twilio, AttemptResult::Answered { .. }) => 0,
+            (_, AttemptResult::TimedOut) | (Self::Braze | Self::Bird | Self::Vonage, AttemptResult::Unreachable) => 5,
             (Self::Zendesk, AttemptResult::Answered { status: 409, .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { status: 429 | 503, retry_after: Some(0..60), .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { .. }) => 0,
-            (Self::Braze | Self::Bird, AttemptResult::Answered { status: 408 | 429 | 500..=599, .. }) => 5,
-            (Self::Braze | Self::Bird, AttemptResult::Answered { .. }) => 0,
+            (
+                Self::Braze | Self::Bird | Self::Vonage,
+                AttemptResult::Answered { status: 408 | 429 | 500..=599, .. },
+            ) => 5,
+            (Self::Braze | Self::Bird | Self::Vonage, AttemptResult::Answered { .. }) => 0,
         };
         attempt <= most
     }

@@ -332,6 +332,8 @@ vendors! {
     Braze = "braze", Carrier, super::braze::Braze;
     /// Bird.
     Bird = "bird", Carrier, super::bird::Bird;
+    /// A carrier pack: any plain HTTP API out of one file.
+    Pack = "pack", Carrier, super::pack::Packed;
 }
 
 #[cfg(test)]

@@ -37,6 +37,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vendors/zendesk", OF_A_VENDOR),
     ("vendors/braze", OF_A_VENDOR),
     ("vendors/bird", OF_A_VENDOR),
+    // A pack's file holds templates.
+    (
+        "vendors/pack",
+        &["domain", "clock", "intake", "keys", "mapping", "ports", "vendors/http", "vendors/checkup", "vendors/folder"],
+    ),
     // The only way from the configuration and the bridge to an account's vendor.
     (
         "vendors/registry",
@@ -50,6 +55,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vendors/zendesk",
             "vendors/braze",
             "vendors/bird",
+            "vendors/pack",
         ],
     ),
     ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
@@ -198,6 +204,10 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors/braze/recipe", IMPURE),
     ("vendors/braze/setup", IMPURE),
     ("vendors/bird/checkup", IMPURE),
+    ("vendors/pack/checkup", IMPURE),
+    ("vendors/pack/source", IMPURE),
+    ("vendors/pack/signature", IMPURE),
+    ("vendors/pack/call", IMPURE),
     ("vendors/bird/signature", IMPURE),
     ("vendors/bird/source", IMPURE),
     ("worker", &["axum", "reqwest", "sled"]),

@@ -52,6 +52,7 @@ mod oracle;
 mod outbound;
 mod outbound_once;
 mod packaging;
+mod packs;
 mod pages;
 mod people;
 mod pictures;

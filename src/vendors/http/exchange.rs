@@ -140,6 +140,11 @@ impl Request {
         self
     }
 
+    /// The credential among the headers, where it is not in `Authorization`.
+    fn credential(&self) -> Option<HeaderValue> {
+        self.headers.iter().map(|(_, value)| value).find(|value| value.is_sensitive()).cloned()
+    }
+
     fn json(mut self, body: &Value) -> Self {
         self.body = body.to_string().into();
         self.header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
@@ -215,7 +220,7 @@ impl Exchange {
     pub(crate) async fn object(
         &self,
         request: &Request,
-        authorization: HeaderValue,
+        authorization: impl Into<Option<HeaderValue>>,
         failure: impl FnOnce(&Answer) -> Failure,
     ) -> Result<(Answer, Value), Failure> {
         let mut answer = self.ask(request, authorization).await?;
@@ -230,7 +235,11 @@ impl Exchange {
     }
 
     /// Makes the call once, if the budget allows it now, and returns the answer of any status.
-    pub(crate) async fn ask(&self, request: &Request, authorization: HeaderValue) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(
+        &self,
+        request: &Request,
+        authorization: impl Into<Option<HeaderValue>>,
+    ) -> Result<Answer, Failure> {
         let asked_at = self.clock.now();
         if !request.asks_whether_it_answers && self.breaker().is_open() {
             let cause = format!("{} cannot be reached", self.vendor);
@@ -242,7 +251,7 @@ impl Exchange {
         {
             return Err(Failure::Postpone { cause: limit.said(self.vendor), until, for_budget: true });
         }
-        let answer = self.send(request, Some(authorization)).await?;
+        let answer = self.send(request, authorization.into()).await?;
         let now = self.clock.now();
         let mut budgets = self.budgets();
         for told in (self.told)(&answer.headers, request.call, now) {
@@ -315,7 +324,7 @@ impl Exchange {
             json: serde_json::from_slice(&body).ok(),
             opening: body.get(..OPENING_BYTES).unwrap_or(&body).to_vec(),
             length: body.len(),
-            presented: authorization,
+            presented: authorization.or_else(|| request.credential()),
         })
     }
 
@@ -418,7 +427,10 @@ impl Answer {
     fn without_credential(&self) -> String {
         let opening = String::from_utf8_lossy(&self.opening);
         let presented = self.presented.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let Some((_, credential)) = presented.split_once(' ') else { return opening.into_owned() };
+        let credential = presented.split_once(' ').map_or(presented, |(_, credential)| credential);
+        if credential.is_empty() {
+            return opening.into_owned();
+        }
         let mut clean = opening.replace(credential, CREDENTIAL);
         if self.length > self.opening.len() {
             // The opening may end within the credential.

@@ -1,0 +1,128 @@
+//! A pack as a carrier of text messages. Never chooses a text, its recipient or its channel: the worker does.
+//!
+//! A vendor of a pack has no list that could be searched for the bridge's mark. So a text whose answer was lost is sent again
+//! only under an idempotency key that the vendor knows for longer than the bridge tries; any other is unconfirmed, until a report
+//! with its mark or an operator tells.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::HeaderValue;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::call::Call;
+use super::client::Packed;
+use super::limits;
+use super::plan::names;
+use crate::domain::account::AccountId;
+use crate::domain::budget::UserKey;
+use crate::domain::line::{Channel, Lines};
+use crate::domain::outgoing::Recipient;
+use crate::domain::receipt::Mark;
+use crate::domain::refusals::Object;
+use crate::ports::{CameIn, Carrier, Failure, Sent, Sought, Text};
+use crate::vendors::http::exchange::{Effect, Request};
+use crate::vendors::http::headers;
+
+#[async_trait]
+impl Carrier for Packed {
+    fn takes_mappings(&self) -> bool {
+        false
+    }
+
+    async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
+        if text.channel != Channel::Sms {
+            return Err(Failure::GiveUp { cause: format!("{} carries text messages alone", self.options.plan.title) });
+        }
+        let (to, mark) = (number(text.to), spelled(Mark { id: text.part.id, part: text.part.number }));
+        let ticket = text.ticket.map(|ticket| ticket.to_string()).unwrap_or_default();
+        let names = self.names([to, text.line.unwrap_or(&self.options.sender), text.words, &mark, &ticket]);
+        let request = self.request(&names)?.about(Object::Recipient(UserKey::of(to)));
+        let sent = self.call(&request, &names).await;
+        match sent {
+            // The same key is the same text.
+            Err(Failure::Lose { cause } | Failure::Broke { cause, .. }) if self.options.plan.repeats_safely() => {
+                Err(Failure::Retry { cause, after: None })
+            }
+            other => other,
+        }
+    }
+
+    /// A pack has no list to look in.
+    async fn receipts(&self, _recipient: &Recipient, _sought: &Sought) -> Result<BTreeMap<String, String>, Failure> {
+        let cause = format!("{} has no list of texts that tandem could ask; compare its log", self.options.plan.title);
+        Err(Failure::GiveUp { cause })
+    }
+
+    async fn takes_texts(&self, _line: &str, _: Channel, _recipient: &Recipient) -> Result<Option<bool>, Failure> {
+        Ok(None)
+    }
+
+    async fn texts_since(&self, _since: Timestamp, _: AccountId, _lines: &Lines) -> Result<Option<CameIn>, Failure> {
+        Ok(None)
+    }
+
+    async fn probe(&self, _form: &str) -> Result<(), Failure> {
+        self.ask_whether_let_in().await.map(drop)
+    }
+}
+
+impl Packed {
+    /// Asks for something small, to see whether the account is let in; gives the time of the answer by the vendor's clock. Without
+    /// a probe in the pack, any answer at all is good.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub(super) async fn ask_whether_let_in(&self) -> Result<Option<Timestamp>, Failure> {
+        let names = self.names(["", "", "", "", ""]);
+        let path = self.options.plan.probe(&names).map_err(|what| self.of_template(&what))?;
+        let (is_probe, path) = (path.is_some(), path.unwrap_or_else(|| "/".to_owned()));
+        let request = Request::get(limits::READ, path.clone()).asking_whether_it_answers();
+        let request = self.signed(request, "GET", &path, b"")?;
+        let answer = self.exchange.ask(&request, None).await?;
+        if answer.status.is_success() || !is_probe {
+            return Ok(headers::date(&answer.headers));
+        }
+        self.exchange.hear(&request, &answer);
+        Err(self.failure(&request, &answer, &names))
+    }
+
+    fn names(&self, values: [&str; 5]) -> Value {
+        let options = &self.options;
+        let webhook_url = options.webhook_url.as_ref().map(url::Url::as_str);
+        names(values, [options.account_id.as_deref(), options.key_id.as_deref(), webhook_url])
+    }
+
+    fn request(&self, names: &Value) -> Result<Request, Failure> {
+        let Call { path, headers, kind, body } =
+            self.options.plan.call(names).map_err(|what| self.of_template(&what))?;
+        let body = Bytes::from(body);
+        let request = Request::post_bytes(limits::SEND, path.clone(), HeaderValue::from_static(kind), body.clone());
+        let mut request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        request.effect = Effect::Lasting;
+        self.signed(request, "POST", &path, &body)
+    }
+
+    async fn call(&self, request: &Request, names: &Value) -> Result<Sent, Failure> {
+        let answered = self.exchange.object(request, None, |answer| self.failure(request, answer, names)).await;
+        let (answer, json) = answered?;
+        match self.options.plan.file.answer.id.word(&json) {
+            Some(id) => Ok(Sent { dispatch: Some(id) }),
+            None => Err(self.exchange.unreadable(request, &answer, "no id")),
+        }
+    }
+}
+
+/// A mark in the letters that most vendors take.
+fn spelled(mark: Mark) -> String {
+    mark.to_string().replace('.', "-")
+}
+
+/// The customer's number, as the vendor named it.
+fn number(recipient: &Recipient) -> &str {
+    match recipient {
+        Recipient::External(id) | Recipient::OfCarrier(id) => id,
+    }
+}

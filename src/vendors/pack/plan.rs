@@ -1,0 +1,161 @@
+//! A pack that is ready to run: its file, checked, with its templates compiled. Never reads a file and never makes a call.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+use http::HeaderName;
+use serde_json::{Value, json};
+
+use super::file::{File, Scheme};
+use crate::domain::account::End;
+use crate::domain::cause::Answered;
+use crate::keys::fault::Flaw;
+use crate::mapping::{Sheet, Sheets};
+use crate::vendors::http::error_phrases::cause;
+
+/// A checked pack.
+pub struct Plan {
+    /// The name in the configuration.
+    name: String,
+    /// The file's text, by which a reload tells whether it has changed.
+    text: String,
+    /// Whether samples beside the file prove it.
+    pub(super) has_samples: bool,
+    pub(super) title: &'static str,
+    pub(super) file: File,
+    pub(super) path: Sheet,
+    pub(super) headers: Option<Sheet>,
+    pub(super) body: Sheet,
+    pub(super) probe: Option<Sheet>,
+}
+
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Plan").field(&self.name).finish()
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl PartialEq for Plan {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.name, &self.text) == (&other.name, &other.text)
+    }
+}
+
+/// The names that templates may use, with a value for each.
+pub(super) fn names(values: [&str; 5], [account_id, key_id, webhook_url]: [Option<&str>; 3]) -> Value {
+    let [to, from, text, mark, ticket] = values;
+    let ticket = Some(ticket).filter(|ticket| !ticket.is_empty());
+    json!({"to": to, "from": from, "text": text, "mark": mark, "ticket": ticket, "account_id": account_id,
+        "key_id": key_id, "webhook_url": webhook_url})
+}
+
+impl Plan {
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// Every fault of its templates, or else the first of its form.
+    pub(super) fn parse(name: &str, text: &str, has_samples: bool) -> Result<Self, Flaw> {
+        let flaw = |faults: Vec<String>| {
+            Flaw::new(
+                format!("names a pack with a fault: {}", faults.join("; ")),
+                "Mend the file; docs/packs.md tells its form",
+            )
+        };
+        let one = |what: String| flaw(vec![what]);
+        let file: File = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1);
+            let line = line.map_or(String::new(), |line| format!(":{line}"));
+            one(format!("{name}{line}: {}", error.message().replace('\n', " ")))
+        })?;
+        let sample =
+            names(["+15550123456", "+15550100100", "Hi", "evt_1-1", "1"], [Some("a"), Some("k"), Some("https://a/")]);
+        let sheets = Sheets::new(name, text, sample).map_err(|fault| one(fault.to_string()))?;
+        let mut faults = Vec::new();
+        let mut sheet = |keys: &[&str]| {
+            sheets.sheet(keys).unwrap_or_else(|all| {
+                faults.extend(all.0.iter().map(ToString::to_string));
+                None
+            })
+        };
+        let (path, headers, body) = (sheet(&["send", "path"]), sheet(&["send", "headers"]), sheet(&["send", "body"]));
+        let probe = sheet(&["probe", "path"]);
+        faults.extend(rules(&file).into_iter().map(|what| format!("{name}: {what}")));
+        let (Some(path), Some(body), true) = (path, body, faults.is_empty()) else { return Err(flaw(faults)) };
+        let title = interned(&file.title);
+        Ok(Self { name: name.to_owned(), text: text.to_owned(), has_samples, title, file, path, headers, body, probe })
+    }
+
+    /// Whether a text whose answer was lost can be sent again under its key: the vendor knows the key for longer than the
+    /// bridge tries.
+    pub(super) fn repeats_safely(&self) -> bool {
+        self.file.send.idempotency.as_ref().is_some_and(|key| key.hours >= HOURS_TRIED)
+    }
+}
+
+/// How long the bridge tries a text, and some hours more.
+const HOURS_TRIED: u32 = 30;
+
+/// The faults that the form alone does not show.
+fn rules(file: &File) -> Vec<String> {
+    let mut faults = Vec::new();
+    let is_word = file.title.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let read = cause(&file.title, 400, "");
+    let end = Answered::read(&read).map(|answered| answered.vendor);
+    if !is_word || end != Some(End::Carrier) {
+        faults.push(format!(
+            "title: {:?} is no name for a carrier; write one word that begins with a capital letter",
+            file.title
+        ));
+    }
+    for name in file.send.headers.keys().filter(|name| HeaderName::try_from(name.as_str()).is_err()) {
+        faults.push(format!("send.headers: {name:?} is no name of a header"));
+    }
+    let words = &file.account;
+    if words.secret.is_none() {
+        faults.push("account.secret: is missing; say what the secret of a call is, such as \"the API key\"".to_owned());
+    }
+    if matches!(file.auth, super::file::Auth::Basic) && words.account_id.is_none() && words.key_id.is_none() {
+        faults.push(
+            "account: neither account_id nor key_id has words, and one of them is the user of basic authentication"
+                .to_owned(),
+        );
+    }
+    let signs_url = match &file.webhook.signature {
+        Scheme::Hmac { signed, timestamp, nonce, .. } => {
+            if signed.has("timestamp") != timestamp.is_some() || signed.has("nonce") != nonce.is_some() {
+                faults.push("webhook.signature: timestamp and nonce name headers whose values the signed text has, and no others".to_owned());
+            }
+            signed.has("url")
+        }
+        Scheme::FormHmac { .. } => true,
+        Scheme::JwtHs256 { .. } | Scheme::Header { .. } => false,
+    };
+    if signs_url && words.webhook_url.is_none() {
+        faults.push(
+            "account.webhook_url: is missing, and the signature covers the address of the webhook; say what it is"
+                .to_owned(),
+        );
+    }
+    faults
+}
+
+/// A title that lives as long as the bridge. The same title takes room once, however often the file is read.
+fn interned(title: &str) -> &'static str {
+    static TITLES: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut titles = TITLES.lock().unwrap_or_else(PoisonError::into_inner);
+    match titles.get(title) {
+        Some(known) => known,
+        None => {
+            let title: &'static str = Box::leak(title.to_owned().into_boxed_str());
+            titles.insert(title);
+            title
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Files of packs, right and wrong.
+
+use super::*;
+
+const ACME: &str = include_str!("acme.toml");
+
+/// The problem of a pack with this in the place of that.
+fn fault(that: &str, this: &str) -> String {
+    assert!(ACME.contains(that), "{that}");
+    let text = ACME.replacen(that, this, 1);
+    Plan::parse("packs/acme.toml", &text, false).map_or_else(|flaw| flaw.problem, |_| panic!("{this:?} is no fault"))
+}
+
+#[test]
+fn every_shipped_pack_is_proven_by_its_samples() {
+    for (name, _, samples) in SHIPPED {
+        let plan = load(name, Path::new("."));
+        let plan = plan.unwrap_or_else(|flaw| panic!("{}", flaw.problem));
+        assert!(prove(&plan, samples).unwrap() >= 15, "{name} has few samples");
+    }
+}
+
+#[test]
+fn a_sample_of_which_the_pack_makes_something_else_is_a_fault_that_names_it() {
+    let (_, text, samples) = SHIPPED[0];
+    for (that, this, told) in [
+        ("[21610]", "[]", "\"opted out\" makes the text \"reject\", and it says \"opted_out\""),
+        ("delivered = [\"delivered\"]", "delivered = []", "\"the state delivered\""),
+        ("Body = \"{{ text }}\"", "Body = \"{{ text | upcase }}\"", "\"a text\" makes the body"),
+        ("words = [\"/Body\"]", "words = [\"/Bodies\"]", "\"a customer's text\" makes words"),
+        ("id = \"/sid\"", "id = \"/uri\"", "\"taken\" makes the id \"\""),
+    ] {
+        assert!(text.contains(that), "{that}");
+        let flaw = proven("twilio", &text.replacen(that, this, 1), Some(samples)).unwrap_err();
+        assert!(flaw.problem.contains(told), "{this}: {}", flaw.problem);
+    }
+}
+
+#[test]
+fn a_wrong_file_is_told_with_its_line_its_name_and_the_remedy() {
+    for (that, this, told) in [
+        ("encoding = \"json\"", "encodign = \"json\"", "packs/acme.toml:13: unknown field `encodign`"),
+        ("id = \"/id\"", "id = \"id\"", "is no pointer"),
+        ("{{ to }}", "{{ too }}", "packs/acme.toml:17: send.body.to"),
+        ("scheme = \"bearer\"", "scheme = \"oauth\"", "unknown variant `oauth`"),
+        ("scheme = \"header\"", "scheme = \"rot13\"", "unknown variant `rot13`"),
+        ("title = \"Acme\"", "title = \"acme\"", "begins with a capital letter"),
+        ("title = \"Acme\"", "title = \"Zendesk\"", "no name for a carrier"),
+        ("title = \"Acme\"", "title = \"Acme Inc\"", "no name for a carrier"),
+        ("https://api.acme.example", "http://api.acme.example", "write https://"),
+        ("https://api.acme.example", "https://api.acme.example/v1", "write https://"),
+        ("secret = \"the API key\"", "", "account.secret: is missing"),
+        ("scheme = \"bearer\"", "scheme = \"basic\"", "the user of basic authentication"),
+        ("name = \"X-Acme-Key\"", "name = \"X Acme\"", "is no name of a header"),
+        ("scheme = \"header\"\nname", "scheme = \"form-hmac\"\nheader", "account.webhook_url: is missing"),
+        ("# A made-up", "oops = ", "packs/acme.toml:1"),
+    ] {
+        let fault = fault(that, this);
+        assert!(fault.contains(told), "{this:?}: {fault}");
+    }
+}
+
+#[test]
+fn a_name_that_is_no_pack_has_the_remedy() {
+    let flaw = |name: &str| load(name, Path::new("/nonexistent")).unwrap_err();
+    for (name, told) in [("twillio", "no shipped pack"), ("packs/acme.toml", "acme.toml cannot be read")] {
+        let flaw = flaw(name);
+        assert!(flaw.problem.contains(told) && flaw.remedy.contains("twilio"), "{flaw:?}");
+    }
+}
+
+#[test]
+fn a_file_is_proven_by_the_samples_beside_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
+    write("acme.toml", ACME);
+    assert!(!load("acme.toml", directory.path()).unwrap().has_samples);
+    let sample = "[[answer]]\nname = \"x\"\nstatus = 202\nbody = '{\"id\":\"m1\"}'\nis = \"sent\"\nid = \"m1\"\n";
+    write("acme.samples.toml", sample);
+    assert!(load("acme.toml", directory.path()).unwrap().has_samples);
+    write("acme.samples.toml", &sample.replace("m1", "m2").replacen("m2", "m1", 1));
+    let flaw = load("acme.toml", directory.path()).unwrap_err();
+    assert!(flaw.problem.contains("the sample \"x\" makes the id \"m1\", and it says \"m2\""), "{}", flaw.problem);
+}

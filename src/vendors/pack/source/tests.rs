@@ -1,0 +1,120 @@
+//! Bodies of the made-up vendor's webhooks.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+use crate::domain::account::Ends;
+use crate::intake::signature::Verified;
+use crate::vendors::pack::plan::Plan;
+
+const ADA: &str = "+15550123456";
+const NUMBER: &str = "+15550100100";
+
+fn source() -> Webhooks {
+    let plan = Plan::parse("acme.toml", include_str!("../shelf/acme.toml"), false);
+    let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
+    let terms = Terms { plan, secrets: Vec::new(), tolerance: Duration::from_secs(300), webhook_url: None };
+    Webhooks {
+        carrier: Ends::FIRST.carrier,
+        sender: NUMBER.into(),
+        lines: Lines::new(Vec::new()),
+        terms: Arc::new(terms),
+    }
+}
+
+fn read(body: &Value) -> Reading {
+    let body = body.to_string();
+    let verified = Verified::when_it_came(body.as_bytes());
+    let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/acme", at: Timestamp::UNIX_EPOCH };
+    source().read(&posted)
+}
+
+fn text(fields: &Value) -> Value {
+    let mut message = json!({"id": "m1", "from": ADA, "to": NUMBER, "text": "Hi"});
+    for (name, value) in fields.as_object().unwrap() {
+        message[name.as_str()] = value.clone();
+    }
+    json!({ "message": message })
+}
+
+fn customers(fields: &Value) -> CustomerText {
+    match read(&text(fields)).outcome {
+        Ok(EventKind::CustomerText(text)) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn unreadable(body: &Value) -> String {
+    match read(body).outcome {
+        Err(Stop::Unreadable(why)) => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_text_has_its_sender_its_words_its_files_and_the_key_of_its_id() {
+    let text = customers(&json!({"files": ["https://a.example/1", "https://a.example/2"]}));
+    assert_eq!((text.customer.phone.as_deref(), text.line, text.text.as_str()), (Some(ADA), None, "Hi"));
+    assert_eq!(text.media, ["https://a.example/1", "https://a.example/2"]);
+    assert_eq!(customers(&json!({"files": "https://a.example/1", "text": ""})).text, "");
+    assert_eq!(customers(&json!({"text": null})).text, NOTHING, "no message is dropped");
+    assert_eq!(read(&self::text(&json!({}))).dedupe, [DedupeKey::CarrierReport("text:m1".to_owned())]);
+}
+
+#[test]
+fn a_word_that_ends_texts_or_resumes_them_is_a_keyword_alone_and_in_any_case() {
+    for (words, keyword) in [("stop ", Some(Keyword::OptOut)), ("Start", Some(Keyword::OptIn)), ("stop it", None)] {
+        assert_eq!(customers(&json!({"text": words})).keyword, keyword, "{words}");
+    }
+}
+
+#[test]
+fn a_text_without_a_part_that_it_needs_is_kept_and_an_unknown_body_is_passed_over() {
+    assert!(unreadable(&text(&json!({"from": ""}))).contains("/message/from"));
+    assert!(unreadable(&text(&json!({"id": null}))).contains("/message/id"));
+    assert!(unreadable(&text(&json!({"from": ["x"]}))).contains("/message/from"));
+    assert!(unreadable(&text(&json!({"to": "+15550199999"}))).contains("has no line"));
+    assert!(matches!(read(&json!({"contact": {}})).outcome, Err(Stop::Ignored(NOT_USED))));
+}
+
+fn reports(status: &Value) -> Batch {
+    match read(&json!({ "status": status })).outcome {
+        Err(Stop::Reports(batch)) => batch,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_report_with_the_mark_binds_by_it_and_one_without_by_the_vendors_id() {
+    let mark = "evt_000000000000000100000002-1";
+    assert!(mark_of(mark).is_some());
+    let told = |status: &Value| {
+        let Batch { ours, others, .. } = reports(status);
+        let name = |report: &Report| report.what.name();
+        (ours.iter().map(name).collect::<Vec<_>>(), others.iter().map(name).collect::<Vec<_>>())
+    };
+    let with = |state: &str, reference: Value| json!({"state": state, "id": "m9", "to": ADA, "reference": reference});
+    assert_eq!(told(&with("delivered", json!("not ours"))), (vec![], vec!["delivered"]));
+    assert_eq!(told(&with("DELIVERED", json!(mark))), (vec!["sent", "delivered"], vec![]));
+    assert_eq!(told(&with("sent", json!(mark))), (vec!["sent"], vec![]));
+    assert!(matches!(read(&json!({"status": with("unheard_of", json!(null))})).outcome, Err(Stop::Ignored(_))));
+    assert!(matches!(read(&json!({"status": with("sent", json!(null))})).outcome, Err(Stop::Ignored(_))));
+}
+
+#[test]
+fn a_failure_has_the_word_of_a_known_code_and_else_the_code_or_the_state() {
+    for (code, told) in [
+        (json!("stopped"), (Some("recipient_opted_out"), Some("stopped"))),
+        (json!(30003), (Some("30003"), None)),
+        (json!("a text of Ada's"), (Some("failed"), None)),
+        (json!(null), (Some("failed"), None)),
+    ] {
+        let batch = reports(&json!({"state": "failed", "id": "m9", "code": code}));
+        let [Report { what: Reported::Failed(why), dispatch, .. }] = &batch.others[..] else { panic!("{batch:?}") };
+        assert_eq!((why.code.as_deref(), why.said.as_deref()), told);
+        assert_eq!(dispatch.as_deref(), Some("m9"));
+    }
+}

@@ -1,0 +1,89 @@
+//! Webhooks of a pack's vendor: repeated, forged, stale, too long and unreadable ones.
+
+use jiff::SignedDuration;
+use serde_json::json;
+use tandem::sandbox::pack::Dialect;
+
+use super::{ADA, DIALECTS, NUMBER, Site};
+
+impl Site {
+    /// A webhook of a text that was not sent: its headers and its body.
+    fn withheld(&self, words: &str) -> (Vec<(String, String)>, String) {
+        self.api.pause_webhooks();
+        self.api.text(ADA, NUMBER, words, &[]);
+        let webhook = self.api.take_held_webhooks().remove(0);
+        (webhook.headers(self.bridge.clock.now()), webhook.body)
+    }
+}
+
+#[tokio::test]
+async fn a_repeated_webhook_is_one_text() {
+    for dialect in DIALECTS {
+        let site = Site::start(dialect).await;
+        let (headers, body) = site.withheld("Hello");
+        let (status, told) = site.post(&headers, &body).await;
+        assert_eq!((status, &told["status"]), (202, &json!("accepted")));
+        // The vendor signs anew when it repeats.
+        let (status, told) = site.post(&site.api.sign(&body), &body).await;
+        assert_eq!((status, &told["status"]), (202, &json!("duplicate")));
+        site.bridge.settled().await;
+        let ticket = site.bridge.sandbox.zendesk.tickets()[0].id;
+        assert_eq!(site.bridge.comments(ticket), ["Hello"], "{dialect:?}");
+        site.bridge.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn forged_and_oversized_webhooks_come_to_nothing() {
+    for dialect in DIALECTS {
+        let site = Site::start(dialect).await;
+        let (headers, body) = site.withheld("Hello");
+        let changed = |change: fn(&str) -> String| {
+            headers.iter().map(|(name, value)| (name.clone(), change(value))).collect::<Vec<_>>()
+        };
+        for (headers, body) in [
+            (changed(|value| value.chars().rev().collect()), body.clone()),
+            (changed(|value| value.replace(['a', 'b', 'c', 'd'], "e")), body.clone()),
+            (headers.clone(), format!("{body} ")),
+            (headers.clone(), String::new()),
+            (Vec::new(), body.clone()),
+        ] {
+            let (status, told) = site.post(&headers, &body).await;
+            assert_eq!((status, &told), (401, &json!({"error": "not authorized"})), "{dialect:?}: {headers:?}");
+        }
+        let long = format!("{body}{}", "a".repeat(256 * 1024));
+        assert_eq!(site.post(&headers, &long).await.0, 413);
+        assert!(site.bridge.deliveries("").await.is_empty() && site.bridge.sandbox.zendesk.tickets().is_empty());
+        assert_eq!(site.post(&headers, &body).await.0, 202, "the right one");
+        site.bridge.settled().await;
+        site.bridge.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn an_old_token_is_refused_and_a_changed_body_has_another_digest() {
+    let site = Site::start(Dialect::Vonage).await;
+    let (headers, body) = site.withheld("Hello");
+    assert_eq!(site.post(&headers, &body.replace("Hello", "Other")).await.0, 401);
+    site.bridge.clock.advance(SignedDuration::from_secs(301));
+    assert_eq!(site.post(&headers, &body).await.0, 401);
+    assert!(site.bridge.sandbox.zendesk.tickets().is_empty());
+    assert_eq!(site.post(&site.api.sign(&body), &body).await.0, 202);
+    site.bridge.settled().await;
+    site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_malformed_body_of_the_vendors_own_is_kept_and_an_unknown_event_is_ignored() {
+    let site = Site::start(Dialect::Twilio).await;
+    for (body, told) in [
+        ("MessageSid=SM1&To=%2B15550100100&Body=Hi", "quarantined"),
+        ("MessageSid=SM1&From=%2B15550123456&To=%2B15550199999&Body=Hi", "quarantined"),
+        ("MessageSid=SM1&MessageStatus=receiving", "ignored"),
+        ("CallSid=CA1", "ignored"),
+    ] {
+        let (status, answer) = site.post(&site.api.sign(body), body).await;
+        assert_eq!((status, answer["status"].as_str()), (202, Some(told)), "{body}");
+    }
+    assert_eq!(site.bridge.deliveries("state=quarantined").await.len(), 2);
+}
