@@ -73,7 +73,7 @@ impl Sheet {
     /// The value for these names; `None` where nothing is left of it.
     ///
     /// # Errors
-    /// The key that could not be filled in and the reason, without a word of anybody's text.
+    /// The key that could not be filled in and the reason, without a customer's or an agent's words.
     pub fn render(&self, names: &Value) -> Result<Option<Value>, String> {
         self.0.render(&Data::new(names.clone())).map_err(|(key, error)| format!("{key}: {}", error.what))
     }

@@ -4,6 +4,7 @@
 //! key, and a text is sent as often as it is asked for.
 
 mod api;
+mod seal;
 
 use std::collections::BTreeSet;
 use std::io;
@@ -265,10 +266,11 @@ impl Inner {
 
     fn seal(&self) -> Seal {
         let (secret, url) = (self.options.signing_secret.clone(), self.options.webhook_url.clone());
-        match self.options.dialect {
-            Dialect::Twilio => Seal::Fields { secret, url },
-            Dialect::Vonage => Seal::Token { secret },
-        }
+        let sign = match self.options.dialect {
+            Dialect::Twilio => seal::of_fields,
+            Dialect::Vonage => seal::of_token,
+        };
+        Seal::Own { secret, url, sign }
     }
 
     fn post(&self, id: &str, body: &str) {

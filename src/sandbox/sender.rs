@@ -8,12 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD as BASE64, URL_SAFE_NO_PAD as URL_SAFE};
+use base64::engine::general_purpose::STANDARD as BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use sha1::Sha1;
-use sha2::{Digest, Sha256};
+use sha2::Sha256;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 
@@ -60,10 +59,8 @@ pub(super) enum Seal {
     Zendesk { secret: String, invocation: String },
     /// A static header of a Braze campaign.
     Header { name: &'static str, value: String },
-    /// HMAC-SHA1 over the address and the sorted fields of the form, as Twilio signs.
-    Fields { secret: String, url: String },
-    /// A token with the digest of the body, as Vonage signs.
-    Token { secret: String },
+    /// A vendor's own way: by its secret, the address of the webhook, the body and the time.
+    Own { secret: String, url: String, sign: fn(&str, &str, &str, Timestamp) -> Vec<(String, String)> },
     /// Standard Webhooks, as Bird signs; every attempt has the id of the first.
     Standard { secret: String, id: String },
 }
@@ -72,20 +69,7 @@ impl Seal {
     pub(super) fn headers(&self, body: &str, now: Timestamp) -> Vec<(String, String)> {
         match self {
             Self::Header { name, value } => vec![((*name).to_owned(), value.clone())],
-            Self::Fields { secret, url } => {
-                let mut fields: Vec<(String, String)> = form_urlencoded::parse(body.as_bytes()).into_owned().collect();
-                fields.sort();
-                let signed = fields.iter().fold(url.clone(), |text, (name, value)| format!("{text}{name}{value}"));
-                vec![("x-twilio-signature".to_owned(), sign_sha1(secret.as_bytes(), &signed))]
-            }
-            Self::Token { secret } => {
-                let digest: String = Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect();
-                let head = URL_SAFE.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-                let claims = format!(r#"{{"iss":"Vonage","iat":{},"payload_hash":"{digest}"}}"#, now.as_second());
-                let signed = format!("{head}.{}", URL_SAFE.encode(claims));
-                let signature = BASE64.decode(sign(secret.as_bytes(), "", &signed)).unwrap_or_default();
-                vec![("authorization".to_owned(), format!("Bearer {signed}.{}", URL_SAFE.encode(signature)))]
-            }
+            Self::Own { secret, url, sign } => sign(secret, url, body, now),
             Self::Standard { secret, id } => {
                 let timestamp = now.as_second().to_string();
                 let key = BASE64.decode(secret.trim_start_matches("whsec_")).unwrap_or_default();
@@ -123,17 +107,6 @@ fn sign(key: &[u8], before: &str, body: &str) -> String {
         |mut mac| {
             mac.update(before.as_bytes());
             mac.update(body.as_bytes());
-            BASE64.encode(mac.finalize().into_bytes())
-        },
-    )
-}
-
-/// Base64 of HMAC-SHA1.
-fn sign_sha1(key: &[u8], text: &str) -> String {
-    Hmac::<Sha1>::new_from_slice(key).map_or_else(
-        |_| String::new(),
-        |mut mac| {
-            mac.update(text.as_bytes());
             BASE64.encode(mac.finalize().into_bytes())
         },
     )

@@ -354,10 +354,7 @@ async fn a_phone_speaks_form_and_json_and_shows_its_token_as_told() {
         .iter()
         .map(|webhook| match &webhook.seal {
             sender::Seal::Header { name, value } => format!("{name}: {value}"),
-            sender::Seal::Zendesk { .. }
-            | sender::Seal::Standard { .. }
-            | sender::Seal::Fields { .. }
-            | sender::Seal::Token { .. } => String::new(),
+            sender::Seal::Zendesk { .. } | sender::Seal::Standard { .. } | sender::Seal::Own { .. } => String::new(),
         })
         .collect();
     let token = SandboxOptions::default().braze_webhook_token;

@@ -1,6 +1,6 @@
-"""Records the samples beside the shipped packs with the vendors' own clients.
+"""Records the samples beside the packs with the vendors' own clients.
 
-    pip install --target /tmp/clients twilio==9.13.0 vonage==4.9.1
+    pip install --target /tmp/clients twilio==9.13.0 vonage==4.9.1 sinch==2.3.0
     PYTHONPATH=/tmp/clients python3 tests/packs/record.py
 
 The client makes each call, and signs or verifies each webhook; the answers are in the shapes that it reads. The secrets are
@@ -30,11 +30,11 @@ def quoted(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def write(name, head, samples):
+def write(name, head, samples, beside=ROOT):
     lines = ["# " + line for line in head]
     for kind, fields in samples:
         lines += ["", f"[[{kind}]]"] + [f"{key} = {quoted(value)}" for key, value in fields.items() if value is not None]
-    (ROOT / f"{name}.samples.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (beside / f"{name}.samples.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def versions(*packages):
@@ -207,6 +207,63 @@ def vonage():
                      "by tests/packs/record.py."], samples)
 
 
+def sinch():
+    import requests
+    from sinch import SinchClient
+    from sinch.domains.authentication.sinch_events.v1.authentication_validation import (
+        calculate_sinch_event_signature, compute_signed_data)
+    from sinch.domains.sms.sinch_events.v1.sms_sinch_event import SmsSinchEvent
+
+    plan, token, secret, batch, mark = "plan1", "an-api-token", "a-webhook-secret", "01FC66621XXXXX119Z8PMV1QPQ", "evt_000000000000000100000002-1"
+    text, calls = "Hi Ada & Bob: 50 % off, naïve 👋", []
+
+    def send(self, request, **_):
+        assert request.headers["Authorization"] == f"Bearer {token}", request.headers
+        body = request.body if isinstance(request.body, str) else request.body.decode()
+        calls.append((urllib.parse.urlsplit(request.url).path, body))
+        answer = requests.Response()
+        answer.status_code, answer.url = 201, request.url
+        answer._content = json.dumps({"id": batch, "to": [FROM[1:]], "from": TO[1:], "body": text, "type": "mt_text",
+                                      "canceled": False, "created_at": WHEN, "modified_at": WHEN}).encode()
+        answer.headers["Content-Type"] = "application/json"
+        return answer
+
+    requests.Session.send = send
+    client = SinchClient(service_plan_id=plan, sms_api_token=token, sms_region="us")
+    client.sms.batches.send_sms(to=[FROM[1:]], from_=TO[1:], body=text, delivery_report="per_recipient", client_reference=mark)
+    path, body = calls[-1]
+    taken = json.dumps({"id": batch, "to": [FROM[1:]], "from": TO[1:], "body": text, "type": "mt_text"})
+    samples = [("call", {"name": "a text", "account_id": plan, "to": FROM, "from": TO, "text": text, "mark": mark,
+                         "path": path, "body": body}),
+               ("answer", {"name": "taken", "status": 201, "body": taken, "is": "sent", "id": batch})]
+    for name, status, code, fate in [("wrong syntax", 400, "syntax_invalid_json", "reject"), ("wrong token", 401, "unauthorized", "pause"),
+                                     ("too many", 429, "too_many", "retry"), ("a fault of Sinch's", 500, "internal", "unknown")]:
+        samples.append(("answer", {"name": name, "status": status, "body": json.dumps({"code": code, "text": "words"}), "is": fate}))
+
+    def posted(name, fields, kind, at=AT, body=None, **told):
+        sent = json.dumps(fields)
+        signature = calculate_sinch_event_signature(compute_signed_data(sent, "nonce1", str(at)), secret)
+        headers = {"X-Sinch-Webhook-Signature": signature, "X-Sinch-Webhook-Signature-Nonce": "nonce1",
+                   "X-Sinch-Webhook-Signature-Timestamp": str(at)}
+        assert SmsSinchEvent(secret).validate_authentication_header(headers, sent)
+        if kind not in ("ignored", "unreadable"):
+            SmsSinchEvent(secret).parse_event(sent)
+        samples.append(("webhook", {"name": name, "secret": secret, "at": WHEN, "headers": headers, "body": body or sent,
+                                    "is": kind, **told}))
+
+    inbound = {"type": "mo_text", "id": "01FC66621", "from": FROM[1:], "to": TO[1:], "body": "Où est mon colis ? 👋", "received_at": WHEN}
+    posted("a customer's text", inbound, "text", words=inbound["body"], media=[], id="01FC66621", **{"from": FROM, "to": TO})
+    status = {"type": "recipient_delivery_report_sms", "batch_id": batch, "recipient": FROM[1:], "at": WHEN, "client_reference": mark}
+    for state, code, kind in [("Dispatched", 400, "sent"), ("Delivered", 0, "delivered")]:
+        posted(f"the state {state}", {**status, "status": state, "code": code}, kind, id=batch, to=FROM)
+    posted("the state Failed", {**status, "status": "Failed", "code": 402}, "failed", id=batch, to=FROM, code="402")
+    posted("the state Unknown", {**status, "status": "Unknown", "code": 401}, "ignored")
+    posted("a changed body", inbound, "refused", body=json.dumps({**inbound, "body": "other"}))
+    posted("an old signature", inbound, "refused", at=AT - 3600)
+    write("sinch", [f"Samples of Sinch SMS, recorded with {versions('sinch')} by tests/packs/record.py."], samples,
+          ROOT.parent / "tests" / "fixtures" / "packs")
+
+
 if __name__ == "__main__":
-    for record in [value for name, value in list(globals().items()) if name in (sys.argv[1:] or ["twilio", "vonage"])]:
+    for record in [value for name, value in list(globals().items()) if name in (sys.argv[1:] or ["twilio", "vonage", "sinch"])]:
         record()

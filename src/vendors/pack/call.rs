@@ -141,6 +141,6 @@ mod tests {
     #[test]
     fn a_form_has_the_fields_of_its_table_and_a_list_comes_several_times() {
         let table = json!({"To": "+1", "Body": "a&b", "MediaUrl": ["x", "y"], "N": 3});
-        assert_eq!(form(&table), "To=%2B1&Body=a%26b&MediaUrl=x&MediaUrl=y&N=3");
+        assert_eq!(form(&table), "Body=a%26b&MediaUrl=x&MediaUrl=y&N=3&To=%2B1");
     }
 }

@@ -3,7 +3,6 @@
 //! The list is closed because a scheme decides who gets in: a pack chooses one and cannot make one. Every scheme covers the
 //! whole body, and every comparison with a secret is in constant time and tries every secret.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -183,11 +182,11 @@ impl Signed {
 }
 
 /// An address without its port, and with it.
-fn addresses(url: &Url) -> [Cow<'_, str>; 2] {
+fn addresses(url: &Url) -> [String; 2] {
     let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
     let behind = &url[url::Position::BeforePath..];
     let before = format!("{}://{host}", url.scheme());
-    [Cow::Owned(format!("{before}{behind}")), Cow::Owned(format!("{before}:{port}{behind}"))]
+    [format!("{before}{behind}"), format!("{before}:{port}{behind}")]
 }
 
 fn seconds(timestamp: &[u8]) -> Option<i64> {

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use super::vendor_words::vendors;
+use super::vendor_words::{in_small, vendors};
 
 /// The vendors whose names stand in records, in the recipe and in commands.
 const FIRST: [&str; 2] = ["zendesk", "braze"];
@@ -24,7 +24,7 @@ pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<Stri
     let mut faults = Vec::new();
     for (number, line) in (1..).zip(text.lines()).filter(|(number, _)| !tests.iter().any(|test| test.contains(number)))
     {
-        let small = line.to_lowercase();
+        let small = in_small(line);
         let declares = |vendor: &str| DECLARE.contains(&file) && line == format!("pub mod {vendor};");
         let named = vendors.iter().filter(|vendor| small.contains(**vendor) && !declares(vendor));
         faults.extend(named.map(|vendor| format!("{file}:{number}: {vendor} is named outside of its folder")));

@@ -36,6 +36,14 @@ pub(super) fn vendors() -> Vec<&'static str> {
     vendors
 }
 
+/// Words that have a vendor's name in them by chance.
+const BY_CHANCE: [&str; 3] = ["package", "packaging", "packed"];
+
+/// A line in small letters, without the words that have a vendor's name in them by chance.
+pub(super) fn in_small(line: &str) -> String {
+    BY_CHANCE.iter().fold(line.to_lowercase(), |line, word| line.replace(word, ""))
+}
+
 /// Every vendor in a file of these layers, and every exception that excuses nothing.
 pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<String> {
     let layer = file.split(['/', '.']).next().unwrap_or_default();
@@ -56,7 +64,7 @@ pub(super) fn faults(file: &str, text: &str, tests: &[Range<usize>]) -> Vec<Stri
             rest = rest.replacen(words, "", usize::from(found));
             !found
         });
-        let rest = rest.to_lowercase();
+        let rest = in_small(&rest);
         let named = vendors.iter().filter(|vendor| rest.contains(**vendor));
         faults.extend(named.map(|vendor| format!("{file}:{line}: {layer} may not name {vendor}")));
     }

@@ -76,9 +76,13 @@ fn a_wrong_account_of_a_pack_is_a_fault_with_the_words_of_the_vendor() {
         parsed.map_or_else(|faults| faults.to_string(), |_| String::new())
     };
     for (that, this, told) in [
-        ("account_id = \"AC1\"", "", "account_id is missing, and Twilio needs it. Set it to the Account SID"),
-        ("secret = \"s1\"", "", "secret is missing, and Twilio needs it. Set it to the Auth Token"),
-        ("webhook_url = \"https://a.example/webhooks/twilio\"", "", "webhook_url is missing"),
+        ("account_id = \"AC1\"", "", "is missing, and Twilio needs it. Set it to the Account SID"),
+        ("secret = \"s1\"", "", "is missing, and Twilio needs it. Set it to the Auth Token"),
+        (
+            "webhook_url = \"https://a.example/webhooks/twilio\"",
+            "",
+            "is missing, and Twilio needs it. Set it to the address that Twilio posts to",
+        ),
         (
             "pack = \"twilio\"",
             "pack = \"twillio\"",

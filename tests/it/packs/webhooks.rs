@@ -38,12 +38,14 @@ async fn forged_and_oversized_webhooks_come_to_nothing() {
     for dialect in DIALECTS {
         let site = Site::start(dialect).await;
         let (headers, body) = site.withheld("Hello");
-        let changed = |change: fn(&str) -> String| {
-            headers.iter().map(|(name, value)| (name.clone(), change(value))).collect::<Vec<_>>()
+        let other = |value: &str| {
+            let at = value.len() - 10;
+            let letter = if value[at..].starts_with('A') { "B" } else { "A" };
+            format!("{}{letter}{}", &value[..at], &value[at + 1..])
         };
+        let changed: Vec<_> = headers.iter().map(|(name, value)| (name.clone(), other(value))).collect();
         for (headers, body) in [
-            (changed(|value| value.chars().rev().collect()), body.clone()),
-            (changed(|value| value.replace(['a', 'b', 'c', 'd'], "e")), body.clone()),
+            (changed, body.clone()),
             (headers.clone(), format!("{body} ")),
             (headers.clone(), String::new()),
             (Vec::new(), body.clone()),

@@ -123,7 +123,7 @@ pub(super) fn merge<'a>(
         if let Some(at) = at.as_ref().filter(|_| new.is_empty()) {
             piece.push((at.clone(), None));
         }
-        for (first, page) in pack(&new) {
+        for (first, page) in filled(&new) {
             piece.push((at.take().unwrap_or_else(|| page_key(first)), Some(page)));
         }
         write(piece)?;
@@ -132,7 +132,7 @@ pub(super) fn merge<'a>(
 }
 
 /// Entries as full pages, each with the key of its first entry.
-fn pack<'a>(entries: &[Entry<'a>]) -> impl Iterator<Item = (&'a [u8], Vec<u8>)> {
+fn filled<'a>(entries: &[Entry<'a>]) -> impl Iterator<Item = (&'a [u8], Vec<u8>)> {
     let total: usize = entries.iter().map(length).sum();
     // All pages about as full as the others: a page full to the brim is cut by the next entry in between.
     let fill = total.div_ceil(total.div_ceil(PAGE_BYTES).max(1));
