@@ -52,6 +52,9 @@ impl Webhook {
     }
 }
 
+/// Names and values of headers.
+pub(super) type Headers = Vec<(String, String)>;
+
 /// How a webhook proves where it comes from.
 #[derive(Clone)]
 pub(super) enum Seal {
@@ -60,7 +63,7 @@ pub(super) enum Seal {
     /// A static header of a Braze campaign.
     Header { name: &'static str, value: String },
     /// A vendor's own way: by its secret, the address of the webhook, the body and the time.
-    Own { secret: String, url: String, sign: fn(&str, &str, &str, Timestamp) -> Vec<(String, String)> },
+    Own { secret: String, url: String, sign: fn(&str, &str, &str, Timestamp) -> Headers },
     /// Standard Webhooks, as Bird signs; every attempt has the id of the first.
     Standard { secret: String, id: String },
 }

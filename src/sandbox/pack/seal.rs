@@ -7,8 +7,7 @@ use jiff::Timestamp;
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// A name and a value of a header.
-type Headers = Vec<(String, String)>;
+use super::super::sender::Headers;
 
 /// HMAC-SHA1 over the address and the sorted fields of the form, as Twilio signs.
 pub(super) fn of_fields(secret: &str, url: &str, body: &str, _now: Timestamp) -> Headers {
