@@ -134,3 +134,6 @@ fn spelled(mac: &[u8], letters: Letters) -> String {
         Letters::Base64 => BASE64.encode(mac),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,70 @@
+//! The client of a made-up vendor against a scripted server on this machine.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::*;
+use crate::clock::Clock;
+use crate::domain::event::EventId;
+use crate::domain::line::Channel;
+use crate::domain::outgoing::{Part, Recipient};
+use crate::ports::{Carrier as _, Sent, Text};
+use crate::vendors::http::scripted::{self, Reply, Scripted};
+
+const AT: i64 = 1_796_030_102;
+
+/// A client of the made-up vendor, with this in the place of that.
+fn client(url: &Url, that: &str, this: &str) -> Packed {
+    let text = include_str!("../shelf/acme.toml");
+    assert!(text.contains(that), "{that}");
+    let plan = Plan::parse("acme.toml", &text.replacen(that, this, 1), false);
+    let options = Options {
+        plan: Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}"))),
+        url: Some(url.clone()),
+        account_id: Some("a1".into()),
+        key_id: None,
+        secret: "s3cret".into(),
+        webhook_url: None,
+        sender: "+15550100100".into(),
+    };
+    Packed::new(options, scripted::reach(&Clock::manual(Timestamp::from_second(AT).unwrap(), 1)))
+}
+
+async fn send(client: &Packed) -> Result<Sent, Failure> {
+    let to = Recipient::OfCarrier("+15550123456".into());
+    let part = Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 1, of: 1 };
+    let (channel, words) = (Channel::Sms, "Hello");
+    client.send(&Text { to: &to, channel, line: None, words, template: None, part, body: None, ticket: None }).await
+}
+
+#[tokio::test]
+async fn each_authentication_presents_the_secret_in_its_own_way() {
+    let hmac_auth = "scheme = \"hmac\"\nname = \"X-Mac\"\nbefore = \"v1=\"\nsigned = \"{method} {path} {timestamp} {body}\"\ntimestamp = \"X-Time\"";
+    for (auth, name, value) in [
+        ("scheme = \"bearer\"", "authorization", Some("Bearer s3cret")),
+        ("scheme = \"header\"\nname = \"X-Key\"", "x-key", Some("s3cret")),
+        ("scheme = \"header\"\nname = \"Authorization\"\nbefore = \"App \"", "authorization", Some("App s3cret")),
+        (hmac_auth, "x-mac", None),
+    ] {
+        let server = Scripted::answers(vec![Reply::json(201, &json!({"id": "m1"}))]).await;
+        let sent = send(&client(&server.url, "scheme = \"bearer\"", auth)).await;
+        assert_eq!(sent.unwrap().dispatch.as_deref(), Some("m1"));
+        let seen = &server.seen()[0];
+        let mac = hmac(b"s3cret", &[format!("POST /messages {AT} ").as_bytes(), &seen.body]).unwrap();
+        let signature = format!("v1={}", spelled(&mac, Letters::Hex));
+        assert_eq!(seen.headers[name], value.unwrap_or(&signature), "{auth}");
+        assert_eq!(seen.headers["idempotency-key"], "tandem-evt_000000010000000000020000-1");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_tried_again_only_where_the_key_outlives_the_tries() {
+    let key = "idempotency = { header = \"Idempotency-Key\", hours = 48 }";
+    for (this, is_tried) in [(key.to_owned(), true), (key.replace("48", "29"), false), (String::new(), false)] {
+        let server = Scripted::answers(vec![Reply::text(500, "")]).await;
+        let failure = send(&client(&server.url, key, &this)).await.unwrap_err();
+        assert_eq!(matches!(failure, Failure::Retry { .. }), is_tried, "{this}: {failure:?}");
+        assert_eq!(matches!(failure, Failure::Lose { .. }), !is_tried, "{this}: {failure:?}");
+        assert_eq!(server.seen().len(), 1, "a call is made once");
+    }
+}
