@@ -14,8 +14,9 @@
 use std::io::IsTerminal;
 use std::panic::PanicHookInfo;
 
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
-use tracing_subscriber::{EnvFilter, fmt, registry};
+use tracing_subscriber::{fmt, registry};
 
 mod distribution;
 mod ear;
@@ -42,7 +43,7 @@ pub use traces::{EXPORT_TIMEOUT, Traces};
 pub enum LogsError {
     /// The filter cannot be read.
     #[error("RUST_LOG is not a log filter: {0}; write it like info or tandem=debug")]
-    Filter(#[from] tracing_subscriber::filter::ParseError),
+    Filter(#[from] ParseError),
     /// Logs were set up before.
     #[error("logs are set up already")]
     Already,
@@ -57,7 +58,7 @@ pub enum LogsError {
 /// # Errors
 /// [`LogsError`]; nothing has changed then.
 pub fn init_logs(filter: &str, traces: &Traces) -> Result<(), LogsError> {
-    let filter = EnvFilter::try_new(filter)?;
+    let filter: Targets = filter.parse()?;
     // A line that cannot be written is lost: the reader of stderr may be gone, and a complaint on stderr would panic.
     let lines = fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let lines: Ear = if std::io::stderr().is_terminal() {
