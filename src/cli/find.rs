@@ -18,7 +18,7 @@ use super::way::Where;
 #[derive(Debug, Args)]
 pub(super) struct Find {
     /// The end of a phone number (two digits are enough) or a whole one, a name, a customer's id, a ticket, an evt_…
-    /// id, or a dispatch id of Braze's. Quote a # and blanks, or leave both out.
+    /// id, or a carrier's id of a text. Quote a # and blanks, or leave both out.
     #[arg(value_name = "WORDS", required = true)]
     words: Vec<String>,
     /// At most this many people of each meaning.

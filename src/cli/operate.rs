@@ -168,7 +168,7 @@ pub(super) enum Conversations {
     },
     /// Erases a customer from the bridge's store: texts, names, numbers, on every line; waiting texts are not sent.
     #[command(after_help = "Example:\n  tandem conversations forget customer-42 --by ada\n\n\
-        Erase the customer at Zendesk and at Braze first: what they still know comes back with the customer's next text \
+        Erase the customer at Zendesk and at the carrier first: what they still know comes back with the customer's next text \
         and with the next change of their ticket.")]
     Forget {
         /// The conversation's key, as the list shows it.
@@ -322,7 +322,7 @@ const FORGOTTEN: [(&str, &str); 6] = [
 /// The places that the erasure does not reach.
 const NOT_REACHED: &str = "
 What this does not reach:
-  - what stands at Zendesk and at Braze: erase it there. What they still know comes back with the customer's
+  - what stands at Zendesk and at the carrier: erase it there. What they still know comes back with the customer's
     next text, or with the next change of a ticket that stays tagged sms
   - backups and other copies of the store
   - the freed space in the store's own files, until they have been written anew: that has begun, and the bridge's

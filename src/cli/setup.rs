@@ -69,7 +69,9 @@ fn set_up(words: &[String], output: &mut impl Write) -> Result<(), Failure> {
         },
         SettingUp::ByHand(page) => {
             let (vendor, path) = (vendor.title(), AccountTable(*account).webhooks());
-            let by_hand = format!("the webhook of {account} is made by hand in {vendor}, to {path}: {page} tells how");
+            let by_hand = format!(
+                "the webhook of {account} is made by hand in {vendor}, to {path} behind the public address: {page} tells how"
+            );
             Err(Failure::Usage(by_hand))
         }
     }

@@ -8,7 +8,7 @@
 use utoipa::openapi::path::{HttpMethod, OperationBuilder, Parameter, ParameterIn, PathsBuilder};
 use utoipa::openapi::request_body::{RequestBody, RequestBodyBuilder};
 use utoipa::openapi::schema::{
-    AdditionalProperties, ComponentsBuilder, Object, ObjectBuilder, OneOfBuilder, Schema, SchemaType, Type,
+    AdditionalProperties, AnyOfBuilder, ComponentsBuilder, Object, ObjectBuilder, Schema, SchemaType, Type,
 };
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::server::{Server, ServerBuilder, ServerVariableBuilder};
@@ -41,7 +41,7 @@ pub fn document() -> OpenApi {
         paths = paths.path(route.path, utoipa::openapi::PathItem::new(route.method, route.operation));
     }
     let tags = [
-        ("webhooks", "On `listen`: the webhooks of Zendesk and Braze."),
+        ("webhooks", "On `listen`: the webhooks of Zendesk and the carriers."),
         ("recipe", "On `listen`: the same in the published recipe's own bodies, for teams that come from it."),
         ("health", "On both listeners: for containers and load balancers."),
         ("operator", "On `operator_listen`: shows and moves deliveries and conversations. Never public."),
@@ -92,6 +92,7 @@ fn components() -> utoipa::openapi::Components {
         .schema("Arrived", arrived_body())
         .security_scheme("operatorToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
         .security_scheme("brazeToken", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)))
+        .security_scheme("carrierProof", header("webhook-signature", "Or as the page of the carrier says."))
         .security_scheme(
             "zendeskSignature",
             header(
@@ -194,18 +195,19 @@ fn webhooks() -> Vec<Route> {
     vec![
         webhook(post(), "/webhooks/{account}", "webhook", "Takes the webhooks of one account.", "zendeskSignature")
             .guarded("brazeToken")
+            .guarded("carrierProof")
             .takes([account()])
             .about(
                 "A Zendesk account's triggers sign their event. A Braze account's webhook campaigns present their token, also as the \
-                 password of `Basic` or in `X-Tandem-Token`, with a customer's text or keyword. A name that is no account's is \
-                 answered as any unknown path.",
+                 password of `Basic` or in `X-Tandem-Token`, with a customer's text or keyword. A further carrier proves itself and \
+                 writes its events in its own way. A name that is no account's is answered as any unknown path.",
             )
             .reads(
                 RequestBodyBuilder::new()
-                    .description(Some("An event on a ticket; or a customer's text, as a form or as a flat JSON object."))
+                    .description(Some("An event on a ticket; a customer's text, as a form or as a flat JSON object; or a carrier's own event."))
                     .required(Some(Required::True))
                     .content("application/x-www-form-urlencoded", content(Ref::from_schema_name("BrazeWebhook")))
-                    .content(JSON, content(either("ZendeskWebhook", "BrazeWebhook")))
+                    .content(JSON, content(a_webhook()))
                     .build(),
             ),
         Route::new(post(), "/webhooks/{account}/currents", "webhooks", "currents", "Takes a batch of Braze Currents.")
@@ -415,8 +417,9 @@ fn body(about: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> RequestBod
     body.content(kind, content(schema)).build()
 }
 
-fn either(one: &str, other: &str) -> Schema {
-    Schema::OneOf(OneOfBuilder::new().item(Ref::from_schema_name(one)).item(Ref::from_schema_name(other)).build())
+fn a_webhook() -> Schema {
+    let bodies = AnyOfBuilder::new().item(Ref::from_schema_name("ZendeskWebhook"));
+    Schema::AnyOf(bodies.item(Ref::from_schema_name("BrazeWebhook")).item(anything()).build())
 }
 
 fn reason() -> RequestBody {

@@ -87,7 +87,7 @@ pub fn outcome(
         Sight::UpTo(part) => Some(Outcome::NotSeen { cause: format!("part {part} of {parts} is out"), look_at: None }),
         Sight::Replaced => Some(cannot_be_told(on_unconfirmed, cause::RECEIPT_REPLACED.to_owned())),
         Sight::Nothing => {
-            let missing = "the receipt is not on the customer's profile";
+            let missing = "the carrier shows no receipt of it";
             let outcome = not_seen(state, missing, retry, now);
             Some(if let Outcome::NotSeen { cause, look_at: None } = outcome {
                 cannot_be_told(on_unconfirmed, cause)
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn a_text_is_looked_for_until_the_last_look_and_then_goes_again_or_to_the_operator() {
         use OnUnconfirmed::{Hold, Resend};
-        let missing = "the receipt is not on the customer's profile".to_owned();
+        let missing = "the carrier shows no receipt of it".to_owned();
         let again = |cause: String, look_at| Some(Outcome::NotSeen { cause, look_at });
         let aside = |cause: String| Some(Outcome::SetAside { cause });
         for (seen, looks, on_unconfirmed, expected) in [

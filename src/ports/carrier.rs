@@ -63,8 +63,8 @@ pub struct Sent {
 pub struct CameIn {
     /// The texts, oldest first.
     pub texts: Vec<Incoming>,
-    /// Whether later ones are left.
-    pub more: bool,
+    /// Where later ones are left: the time up to which the list was read.
+    pub until: Option<Timestamp>,
     /// How many entries could not be read.
     pub unreadable: usize,
 }

@@ -282,7 +282,7 @@ impl CatchUp {
 
 /// The start of the search after a list that was cut off, whose oldest entries come first. It always moves on, even
 /// where one second has more entries than a list holds.
-pub(super) fn after_cut(since: Timestamp, cut_off_at: Timestamp) -> Timestamp {
+fn after_cut(since: Timestamp, cut_off_at: Timestamp) -> Timestamp {
     before(cut_off_at, SECOND).max(later(since, SECOND))
 }
 

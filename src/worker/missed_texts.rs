@@ -24,7 +24,6 @@ use crate::ports::{CameIn, Carrier, Failure, Incoming};
 use crate::store::{Accepted, LostTime, Store};
 
 use super::Worker;
-use super::catch_up::after_cut;
 
 /// How much further back each look goes than the last one ended, because a list may lag and two clocks may differ.
 const OVERLAP: Duration = Duration::from_secs(600);
@@ -72,7 +71,7 @@ impl MissedTexts {
 
     /// Looks at once, and then each time that `every` has passed, until `stop`.
     pub(super) async fn run(&self, every: Duration, stop: &CancellationToken) {
-        let first = self.first().await;
+        let (first, mut lost) = self.first().await;
         let mut since = first;
         let mut told = String::new();
         while !stop.is_cancelled() {
@@ -80,6 +79,9 @@ impl MissedTexts {
             let is_paused = self.store.paused(self.account).is_some_and(|pause| !pause.has_ended(now));
             if !is_paused {
                 let Some(looked) = stop.run_until_cancelled(self.look(since, now)).await else { return };
+                if matches!(looked, Looked::To(_) | Looked::Failed(_)) {
+                    self.tell(lost.take());
+                }
                 match looked {
                     Looked::To(to) => (since, told) = (to.max(first), String::new()),
                     Looked::PutOff => {}
@@ -95,32 +97,35 @@ impl MissedTexts {
         }
     }
 
-    /// The time after which the first look finds texts.
-    async fn first(&self) -> Timestamp {
+    /// The time after which the first look finds texts, and the lost time that it leaves out.
+    async fn first(&self) -> (Timestamp, Option<LostTime>) {
         let now = self.clock.now();
-        let mut back = before(now, self.back);
-        if let Some(LostTime { since, until, doubted }) = self.store.lost_time().filter(|lost| lost.until > back) {
-            back = until;
-            if doubted.is_some() {
-                warn!(
-                    account = %self.account,
-                    "missed_texts.lost_time: texts that came between {since} and {until} are not looked for: those that \
-                     had arrived are on their tickets, and the store no longer knows which"
-                );
-            }
-        }
+        let back = before(now, self.back);
+        let lost = self.store.lost_time().filter(|lost| lost.until > back);
+        let back = lost.as_ref().map_or(back, |lost| lost.until);
         let endpoint = Endpoint { door: Door::Carrier, account: self.account };
         let kept = self.store.arrivals().await.unwrap_or_else(|error| {
             warn!(%error, "missed_texts.not_read: texts from before this start are not looked for");
             None
         });
-        back.max(kept.and_then(|kept| kept.known_since(endpoint)).unwrap_or(now))
+        (back.max(kept.and_then(|kept| kept.known_since(endpoint)).unwrap_or(now)), lost)
+    }
+
+    /// Tells the operator of a lost time that no look covers.
+    fn tell(&self, lost: Option<LostTime>) {
+        if let Some(LostTime { since, until, .. }) = lost.filter(|lost| lost.doubted.is_some()) {
+            warn!(
+                account = %self.account,
+                "missed_texts.lost_time: texts that came between {since} and {until} are not looked for: those that had \
+                 arrived are on their tickets, and the store no longer knows which"
+            );
+        }
     }
 
     /// Takes in the texts after this time.
     async fn look(&self, mut since: Timestamp, now: Timestamp) -> Looked {
         loop {
-            let CameIn { texts, more, unreadable } =
+            let CameIn { texts, until, unreadable } =
                 match self.carrier.texts_since(since, self.account, &self.lines).await {
                     Ok(Some(came_in)) => came_in,
                     Ok(None) => return Looked::NoList,
@@ -130,7 +135,6 @@ impl MissedTexts {
             if unreadable > 0 {
                 warn!(account = %self.account, "missed_texts.unreadable: {unreadable} texts in the carrier's list");
             }
-            let last = texts.last().map(|text| text.at);
             match self.take_in(texts, now).await {
                 Ok(0) => {}
                 Ok(many) => warn!(
@@ -139,8 +143,8 @@ impl MissedTexts {
                 ),
                 Err(cause) => return Looked::Failed(cause),
             }
-            match last.filter(|_| more) {
-                Some(last) => since = after_cut(since, last),
+            match until {
+                Some(until) => since = until,
                 None => return Looked::To(before(now, OVERLAP)),
             }
         }

@@ -112,7 +112,7 @@ async fn what_waited_in_the_backup_is_looked_for_before_it_is_sent_again() {
     assert_eq!(bridge.comments(ticket), ["Hello", "On its way", "Where is it?"], "each once");
     assert_eq!(bridge.texts(), ["On its way"], "each once");
     let receipts: Vec<&str> = deliveries.iter().filter_map(|one| one["receipt"].as_str()).collect();
-    assert!(receipts.contains(&"seen on the customer's profile"), "{receipts:?}");
+    assert!(receipts.contains(&"the carrier shows its receipt"), "{receipts:?}");
     // It is told once, and not at every start.
     bridge.stop().await;
     bridge.run().await;

@@ -72,6 +72,7 @@ mod tests {
             (receipt_of(&[None]), &[]),
             ("ticket 7, comment 9".into(), &[]),
             ("seen on the customer's profile".into(), &[]),
+            ("the carrier shows its receipt".into(), &[]),
         ] {
             assert_eq!(delivered(receipt.clone()).dispatches().collect::<Vec<_>>(), known, "{receipt}");
         }

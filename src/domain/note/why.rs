@@ -147,7 +147,7 @@ mod tests {
             (cause::TEMPLATE_NOT_SENT, Why::Window),
             ("Zendesk does not show comment 7", Why::NotShown),
             ("Braze answered 201 and accepted but reported problems", Why::Doubtful),
-            ("sent 5 times without an answer; the receipt is not on the customer's profile", Why::Doubtful),
+            ("sent 5 times without an answer; the carrier shows no receipt of it", Why::Doubtful),
             ("Braze answered 400 campaign is paused (campaign 6c1d)", Why::Account),
             ("Braze answered 403 Forbidden for this customer", Why::Account),
             ("Zendesk answered 403 for ticket 7", Why::Account),

@@ -94,7 +94,7 @@ fn only(found: &Finds) -> Option<String> {
 fn title(by: &Search) -> String {
     match by {
         Search::Event(_) => "The delivery of this name".to_owned(),
-        Search::Dispatch(_) => "Deliveries with this dispatch id of Braze".to_owned(),
+        Search::Dispatch(_) => "Deliveries with this id of a carrier's".to_owned(),
         Search::Ticket(id) => format!("Customers on ticket #{id}"),
         Search::PhoneEnd(end) => format!("Customers whose number ends with {end}"),
         Search::Key(_) => "Customers whose id begins so".to_owned(),

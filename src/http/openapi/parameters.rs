@@ -60,7 +60,7 @@ pub(super) fn newest(unless_said: bool) -> Parameter {
 
 pub(super) fn words() -> Parameter {
     let about = "The end of a phone number or a whole one, a name, a customer's id, a ticket with or without `#`, an \
-        `evt_…` id or a dispatch id of Braze's.";
+        `evt_…` id or a carrier's id of a text.";
     let mut words = parameter("words", ParameterIn::Query, about, some_text());
     words.required = Required::True;
     words

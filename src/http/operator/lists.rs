@@ -162,7 +162,7 @@ pub(super) async fn find(State(state): State<OperatorState>, uri: Uri) -> Respon
 /// The refusal of words without a meaning.
 pub(in crate::http) const TOO_SHORT: &str = "nothing can be meant by that: give the last 2 digits of a number or \
     more, 2 letters of a name or more, a customer's id, a ticket such as #4711, an id that begins with evt_, or a \
-    dispatch id of Braze's, in 256 characters at most";
+    carrier's id of a text, in 256 characters at most";
 
 impl Query {
     pub(in crate::http) fn ticket(&mut self) -> Result<Option<TicketId>, Refusal> {

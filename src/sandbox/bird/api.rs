@@ -215,7 +215,11 @@ fn are_tags(tags: &Value) -> bool {
 }
 
 fn shown(message: &Message) -> Value {
-    json!({"id": message.id, "direction": message.direction, "to": message.to, "from": message.from, "text": message.text,
+    let (to, from, text) = match message.channel {
+        Channel::Whatsapp => (on_whatsapp(&message.to), on_whatsapp(&message.from), json!({"body": message.text})),
+        Channel::Sms | Channel::Rcs => (json!(message.to), json!(message.from), json!(message.text)),
+    };
+    json!({"id": message.id, "direction": message.direction, "to": to, "from": from, "text": text,
         "tags": message.tags, "metadata": message.metadata, "status": message.status,
         "created_at": message.at.to_string()})
 }
@@ -223,7 +227,8 @@ fn shown(message: &Message) -> Value {
 /// The newest first, a page at a time.
 fn list(state: &State, request: &Request, channel: Channel) -> Answer {
     let is = |name: &str, value: &str| request.param(name).is_none_or(|wanted| wanted == value);
-    let after = request.param("created_after").and_then(|after| after.parse::<Timestamp>().ok());
+    let time = |name: &str| request.param(name).and_then(|time| time.parse::<Timestamp>().ok());
+    let (after, before) = (time("created_after"), time("created_before"));
     let has_tag = |message: &Message| {
         request.params("tag").all(|wanted| {
             let has =
@@ -236,7 +241,8 @@ fn list(state: &State, request: &Request, channel: Channel) -> Answer {
             && is("direction", message.direction)
             && is("to", &message.to)
             && is("from", &message.from)
-            && after.is_none_or(|after| message.at > after)
+            && after.is_none_or(|after| message.at >= after)
+            && before.is_none_or(|before| message.at < before)
             && has_tag(message)
     };
     let limit = request.param("limit").and_then(|limit| limit.parse().ok()).unwrap_or(20_usize);

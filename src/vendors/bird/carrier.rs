@@ -3,7 +3,7 @@
 //! Each part of a text goes under an idempotency key of its own, so that the same part sent again within three hours is the
 //! same text. It carries its mark as a tag as well, by which it is found after that time.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -46,11 +46,8 @@ const CATEGORY: &str = "service";
 /// The most messages on one page of a list: more than a text has parts.
 const LOOKED_AT: &str = "100";
 
-/// The most customers' texts of one look. Those behind them are left for the next.
-const TEXTS_MAX: usize = 1000;
-
-/// The most pages of one look: of more than a bridge misses in a day.
-const PAGES_MAX: usize = 200;
+/// The most pages of one look at a list. Later texts are left for the next.
+pub(super) const PAGES_MAX: usize = 20;
 
 /// How much further back a look goes than the text is old, because the two clocks may differ.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
@@ -124,32 +121,27 @@ impl Carrier for Bird {
         Ok(is_out.then_some(false))
     }
 
-    /// Lists the text messages. The list begins with the newest, so all of its pages are read, and the oldest texts kept. A
-    /// WhatsApp message stands in another list, whose entries are not documented.
+    /// Lists the text messages, and the WhatsApp messages where the account has a line for them.
     async fn texts_since(
         &self,
         since: Timestamp,
         account: AccountId,
         lines: &Lines,
     ) -> Result<Option<CameIn>, Failure> {
-        let (mut found, mut more, mut behind) = (VecDeque::new(), false, None);
-        for _ in 0..PAGES_MAX {
-            let mut request = Request::get(limits::READ, TEXTS)
-                .query("direction", "inbound")
-                .query("created_after", since.to_string())
-                .query("limit", LOOKED_AT);
-            if let Some(cursor) = behind.take() {
-                request = request.query("starting_after", cursor);
-            }
-            let (page, next) = self.list(&request).await?;
-            found.extend(page);
-            let surplus = found.len().saturating_sub(TEXTS_MAX);
-            found.drain(..surplus);
-            more |= surplus > 0;
-            let Some(next) = next else { return Ok(Some(came_in(&found, more, &self.numbers(account, lines)))) };
-            behind = Some(next);
+        let has_window = lines.of_carrier(account).any(|line| line.channel.has_window());
+        let channels = std::iter::once(Channel::Sms).chain(has_window.then_some(Channel::Whatsapp));
+        let (numbers, mut all) = (self.numbers(account, lines), CameIn::default());
+        for channel in channels {
+            let (entries, until) = self.oldest(channel, since).await?;
+            all.unreadable += entries.len();
+            let texts: Vec<Incoming> =
+                entries.iter().rev().filter_map(|entry| incoming(entry, channel, &numbers)).collect();
+            all.unreadable -= texts.len();
+            all.texts.extend(texts);
+            all.until = all.until.into_iter().chain(until).min();
         }
-        Err(Failure::GiveUp { cause: format!("Bird lists more than {PAGES_MAX} pages of texts since {since}") })
+        all.texts.sort_by_key(|text| text.at);
+        Ok(Some(all))
     }
 
     async fn probe(&self, _form: &str) -> Result<(), Failure> {
@@ -171,6 +163,51 @@ impl Bird {
         Numbers { carrier, sender: self.sender.clone(), lines: lines.clone() }
     }
 
+    /// The oldest customers' messages of a list since this time, the newest first, and where later ones are left. A list
+    /// begins with the newest, so that of one with too many pages an earlier part is asked for.
+    async fn oldest(&self, channel: Channel, since: Timestamp) -> Result<(Vec<Value>, Option<Timestamp>), Failure> {
+        let mut until = None;
+        loop {
+            let (entries, is_whole) = self.inbound(channel, since, until).await?;
+            if is_whole {
+                return Ok((entries, until));
+            }
+            let seen = entries.iter().rev().find_map(created_at).unwrap_or(since);
+            let half = since.duration_until(seen) / 2;
+            until = Some(since.saturating_add(half).unwrap_or(since)).filter(|until| *until > since);
+            if until.is_none() {
+                return Err(Failure::GiveUp { cause: format!("Bird's list has no end at {since}") });
+            }
+        }
+    }
+
+    /// The customers' messages of a range, the newest first, and whether they are all of it.
+    async fn inbound(
+        &self,
+        channel: Channel,
+        since: Timestamp,
+        until: Option<Timestamp>,
+    ) -> Result<(Vec<Value>, bool), Failure> {
+        let (mut entries, mut behind) = (Vec::new(), None);
+        for _ in 0..PAGES_MAX {
+            let mut request = Request::get(limits::READ, messages(channel)?)
+                .query("direction", "inbound")
+                .query("created_after", since.to_string())
+                .query("limit", LOOKED_AT);
+            if let Some(until) = until {
+                request = request.query("created_before", until.to_string());
+            }
+            if let Some(cursor) = behind.take() {
+                request = request.query("starting_after", cursor);
+            }
+            let (page, next) = self.list(&request).await?;
+            entries.extend(page);
+            let Some(next) = next else { return Ok((entries, true)) };
+            behind = Some(next);
+        }
+        Ok((entries, false))
+    }
+
     /// One page of a list, and where the next one begins.
     async fn list(&self, request: &Request) -> Result<(Vec<Value>, Option<String>), Failure> {
         let (answer, mut json) = self.call(request).await?;
@@ -183,16 +220,14 @@ impl Bird {
     }
 }
 
-/// The texts in a list that begins with the newest.
-fn came_in(listed: &VecDeque<Value>, more: bool, numbers: &Numbers) -> CameIn {
-    let read = |entry: &Value| {
-        let at = entry["created_at"].as_str()?.parse().ok()?;
-        let (key, text) = source::listed(entry, numbers)?;
-        Some(Incoming { text, at, dedupe: vec![key] })
-    };
-    let mut texts: Vec<Incoming> = listed.iter().rev().filter_map(read).collect();
-    texts.sort_by_key(|text| text.at);
-    CameIn { unreadable: listed.len().saturating_sub(texts.len()), texts, more }
+/// The text in an entry of a list; `None` where it cannot be read.
+fn incoming(entry: &Value, channel: Channel, numbers: &Numbers) -> Option<Incoming> {
+    let (key, text) = source::listed(entry, channel, numbers)?;
+    Some(Incoming { text, at: created_at(entry)?, dedupe: vec![key] })
+}
+
+fn created_at(entry: &Value) -> Option<Timestamp> {
+    entry["created_at"].as_str()?.parse().ok()
 }
 
 /// The messages of a channel, to send and to list. A text for a channel that Bird does not carry goes by no other.

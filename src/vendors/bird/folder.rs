@@ -47,7 +47,7 @@ impl Folder for Bird {
         let terms = Terms {
             secrets: keys.signing_secrets.clone(),
             tolerance: keys.signature_tolerance_seconds,
-            second: keys.generations.second.as_ref().map(Url::to_string),
+            second: keys.generations.second.clone(),
         };
         let numbers = Numbers { carrier, sender: keys.sender.clone(), lines: around.lines.clone() };
         Arc::new(Webhooks { numbers, terms: Arc::new(terms) })

@@ -102,8 +102,8 @@ const COPY_THE_SECRET: &str = "Copy the secret as Bird shows it once when the we
 /// The generations whose webhooks are taken: the third always.
 #[derive(Clone, Debug, Default)]
 pub struct Generations {
-    /// The address to which the second generation posts; `None` where it is not taken.
-    pub second: Option<Url>,
+    /// The address to which the second generation posts, to the letter; `None` where it is not taken.
+    pub second: Option<String>,
 }
 
 table! {
@@ -113,8 +113,13 @@ table! {
         accept_generations: Vec<i64> = NUMBERS.or("3"),
 
         /// The address of the webhook as it was typed into Bird's second generation, whose signature covers it.
-        webhook_url: Option<Url> = text(extensible_address).optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
+        webhook_url: Option<String> = text(as_typed).optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
     }
+}
+
+/// An address that is kept to the letter, because a signature covers it.
+fn as_typed(text: &str) -> Result<String, Flaw> {
+    extensible_address(text).map(|_| text.to_owned())
 }
 
 /// The sender of a line: a number with its `+`, a short code of five or six digits, or a name of at most eleven letters, digits,

@@ -106,10 +106,10 @@ fn read(verified: &Verified<'_>, carrier: AccountId, received_at: Timestamp) -> 
     Err(Stop::Reports(batch))
 }
 
-/// A customer's text message, as an entry of the list of messages shows it, with the key that its webhook has.
-pub(super) fn listed(entry: &Value, numbers: &Numbers) -> Option<(DedupeKey, CustomerText)> {
+/// A customer's message, as an entry of the list of a channel's messages shows it, with the key that its webhook has.
+pub(super) fn listed(entry: &Value, channel: Channel, numbers: &Numbers) -> Option<(DedupeKey, CustomerText)> {
     let data = entry.as_object().filter(|data| data.get("direction").is_some_and(|direction| direction == INBOUND))?;
-    let message = Message { data, channel: Channel::Sms, id: fields::id(data, "id").ok()?? };
+    let message = Message { data, channel, id: fields::id(data, "id").ok()?? };
     let text = message.text().and_then(|text| numbers.on_its_line(text));
     Some((message.key(), text.ok()?))
 }

@@ -201,3 +201,22 @@ async fn a_customer_whom_bird_has_suppressed_on_whatsapp_is_told_of_on_the_ticke
     assert!(notes[0].contains("recipient_suppressed") && notes[0].contains("opted out"), "{notes:?}");
     site.finish(0).await;
 }
+
+#[tokio::test]
+async fn a_message_whose_webhook_never_came_is_found_in_the_list_and_opens_the_window() {
+    let site = Site::start_on("catch_up_minutes = 5", "", &chat_line(TEMPLATE)).await;
+    let ticket = site.chatting(HIDDEN).await;
+    site.bridge.clock.advance(SignedDuration::from_hours(25));
+    site.bird.pause_webhooks();
+    site.bird.whatsapp(HIDDEN, CHAT, "Still nothing");
+    drop(site.bird.take_held_webhooks());
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.bridge.until("the message is found", |bridge| bridge.comments(ticket).len() == 2).await;
+    site.bridge.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Where is my parcel?", "Still nothing"]);
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "It comes today");
+    site.bridge.until("the answer is out", |_| !site.sent().is_empty()).await;
+    assert_eq!(site.sent(), [by_whatsapp(HIDDEN, "It comes today")]);
+    drop(site.bird.take_held_webhooks());
+    site.bridge.finish(0).await;
+}

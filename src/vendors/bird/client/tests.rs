@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::*;
@@ -12,6 +12,7 @@ use crate::domain::event::{EventId, TicketId};
 use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
+use crate::vendors::bird::carrier::PAGES_MAX;
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
 const TO: &str = "+15550123456";
@@ -142,7 +143,7 @@ async fn the_list_of_customers_texts_is_read_to_its_end_and_given_from_its_oldes
     let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
     let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
     let words: Vec<&str> = came_in.texts.iter().map(|text| text.text.text.as_str()).collect();
-    assert_eq!((words, came_in.more, came_in.unreadable), (vec!["one", "two", "three"], false, 2));
+    assert_eq!((words, came_in.until, came_in.unreadable), (vec!["one", "two", "three"], None, 2));
     let seen = server.seen();
     let asked: Vec<_> = seen.iter().map(|seen| (seen.query("direction"), seen.query("starting_after"))).collect();
     let inbound = || Some("inbound".to_owned());
@@ -150,21 +151,39 @@ async fn the_list_of_customers_texts_is_read_to_its_end_and_given_from_its_oldes
 }
 
 #[tokio::test]
-async fn of_a_long_list_the_oldest_texts_are_taken_and_the_others_left() {
-    let pages = (0..=u32::try_from(1000 / 100).unwrap()).map(|page| {
-        let entry = |number: u32| {
-            let at = Timestamp::from_second(1_796_100_000 - i64::from(page * 100 + number)).unwrap();
+async fn of_a_list_with_too_many_pages_its_earlier_half_is_asked_for_and_the_rest_left() {
+    let since = now().as_second();
+    let page = |page: i64, next: Value| {
+        let entry = |number: i64| {
+            let at = Timestamp::from_second(since + 4_000 - page * 100 - number).unwrap();
             json!({"id": format!("sms_{page}_{number}"), "direction": "inbound", "to": "+15550100100", "from": TO, "text": "x", "created_at": at.to_string()})
         };
         let entries: Vec<Value> = (0..100).map(entry).collect();
-        let next = if page == 10 { json!(null) } else { json!(format!("sms_{page}_99")) };
         Reply::json(200, &json!({"data": entries, "next_cursor": next}))
-    });
-    let server = Scripted::answers(pages.collect()).await;
+    };
+    let pages = (0..20).map(|number| page(number, json!(format!("sms_{number}_99"))));
+    let server = Scripted::answers(pages.chain([page(39, json!(null))]).collect()).await;
     let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
     let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
-    assert_eq!((came_in.texts.len(), came_in.more), (1000, true));
-    assert_eq!(came_in.texts[0].at, Timestamp::from_second(1_796_100_000 - 1099).unwrap());
+    // The oldest one seen came 2,001 s after the beginning.
+    let half = now() + SignedDuration::from_millis(1_000_500);
+    assert_eq!((came_in.texts.len(), came_in.until), (100, Some(half)));
+    assert_eq!(came_in.texts[0].at, Timestamp::from_second(since + 1).unwrap());
+    let seen = server.seen();
+    assert_eq!((seen.len(), seen[19].query("created_before")), (21, None));
+    assert_eq!((seen[20].query("created_before"), seen[20].query("starting_after")), (Some(half.to_string()), None));
+}
+
+#[tokio::test]
+async fn a_list_that_never_ends_is_given_up() {
+    let entry = json!({"id": "sms_1", "direction": "inbound", "to": "+15550100100", "from": TO, "text": "x", "created_at": now().to_string()});
+    let server =
+        Scripted::answers(vec![Reply::json(200, &json!({"data": [entry], "next_cursor": "sms_1"})); PAGES_MAX]).await;
+    let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
+    let Err(failure) = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await else {
+        panic!("an end")
+    };
+    assert_eq!(failure.cause(), format!("Bird's list has no end at {}", now()));
 }
 
 #[tokio::test]

@@ -19,6 +19,9 @@ const WITH_FILES: [(&str, &str); 5] = [
     ("sticker", "a sticker"),
 ];
 
+/// The longest part of a contact card that is passed on.
+const CARD_PART_MAX_CHARS: usize = 200;
+
 /// The words of a text message, with its subject before them.
 pub(super) fn of_sms(data: &Map<String, Value>) -> Result<String, Stop> {
     let parts = [fields::line(data, "subject"), fields::text(data, "text")?];
@@ -41,10 +44,35 @@ pub(super) fn of_whatsapp(data: &Map<String, Value>) -> Result<String, Stop> {
     if let Some(place) = data.get("location").and_then(Value::as_object) {
         lines.push(location(place));
     }
+    lines.extend(data.get("contact_cards").and_then(Value::as_array).into_iter().flatten().map(card));
+    lines.extend(data.get("interactive_reply").and_then(tapped));
     if lines.is_empty() {
         lines.push("[The customer sent something that Bird does not pass on. Ask for it in words.]".to_owned());
     }
     Ok(lines.join("\n"))
+}
+
+/// The words of the button or of the row of a list that the customer tapped, whose kind names the field that holds it.
+fn tapped(reply: &Value) -> Option<String> {
+    let tapped = reply.get(reply.get("type")?.as_str()?)?.as_object()?;
+    fields::line(tapped, "text").or_else(|| fields::line(tapped, "slug"))
+}
+
+/// A contact card, of which any part may be absent. The customer's own number comes so by the button that asks for it.
+fn card(card: &Value) -> String {
+    let one_line = |value: &Value| value.as_str().and_then(|text| fields::one_line(text, CARD_PART_MAX_CHARS));
+    let of_each = |list: &str, field: &str| {
+        let parts = card.get(list).and_then(Value::as_array).into_iter().flatten();
+        parts.filter_map(|part| part.get(field).and_then(one_line)).collect::<Vec<_>>()
+    };
+    let name = card.pointer("/name/formatted_name").and_then(one_line);
+    let parts = name.into_iter().chain(of_each("phone_numbers", "phone_number")).chain(of_each("emails", "email"));
+    let parts: Vec<String> = parts.collect();
+    match (card.get("origin").and_then(Value::as_str), parts.is_empty()) {
+        (_, true) => "[The customer shared a contact without a name or number.]".to_owned(),
+        (Some("contact_request"), false) => format!("[The customer shared their own contact: {}]", parts.join("; ")),
+        (_, false) => format!("[The customer shared a contact: {}]", parts.join("; ")),
+    }
 }
 
 fn location(place: &Map<String, Value>) -> String {

@@ -125,6 +125,25 @@ fn a_whatsapp_message_becomes_words_and_its_sender_may_be_without_a_number() {
             "[The customer sent a location: Mitte; 52.5, 13.4]",
         ),
         (
+            json!({"contact_cards": [{"origin": "contact_request", "phone_numbers": [{"phone_number": "+15550177777"}]}]}),
+            "[The customer shared their own contact: +15550177777]",
+        ),
+        (
+            json!({"contact_cards": [{"origin": "other", "name": {"formatted_name": "Grace\nHopper"},
+                "phone_numbers": [{"phone_number": "+15550166666", "type": "cell"}], "emails": [{"email": "g@example.org"}]}, {}]}),
+            "[The customer shared a contact: Grace Hopper; +15550166666; g@example.org]\n\
+             [The customer shared a contact without a name or number.]",
+        ),
+        (
+            json!({"interactive_reply": {"type": "button", "button": {"slug": "yes", "text": "Yes, please"}}}),
+            "Yes, please",
+        ),
+        (json!({"interactive_reply": {"type": "list", "list": {"slug": "monday", "text": ""}}}), "monday"),
+        (
+            json!({"interactive_reply": {"type": "wheel"}}),
+            "[The customer sent something that Bird does not pass on. Ask for it in words.]",
+        ),
+        (
             json!({"unsupported": {"type": "poll"}}),
             "[The customer sent something that Bird does not pass on. Ask for it in words.]",
         ),

@@ -91,7 +91,7 @@ impl Worker {
         let outcome = confirm::outcome(sight, parts, &delivery.state, on_unconfirmed, retry, self.clock.now());
         Ok(outcome.unwrap_or_else(|| {
             learnt.changes.extend(arrival::learnt(delivery, &head.event, claim.conversation.as_ref()));
-            Outcome::Deliver { receipt: "seen on the customer's profile".to_owned() }
+            Outcome::Deliver { receipt: "the carrier shows its receipt".to_owned() }
         }))
     }
 }
