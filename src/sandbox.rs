@@ -17,6 +17,7 @@ pub mod pack;
 pub mod phone;
 pub mod sender;
 pub mod server;
+pub mod sunshine;
 mod text;
 pub mod triggers;
 pub mod zendesk;

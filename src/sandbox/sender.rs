@@ -167,6 +167,8 @@ pub enum Rules {
     Twilio,
     /// Vonage's.
     Vonage,
+    /// Those of Sunshine Conversations.
+    Sunshine,
 }
 
 impl Rules {
@@ -176,13 +178,17 @@ impl Rules {
     /// time-outs up to 5 times; nothing else, refused connections neither. Braze: 408, 429, 5xx and unreachable hosts,
     /// up to 5 times; never another 4xx, never a 3xx. Bird's rules are not published: Braze's are taken. Vonage repeats for a day, of
     /// which Braze's tries are taken. Twilio tries once more where it got no answer, and never after one.
+    /// Sunshine Conversations: 5 attempts in all, whatever went wrong, but for 400, 401, 403, 404 and 406, which end it at once.
     #[must_use]
     pub fn repeats(self, attempt: u32, result: &AttemptResult) -> bool {
         let most = match (self, result) {
             (_, AttemptResult::CircuitBroken) | (Self::Zendesk, AttemptResult::Unreachable) => 0,
             (Self::Twilio, AttemptResult::TimedOut | AttemptResult::Unreachable) => 1,
             (Self::Twilio, AttemptResult::Answered { .. }) => 0,
+            (Self::Sunshine, AttemptResult::TimedOut) => 4,
             (_, AttemptResult::TimedOut) | (Self::Braze | Self::Bird | Self::Vonage, AttemptResult::Unreachable) => 5,
+            (Self::Sunshine, AttemptResult::Answered { status: 200..=299 | 400 | 401 | 403 | 404 | 406, .. }) => 0,
+            (Self::Sunshine, AttemptResult::Answered { .. } | AttemptResult::Unreachable) => 4,
             (Self::Zendesk, AttemptResult::Answered { status: 409, .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { status: 429 | 503, retry_after: Some(0..60), .. }) => 3,
             (Self::Zendesk, AttemptResult::Answered { .. }) => 0,
