@@ -54,7 +54,7 @@ users.update_user(app, user.id, UserUpdateBody.from_dict({"metadata": {"vip": Tr
 refused(lambda: users.get_user(app, "nobody"), 404, "user_not_found")
 
 # A conversation, with its only participant.
-new = {"type": "personal", "participants": [{"userExternalId": "zd:4711"}], "metadata": {"tandem_ticket": "42"}}
+new = {"type": "personal", "participants": [{"userId": user.id}], "metadata": {"tandem_ticket": "42"}}
 conversation = conversations.create_conversation(app, ConversationCreateBody.from_dict(new)).conversation
 assert conversation.is_default and conversation.metadata == {"tandem_ticket": "42"}, conversation
 change = ConversationUpdateBody.from_dict({"displayName": "Ticket 42"})

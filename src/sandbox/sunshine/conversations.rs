@@ -22,7 +22,9 @@ impl Inner {
             ("GET", []) => self.list_conversations(state, request),
             (method, [id, rest @ ..]) => {
                 if state.conversation(id).is_none() {
-                    return Err(absent());
+                    // The list of messages has words of its own for it.
+                    let is_list = matches!((method, rest), ("GET", ["messages"]));
+                    return Err(if is_list { Refusal::absent("not_found", "Resource") } else { absent() });
                 }
                 match (method, rest) {
                     ("GET" | "PATCH", []) => {

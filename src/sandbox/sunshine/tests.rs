@@ -214,6 +214,8 @@ async fn messages_are_listed_from_the_end_a_hundred_on_a_page_and_not_before_the
     assert_eq!((&meta["hasMore"], &meta["beforeCursor"]), (&json!(false), &Value::Null));
     let cursor = meta["afterCursor"].as_str().unwrap();
     assert_eq!(list(&format!("?page[after]={cursor}")).await.0[0], 21);
+    let absent = ask(&sunshine, "GET", "conversations/other/messages", Value::Null).await;
+    assert_eq!((absent.0, &absent.1["errors"][0]["code"]), (404, &json!("not_found")));
     sunshine.set_list_lag(SignedDuration::from_secs(5));
     assert_eq!(list("").await.0, [Value::Null; 0]);
     clock.advance(SignedDuration::from_secs(5));
