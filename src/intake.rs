@@ -15,8 +15,8 @@ mod source;
 mod webhook;
 
 pub(crate) use self::reading::Stop;
-pub use self::reading::{Batch, Intake, Reading};
+pub use self::reading::{Batch, Entry, Intake, Reading};
 pub use self::senders::{Sender, Senders, no_line};
 pub(crate) use self::source::EVENT_MAX_BYTES;
-pub use self::source::{Credential, Posted, Seal, Source, kept_whole, read};
+pub use self::source::{Credential, Posted, Seal, Source, envelope, kept_whole, read};
 pub use self::webhook::{RawWebhook, Refusal, public_address};

@@ -11,7 +11,7 @@ mod failure;
 mod terms;
 
 pub use account::Account;
-pub use carrier::{CameIn, Carrier, Incoming, RECEIPT, Sent, Sought, Text};
+pub use carrier::{CameIn, Carrier, Incoming, Meant, RECEIPT, Sent, Sought, Text};
 pub use desk::Desk;
 pub use failure::Failure;
 pub use terms::{CarrierTerms, DeskTerms};

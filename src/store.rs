@@ -39,7 +39,7 @@ pub use counts::{Counts, Room};
 pub use error::StoreError;
 pub use filter::{DeliveryFilter, PEOPLE_MAX};
 pub use find::{Finds, Group, Person, find};
-pub use inbox::{Accepted, Inbox};
+pub use inbox::{Accepted, Inbox, Incoming};
 pub use moves::{Forgotten, Found, IllegalMove, Moves, Sweep};
 pub use page::Page;
 pub use queue::{Compaction, LostTime, Queue};

@@ -11,4 +11,5 @@ pub mod http;
 pub mod pack;
 pub mod registry;
 pub mod sources;
+pub mod sunshine;
 pub mod zendesk;

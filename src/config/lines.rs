@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::accounts::{Standing, VendorAccount, standing};
 use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::line::{By, Channel, Forms, Line, Lines, TicketSettings, is_one_line};
+use crate::domain::line::{Channel, Forms, Line, Lines, TicketSettings, is_one_line};
 use crate::keys::book::{At, Book, joined};
 use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown, plainly};
@@ -168,9 +168,8 @@ pub(super) fn of(accounts: &[VendorAccount], described: &[LineKeys]) -> Lines {
         }
     });
     let others = described.iter().filter(|keys| keys.address.is_some());
-    let by_phone = accounts.iter().filter(|known| known.keys.vendor().knows_by() == Some(By::Phone));
-    Lines::new(defaults.chain(others.filter_map(|keys| line(keys, accounts, &desks))).collect())
-        .by_phone(by_phone.map(|known| known.account))
+    let known_by = accounts.iter().filter_map(|known| Some((known.account, known.keys.vendor().knows_by()?)));
+    Lines::new(defaults.chain(others.filter_map(|keys| line(keys, accounts, &desks))).collect()).known_by(known_by)
 }
 
 fn at_end(accounts: &[VendorAccount], end: End) -> impl Iterator<Item = AccountId> {

@@ -148,9 +148,13 @@ pub fn own_id(at_desk: &str) -> (Option<AccountId>, &str) {
     }
 }
 
-/// Every name under which a customer of this carrier may be known, the best first.
+/// Every name under which a customer of this carrier may be known, the best first. A carrier that keeps talks knows the talk
+/// alone, because one customer may be in several.
 #[must_use]
 pub fn identities_of(customer: &Customer, carrier: AccountId) -> Vec<Identity> {
+    if let Some(thread) = &customer.thread {
+        return vec![Identity { scheme: Scheme::Carrier, account: carrier, value: thread.clone() }];
+    }
     let external = customer.external_id.clone().map(|value| external_id(carrier, value));
     let own = customer.carrier_id.clone().map(|value| Identity { scheme: Scheme::Carrier, account: carrier, value });
     external.into_iter().chain(own).collect()
@@ -261,6 +265,11 @@ fn of_customer<D: Directory>(
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
     let at_base = own_key(base.clone(), carrier, directory)?;
+    if let OnLine::InThread(address) = line {
+        let changes = address.as_deref().or(filled_in(told)).map(|address| Change::Line(address.to_owned()));
+        let (key, conversation) = at_base;
+        return Ok(Resolution { key, conversation, changes: changes.into_iter().collect(), new_identities });
+    }
     let base_line = at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref());
     let (key, conversation) = match earlier(&base, base_line, told, carrier, directory)? {
         Some(found) => found,
@@ -327,6 +336,7 @@ fn elsewhere(
             let is_taken = base_line.is_some_and(|line| others.iter().any(|other| is_one_line(other, line)));
             is_taken.then(|| on(""))
         }
+        OnLine::InThread(_) => None,
     }
 }
 
@@ -502,6 +512,32 @@ mod tests {
             requester_id: None,
             caught_up: None,
         })
+    }
+
+    #[test]
+    fn a_talk_is_one_conversation_on_every_line_and_two_talks_of_one_customer_are_two() {
+        let mut known = Known::default();
+        known.place.ends.carrier = "talker".parse().unwrap();
+        let mut wrote = |thread: &str, address: Option<&str>, told: &str| {
+            known.place.line = OnLine::InThread(address.map(str::to_owned));
+            let mut event = text(Some("ada"), Some("u1"), Some(told));
+            if let EventKind::CustomerText(text) = &mut event {
+                text.customer.thread = Some(thread.to_owned());
+            }
+            let key = known.learn(&event);
+            let line = known.conversations[&ConversationKey(key.clone())].line.clone();
+            (key, line.unwrap_or_default())
+        };
+        for (thread, address, told, key) in [
+            ("c1", Some("i1"), "i1", "talker:c1"),
+            ("c1", Some("i2"), "i2", "talker:c1"),
+            ("c2", Some("i1"), "i1", "talker:c2"),
+            ("c1", None, "i3", "talker:c1"),
+            ("c1", Some("i1"), "I1", "talker:c1"),
+        ] {
+            let line = address.unwrap_or(told);
+            assert_eq!(wrote(thread, address, told), (key.to_owned(), line.to_owned()), "{thread} {told}");
+        }
     }
 
     #[test]

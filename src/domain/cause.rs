@@ -19,6 +19,9 @@ pub const NO_CARRIER_ID: &str = "the requester has no Braze user id";
 /// The ticket's requester has no phone number, at a carrier that knows customers by nothing else.
 pub const NO_NUMBER: &str = "the requester has no phone number that can be texted";
 
+/// No talk with the ticket's requester is known, at a carrier that knows customers by nothing else.
+pub const NO_THREAD: &str = "the requester has not written over this carrier yet";
+
 /// The customer last wrote too long ago for free text, and their line has no template.
 pub const NO_TEMPLATE: &str =
     "the customer last wrote too long ago for a reply, and their line has no template that asks them to write again";

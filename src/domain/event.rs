@@ -25,6 +25,9 @@ pub struct Customer {
     /// The carrier's own id; the only one that an anonymous profile has.
     #[serde(rename = "braze_id")]
     pub carrier_id: Option<String>,
+    /// The carrier's own name of the talk with them, where it keeps talks ([`crate::domain::line::By::Thread`]).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// As the carrier gave it, normalised to E.164 where that is possible.
     pub phone: Option<String>,
     /// E-mail address.
@@ -52,6 +55,7 @@ impl Customer {
         let pairs = [
             (&mut self.external_id, &newer.external_id),
             (&mut self.carrier_id, &newer.carrier_id),
+            (&mut self.thread, &newer.thread),
             (&mut self.phone, &newer.phone),
             (&mut self.email, &newer.email),
             (&mut self.first_name, &newer.first_name),

@@ -86,6 +86,9 @@ pub enum By {
     Id,
     /// Their number, which is the carrier's id of them.
     Phone,
+    /// The talk with them, which the carrier keeps under a name of its own. One talk is one conversation, on whichever of
+    /// the carrier's lines the customer writes in it, and an answer goes on the line that they wrote on last.
+    Thread,
 }
 
 /// One line.
@@ -197,6 +200,8 @@ pub enum OnLine {
     Default(Arc<BTreeSet<String>>),
     /// The line of this address.
     At(String),
+    /// The line of this address, or none, of a carrier whose talks are conversations, whatever the line.
+    InThread(Option<String>),
 }
 
 /// The place of an event that is not of a line: a desk's, for example.
@@ -212,8 +217,8 @@ pub struct Lines {
     lines: Vec<Line>,
     /// The addresses of each carrier's lines.
     addresses: BTreeMap<AccountId, Arc<BTreeSet<String>>>,
-    /// The carriers that know customers by their numbers.
-    by_phone: BTreeSet<AccountId>,
+    /// How carriers know customers, but for those that know ids.
+    known_by: BTreeMap<AccountId, By>,
 }
 
 impl Lines {
@@ -225,19 +230,19 @@ impl Lines {
             addresses.entry(line.ends.carrier).or_default().extend(line.address.clone());
         }
         let addresses = addresses.into_iter().map(|(carrier, known)| (carrier, Arc::new(known))).collect();
-        Self { lines, addresses, by_phone: BTreeSet::new() }
+        Self { lines, addresses, known_by: BTreeMap::new() }
     }
 
-    /// The same lines, where these carriers know customers by their numbers.
+    /// The same lines, where these carriers know customers so, and every other by ids.
     #[must_use]
-    pub fn by_phone(self, carriers: impl IntoIterator<Item = AccountId>) -> Self {
-        Self { by_phone: carriers.into_iter().collect(), ..self }
+    pub fn known_by(self, carriers: impl IntoIterator<Item = (AccountId, By)>) -> Self {
+        Self { known_by: carriers.into_iter().collect(), ..self }
     }
 
     /// How a carrier knows customers.
     #[must_use]
     pub fn knows_by(&self, carrier: AccountId) -> By {
-        if self.by_phone.contains(&carrier) { By::Phone } else { By::Id }
+        self.known_by.get(&carrier).copied().unwrap_or_default()
     }
 
     /// The place of a customer's text that came over this carrier; `None` where it names no line that is configured and
@@ -246,10 +251,11 @@ impl Lines {
     pub fn place(&self, carrier: AccountId, address: Option<&str>, channel: Channel) -> Option<Place> {
         let line = self.of(carrier, address, channel)?;
         let beside = self.addresses.get(&carrier).filter(|beside| !beside.is_empty());
-        let on = match (&line.address, beside) {
-            (Some(address), _) => OnLine::At(address.clone()),
-            (None, Some(beside)) => OnLine::Default(Arc::clone(beside)),
-            (None, None) => OnLine::Alone,
+        let on = match (self.knows_by(carrier), &line.address, beside) {
+            (By::Thread, address, _) => OnLine::InThread(address.clone()),
+            (By::Id | By::Phone, Some(address), _) => OnLine::At(address.clone()),
+            (By::Id | By::Phone, None, Some(beside)) => OnLine::Default(Arc::clone(beside)),
+            (By::Id | By::Phone, None, None) => OnLine::Alone,
         };
         Some(Place { ends: line.ends, line: on, channel: line.channel })
     }
@@ -347,6 +353,24 @@ mod tests {
         assert_eq!(both.home_carrier(desk, None), Some(Ends::FIRST.carrier));
         let renamed = Lines::new(vec![of(Ends::FIRST)]);
         assert_eq!(renamed.home_carrier(desk, Some(further.carrier)), Some(Ends::FIRST.carrier), "its line is gone");
+    }
+
+    #[test]
+    fn a_carrier_that_keeps_talks_names_a_conversation_by_the_talk_and_not_by_the_line() {
+        let lines = Lines::new(vec![
+            line("default", None, Channel::Sms),
+            line("uk", Some("g1"), Channel::Sms),
+            line("chat", Some("g2"), Channel::Whatsapp),
+        ]);
+        let lines = lines.known_by([(Ends::FIRST.carrier, By::Thread)]);
+        assert_eq!(lines.knows_by(Ends::FIRST.carrier), By::Thread);
+        let place = |address, channel| {
+            let place = lines.place(Ends::FIRST.carrier, address, channel).unwrap();
+            (place.line, place.channel)
+        };
+        assert_eq!(place(Some("g2"), Channel::Sms), (OnLine::InThread(Some("g2".into())), Channel::Whatsapp));
+        assert_eq!(place(Some("g1"), Channel::Sms), (OnLine::InThread(Some("g1".into())), Channel::Sms));
+        assert_eq!(place(Some("g3"), Channel::Sms), (OnLine::InThread(None), Channel::Sms));
     }
 
     #[test]

@@ -99,12 +99,16 @@ impl<'a> Outgoing<'a> {
     }
 
     /// The recipient at this carrier: the customer that the message names, or else the conversation's. A desk names them by
-    /// the id that they have there, which is no name of theirs at a carrier that knows numbers.
+    /// the id that they have there, which is no name of theirs at a carrier that knows numbers or talks.
     #[must_use]
     pub fn recipient(&self, carrier: AccountId, by: By, customer: Option<&Customer>) -> Option<Recipient> {
-        if by == By::Phone {
-            let customer = customer?;
-            return customer.carrier_id.clone().or_else(|| customer.phone.clone()).map(Recipient::OfCarrier);
+        match by {
+            By::Id => {}
+            By::Phone => {
+                let customer = customer?;
+                return customer.carrier_id.clone().or_else(|| customer.phone.clone()).map(Recipient::OfCarrier);
+            }
+            By::Thread => return customer?.thread.clone().map(Recipient::OfCarrier),
         }
         let named = self.named.map(own_id).filter(|(whose, _)| whose.is_none_or(|whose| whose == carrier));
         let external = named.map(|(_, id)| id.to_owned()).or_else(|| customer?.external_id.clone());

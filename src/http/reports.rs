@@ -1,44 +1,91 @@
-//! A batch of a carrier's reports on its way into the store, from its webhook or from the quarantine. It never reads a body.
+//! A body of several events on its way into the store, from its webhook or from the quarantine: a carrier's reports of texts,
+//! and the events beside them. It never reads a body.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 
 use super::inbound::Inbound;
 use crate::domain::account::AccountId;
+use crate::domain::event::{Event, EventKind, Unreadable};
 use crate::domain::line::is_one_line;
 use crate::domain::receipt::Report;
-use crate::intake::Batch;
-use crate::store::{Store, StoreError, Taken};
+use crate::intake::{Batch, Entry, Senders, no_line};
+use crate::store::{Accepted, Incoming, Store, StoreError, Taken};
 
-/// The reports of a batch that go to the store.
+/// The parts of a batch that go to the store.
 pub(super) struct Reports {
+    events: Vec<Incoming>,
     ours: Vec<Report>,
     others: Vec<Report>,
     /// How many events are of no concern and go to no store.
     foreign: u64,
 }
 
+/// The counts of a body.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct TakenIn {
+    /// Its reports.
+    pub(super) reports: Taken,
+    /// How many of its events are new.
+    pub(super) new: u64,
+    /// How many of its events came before.
+    pub(super) repeated: u64,
+}
+
 impl Reports {
-    /// The reports that this account posted. Earlier webhooks tell which lines are this bridge's where the configuration
-    /// does not.
-    pub(super) fn of(batch: Batch, account: AccountId, inbound: &Inbound) -> Self {
-        let Batch { mut ours, others, unsure, passed_over } = batch;
+    /// The parts of a body that this account posted: `posted` is its envelope, without its body. Earlier webhooks tell which
+    /// lines are this bridge's where the configuration does not.
+    pub(super) fn of(
+        batch: Batch,
+        account: AccountId,
+        inbound: &Inbound,
+        senders: &Senders,
+        posted: &Unreadable,
+        now: Timestamp,
+    ) -> Self {
+        let Batch { mut ours, others, unsure, entries, passed_over } = batch;
         let told = inbound.lines(account);
         let (unsure, elsewhere): (Vec<_>, Vec<_>) =
             unsure.into_iter().partition(|report| may_be_ours(report.line.as_deref(), &told));
         ours.extend(unsure);
-        Self { ours, others, foreign: passed_over + elsewhere.len() as u64 }
+        let events = entries.into_iter().map(|entry| incoming(entry, account, senders, posted, now)).collect();
+        Self { events, ours, others, foreign: passed_over + elsewhere.len() as u64 }
     }
 
     /// Hands them to the store. Without any there is no call.
     ///
     /// # Errors
-    /// As [`crate::store::Inbox::take_reports`].
-    pub(super) async fn take(self, store: &dyn Store, now: Timestamp) -> Result<Taken, StoreError> {
-        let taken = match self.ours.is_empty() && self.others.is_empty() {
-            true => Taken::default(),
-            false => store.take_reports(self.ours, self.others, now).await?,
+    /// As [`crate::store::Inbox::take_body`].
+    pub(super) async fn take(self, store: &dyn Store, now: Timestamp) -> Result<TakenIn, StoreError> {
+        let Self { events, ours, others, foreign } = self;
+        let (accepted, taken) = match (events.is_empty(), ours.is_empty() && others.is_empty()) {
+            (true, true) => (Vec::new(), Taken::default()),
+            (true, false) => (Vec::new(), store.take_reports(ours, others, now).await?),
+            (false, _) => store.take_body(events, ours, others, now).await?,
         };
-        Ok(Taken { foreign: taken.foreign + self.foreign, ..taken })
+        let new = accepted.iter().filter(|accepted| matches!(accepted, Accepted::New(_))).count() as u64;
+        let reports = Taken { foreign: taken.foreign + foreign, ..taken };
+        Ok(TakenIn { reports, new, repeated: accepted.len() as u64 - new })
+    }
+}
+
+/// An event with its place. One that cannot be read, and a text on no line, is kept alone for the operator.
+fn incoming(entry: Entry, account: AccountId, senders: &Senders, posted: &Unreadable, now: Timestamp) -> Incoming {
+    let Entry { at, kind, dedupe, alone } = entry;
+    let read = kind.and_then(|kind| match senders.place(account, &kind) {
+        Some(place) => Ok((kind, place)),
+        None => Err(no_line(account)),
+    });
+    match read {
+        Ok((kind, place)) => {
+            Incoming { event: Event { received_at: at.min(now), kind }, place, dedupe, unreadable: None }
+        }
+        Err(cause) => {
+            let kept = Unreadable { body: STANDARD.encode(alone), ..posted.clone() };
+            let event = Event { received_at: now, kind: EventKind::Unreadable(kept) };
+            Incoming { event, place: senders.ends(account).into(), dedupe, unreadable: Some(cause) }
+        }
     }
 }
 

@@ -32,8 +32,8 @@ use crate::domain::receipt::{Fate, Kept, Report};
 use crate::http::{Inbound, OperatorState};
 use crate::intake::Senders;
 use crate::store::{
-    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
-    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming,
+    Keeping, LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::sources::FirstAccounts;
@@ -119,6 +119,23 @@ impl Inbox for ScriptedStore {
         self.next().await?;
         let count = |reports: &[Report]| u64::try_from(reports.len()).unwrap();
         Ok(Taken { new: count(&ours), repeated: 0, foreign: count(&others) })
+    }
+
+    async fn take_body(
+        &self,
+        events: Vec<Incoming>,
+        ours: Vec<Report>,
+        others: Vec<Report>,
+        now: Timestamp,
+    ) -> Result<(Vec<Accepted>, Taken), StoreError> {
+        let kinds: Vec<&str> = events.iter().map(|incoming| incoming.event.kind.name().word()).collect();
+        self.note(format!("take a body of {}", kinds.join(" ")));
+        let accepted = self.next().await?;
+        let taken = match ours.is_empty() && others.is_empty() {
+            true => Taken::default(),
+            false => self.take_reports(ours, others, now).await?,
+        };
+        Ok((events.iter().map(|_| accepted).collect(), taken))
     }
 
     fn health(&self) -> Result<(), StoreError> {

@@ -24,15 +24,14 @@ use super::PublicState;
 use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
-use super::reports::Reports;
-use crate::clock::Clock;
+use super::reports::{Reports, TakenIn};
 use crate::domain::account::End;
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::Place;
 use crate::failpoint;
 use crate::intake::{self, Credential, Intake, RawWebhook, Refusal, Senders, Source};
-use crate::store::{Accepted, StoreError, Taken};
+use crate::store::{Accepted, StoreError};
 
 mod handling;
 
@@ -154,44 +153,69 @@ async fn receive<'a>(
     let received_at = handler.state.clock.now();
     let webhook =
         RawWebhook { endpoint, method: parts.method, uri: parts.uri, headers: parts.headers, body, received_at };
-    let (intake, received_at) = read(&handler.state.clock, webhook, &credential, (&senders, source));
+    let (intake, received_at) = read(handler, webhook, &credential, (&senders, source));
     Ok((store(handler, endpoint, intake, received_at)?, share))
 }
 
 /// Reads a webhook of this account, and returns the time of its arrival. A signature that is stale by the bridge's time
 /// but fresh by the machine's clock shows that the machine's clock was set right, so the bridge adopts it.
 fn read(
-    clock: &Clock,
+    handler: &HandlerState,
     mut webhook: RawWebhook,
     credential: &Credential,
     (senders, source): (&Senders, &dyn Source),
 ) -> (Placed, Timestamp) {
+    let clock = &handler.state.clock;
     let intake = intake::read(&webhook, credential, source);
     if matches!(intake, Intake::Refused { why: Refusal::Stale }) && clock.trouble().is_some() {
         webhook.received_at = clock.wall();
         let again = intake::read(&webhook, credential, source);
         if !matches!(again, Intake::Refused { .. }) {
             clock.adopt_wall();
-            return (placed(again, &webhook, senders), webhook.received_at);
+            return (placed(again, &webhook, senders, handler), webhook.received_at);
         }
     }
     let received_at = clock.now();
-    (placed(intake, &webhook, senders), received_at)
+    (placed(intake, &webhook, senders, handler), received_at)
 }
 
 /// A webhook that was read, and its place.
-type Placed = (Intake, Place);
+type Placed = (Read, Place);
+
+/// A webhook that was read.
+#[expect(clippy::large_enum_variant, reason = "most webhooks are the large one, and none is kept")]
+enum Read {
+    /// It is one event at most.
+    One(Intake),
+    /// It holds several.
+    Several {
+        parts: Reports,
+        /// How many events it has.
+        events: u64,
+    },
+}
 
 /// Finds the place of an event. A text that has none is kept whole for the operator, who can configure its line and
 /// have it read again.
-fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders) -> Placed {
+fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders, handler: &HandlerState) -> Placed {
     let account = webhook.endpoint.account;
-    let Intake::Event { event, dedupe } = intake else { return (intake, senders.ends(account).into()) };
-    match senders.place(account, &event.kind) {
-        Some(place) => (Intake::Event { event, dedupe }, place),
-        None => {
-            let (event, cause) = (intake::kept_whole(webhook), intake::no_line(account));
-            (Intake::Quarantined { event, cause, dedupe }, senders.ends(account).into())
+    let of_account = || senders.ends(account).into();
+    match intake {
+        Intake::Event { event, dedupe } => match senders.place(account, &event.kind) {
+            Some(place) => (Read::One(Intake::Event { event, dedupe }), place),
+            None => {
+                let (event, cause) = (intake::kept_whole(webhook), intake::no_line(account));
+                (Read::One(Intake::Quarantined { event, cause, dedupe }), of_account())
+            }
+        },
+        Intake::Reports(batch) => {
+            let (events, posted) = (batch.events(), intake::envelope(webhook));
+            let inbound = &handler.state.inbound;
+            let parts = Reports::of(batch, account, inbound, senders, &posted, webhook.received_at);
+            (Read::Several { parts, events }, of_account())
+        }
+        Intake::Ignored { .. } | Intake::Quarantined { .. } | Intake::Refused { .. } => {
+            (Read::One(intake), of_account())
         }
     }
 }
@@ -210,7 +234,7 @@ enum Stored<'a> {
         new: fn(EventId) -> Acknowledgement,
     },
     Reports {
-        stored: BoxFuture<'a, Result<Taken, StoreError>>,
+        stored: BoxFuture<'a, Result<TakenIn, StoreError>>,
         /// How many events the body had.
         events: u64,
     },
@@ -220,10 +244,18 @@ enum Stored<'a> {
 fn store(
     handler: &HandlerState,
     endpoint: Endpoint,
-    (intake, place): Placed,
+    (read, place): Placed,
     now: Timestamp,
 ) -> Result<Storing<'_>, Answer> {
     let store = &handler.state.store;
+    let intake = match read {
+        Read::One(intake) => intake,
+        Read::Several { parts, events } => {
+            connections::prove();
+            let stored = Stored::Reports { stored: parts.take(store.as_ref(), now).boxed(), events };
+            return Ok(Storing { stored, arrived: Arrived { at: now, slot: None } });
+        }
+    };
     if !matches!(intake, Intake::Refused { .. }) {
         connections::prove();
     }
@@ -239,10 +271,8 @@ fn store(
             let stored = store.quarantine(event, place, cause, dedupe, now);
             (Stored::Event { stored, new: |id| Acknowledgement::Quarantined { id } }, None)
         }
-        Intake::Reports(batch) => {
-            let (events, reports) = (batch.events(), Reports::of(batch, endpoint.account, &handler.state.inbound));
-            (Stored::Reports { stored: reports.take(store.as_ref(), now).boxed(), events }, None)
-        }
+        // They are read as several.
+        Intake::Reports(_) => return Err(Answer::ignored("reports")),
     };
     Ok(Storing { stored, arrived: Arrived { at: now, slot } })
 }

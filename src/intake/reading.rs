@@ -16,7 +16,7 @@ pub enum Intake {
         /// The keys that identify a repeat of this webhook.
         dedupe: Vec<DedupeKey>,
     },
-    /// Reports of texts, one or a batch.
+    /// A body of several events: reports of texts, and events of other kinds.
     Reports(Batch),
     /// Authentic, but nothing to do.
     Ignored {
@@ -39,7 +39,7 @@ pub enum Intake {
     },
 }
 
-/// The reports of one body, in its order, by their concern for this bridge.
+/// The reports of one body, in its order, by their concern for this bridge, and the events beside them.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Batch {
     /// The reports about this bridge's texts and lines.
@@ -48,15 +48,31 @@ pub struct Batch {
     pub others: Vec<Report>,
     /// The reports of customers on lines of which only earlier webhooks can tell whether they are this bridge's.
     pub unsure: Vec<Report>,
-    /// How many other events there were.
+    /// The events of other kinds, in the body's order.
+    pub entries: Vec<Entry>,
+    /// How many further events there were.
     pub passed_over: u64,
+}
+
+/// One event of a body that holds several.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// When it happened, by the carrier's clock.
+    pub at: Timestamp,
+    /// The event; or why it cannot be read, in words that quote none of it.
+    pub kind: Result<EventKind, String>,
+    /// The keys that identify a repeat of it.
+    pub dedupe: Vec<DedupeKey>,
+    /// A body that holds this event alone, for the operator where the event cannot become one.
+    pub alone: Vec<u8>,
 }
 
 impl Batch {
     /// How many events the body had.
     #[must_use]
     pub fn events(&self) -> u64 {
-        self.passed_over + (self.ours.len() + self.others.len() + self.unsure.len()) as u64
+        let told = self.ours.len() + self.others.len() + self.unsure.len() + self.entries.len();
+        self.passed_over + told as u64
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use http::HeaderValue;
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -24,7 +25,7 @@ pub struct Text<'a> {
     pub to: &'a Recipient,
     /// The kind of the line's messages.
     pub channel: Channel,
-    /// The address of the line, where it has one.
+    /// The address of the line, where it has one; at a carrier that keeps talks, else the one that the customer wrote on last.
     pub line: Option<&'a str>,
     /// The words.
     pub words: &'a str,
@@ -79,6 +80,15 @@ pub struct Incoming {
     pub dedupe: Vec<DedupeKey>,
 }
 
+/// The meaning of an agent's text to a carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// The words themselves.
+    Words,
+    /// A form of the carrier's with its parameters, which goes whole and at any time.
+    Form,
+}
+
 /// An account that reaches phones.
 ///
 /// Every call is made once. A call with a lasting effect whose answer was lost ends as [`Failure::Lose`], and
@@ -103,6 +113,20 @@ pub trait Carrier: Account {
     /// # Errors
     /// As for every read. [`Failure::Forbid`] where the credential may not look.
     async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure>;
+
+    /// The meaning of an agent's whole text on this channel. A carrier may know a shorthand for other messages.
+    ///
+    /// # Errors
+    /// Why the text cannot go there, in words for the agent that quote none of it.
+    fn meaning(&self, _words: &str, _channel: Channel) -> Result<Meant, String> {
+        Ok(Meant::Words)
+    }
+
+    /// The header that opens a link to a customer's picture, where the link is the carrier's own and needs one. Never for a
+    /// link to another host.
+    fn opens(&self, _link: &str) -> Option<HeaderValue> {
+        None
+    }
 
     /// Whether the customer takes texts on the line of this address and channel; `None` where the carrier does not know.
     ///

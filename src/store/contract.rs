@@ -75,7 +75,7 @@ pub(crate) use refused::{
     who_was_shown_the_vendors_answers_is_remembered,
 };
 pub(crate) use reports::{
-    a_batch_is_taken_in_once_and_is_there_after_a_crash,
+    a_batch_is_taken_in_once_and_is_there_after_a_crash, a_body_of_several_events_is_one_commit_and_taken_in_once,
     a_report_in_a_workers_hands_moves_nothing_and_is_not_forgotten_by_the_verdict,
     a_report_is_bound_with_what_follows_from_it_in_one_commit,
     a_text_is_taken_in_from_a_report_or_from_its_webhook_and_not_from_both,
@@ -175,6 +175,7 @@ macro_rules! contract_tests {
             what_a_note_tells_of_is_marked_when_the_note_is_settled,
             a_closing_text_that_is_settled_was_told,
             a_batch_is_taken_in_once_and_is_there_after_a_crash,
+            a_body_of_several_events_is_one_commit_and_taken_in_once,
             a_report_is_bound_with_what_follows_from_it_in_one_commit,
             a_report_in_a_workers_hands_moves_nothing_and_is_not_forgotten_by_the_verdict,
             what_waits_for_the_name_of_a_send_is_weighed_again_when_it_is_told,

@@ -22,6 +22,19 @@ pub enum Accepted {
     Echo,
 }
 
+/// One event of a body that holds several.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The event.
+    pub event: Event,
+    /// Its place.
+    pub place: Place,
+    /// The keys that identify a repeat of it.
+    pub dedupe: Vec<DedupeKey>,
+    /// Why it is kept for the operator; `None` of an event to deliver.
+    pub unreadable: Option<String>,
+}
+
 /// Takes in what vendors send. See [`super::Store`] for the promises of every call.
 #[async_trait]
 pub trait Inbox: Send + Sync + 'static {
@@ -67,6 +80,20 @@ pub trait Inbox: Send + Sync + 'static {
     /// [`StoreError::DiskLow`], and [`StoreError::BacklogFull`] where too many wait to be weighed. Nothing of the batch
     /// need be there then, and all of it may be given again.
     async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError>;
+
+    /// Takes in the events and the reports of one body, in one commit, durable on return; a crash during the call leaves all of
+    /// them or none. Each event is taken as [`Inbox::accept`] or [`Inbox::quarantine`] takes it, in this order, and the
+    /// reports as [`Inbox::take_reports`] does. Gives the results of the events in their order.
+    ///
+    /// # Errors
+    /// As those three. All of the body may be given again.
+    async fn take_body(
+        &self,
+        events: Vec<Incoming>,
+        ours: Vec<Report>,
+        others: Vec<Report>,
+        now: Timestamp,
+    ) -> Result<(Vec<Accepted>, Taken), StoreError>;
 
     /// Whether the store would accept now.
     ///

@@ -33,7 +33,7 @@ pub trait Folder: Exchanging + Sized + 'static {
     /// The remedy where two accounts take one proof of a sender.
     const ONE_PROOF: &'static str;
 
-    /// The domains of its hosts.
+    /// The domains of its hosts, each with the beginning of its paths where another vendor has the same hosts.
     const DOMAINS: &'static [&'static str];
 
     /// The remedy for an address that is another vendor's.

@@ -80,8 +80,14 @@ macro_rules! vendors {
             #[must_use]
             pub fn at(url: &Url) -> Option<Self> {
                 let host = url.host_str()?;
-                let is_within = |domain: &&str| host.strip_suffix(*domain).is_some_and(|rest| rest.ends_with('.'));
-                Self::ALL.iter().copied().find(|vendor| vendor.domains().iter().any(is_within))
+                let is_within = |place: &&&str| {
+                    let (domain, path) = place.split_once('/').unwrap_or((place, ""));
+                    let is_of_domain = host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
+                    is_of_domain && url.path().trim_start_matches('/').starts_with(path)
+                };
+                let places = Self::ALL.iter().flat_map(|vendor| vendor.domains().iter().map(move |place| (*vendor, place)));
+                let found = places.filter(|(_, place)| is_within(place));
+                found.max_by_key(|(_, place)| place.len()).map(|(vendor, _)| vendor)
             }
 
             const fn domains(self) -> &'static [&'static str] {
@@ -334,6 +340,8 @@ vendors! {
     Bird = "bird", Carrier, super::bird::Bird;
     /// A carrier pack: any plain HTTP API out of one file.
     Pack = "pack", Carrier, super::pack::Packed;
+    /// Sunshine Conversations.
+    Sunshine = "sunshine", Carrier, super::sunshine::Sunshine;
 }
 
 #[cfg(test)]

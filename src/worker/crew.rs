@@ -127,7 +127,7 @@ impl Crew {
     }
 
     /// Every carrier, with a worker that calls it.
-    fn carriers(&self) -> BTreeMap<AccountId, &Arc<Worker>> {
+    pub(super) fn carriers(&self) -> BTreeMap<AccountId, &Arc<Worker>> {
         self.workers.iter().map(|(ends, worker)| (ends.carrier, worker)).collect()
     }
 

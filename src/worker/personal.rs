@@ -18,8 +18,8 @@ pub(super) fn of(claim: &Claim) -> Personal {
 }
 
 fn add_customer(personal: &mut Personal, customer: &Customer) {
-    let Customer { external_id, carrier_id, phone, email, first_name, last_name, display_name } = customer;
-    let values = [external_id, carrier_id, phone, email, first_name, last_name, display_name];
+    let Customer { external_id, carrier_id, thread, phone, email, first_name, last_name, display_name } = customer;
+    let values = [external_id, carrier_id, thread, phone, email, first_name, last_name, display_name];
     values.into_iter().flatten().for_each(|value| personal.add(value));
 }
 

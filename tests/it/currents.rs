@@ -464,8 +464,8 @@ async fn a_batch_that_could_not_be_read_is_read_again_as_reports_and_twice_tells
         answer(bridge.http.post(format!("{}/api/deliveries/{id}/redrive", bridge.operator))).await
     };
     for (one, cause) in [
-        (&kept[0], "read again: 3 events, with 2 new reports, 0 known ones and 1 of others"),
-        (&kept[1], "read again: 3 events, with 0 new reports, 2 known ones and 1 of others"),
+        (&kept[0], "read again: 3 events, 2 of them new, 0 known and 1 of others"),
+        (&kept[1], "read again: 3 events, 0 of them new, 2 known and 1 of others"),
     ] {
         let (status, moved) = redrive(one).await;
         assert_eq!((status, &moved["state"], &moved["cause"]), (200, &json!("skipped"), &json!(cause)), "{moved}");

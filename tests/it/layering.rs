@@ -42,6 +42,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "vendors/pack",
         &["domain", "clock", "intake", "keys", "mapping", "ports", "vendors/http", "vendors/checkup", "vendors/folder"],
     ),
+    ("vendors/sunshine", OF_A_VENDOR),
     // The only way from the configuration and the bridge to an account's vendor.
     (
         "vendors/registry",
@@ -56,6 +57,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vendors/braze",
             "vendors/bird",
             "vendors/pack",
+            "vendors/sunshine",
         ],
     ),
     ("vendors/sources", &["domain", "intake", "vendors/zendesk", "vendors/braze"]),
@@ -210,6 +212,9 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors/pack/call", IMPURE),
     ("vendors/bird/signature", IMPURE),
     ("vendors/bird/source", IMPURE),
+    ("vendors/sunshine/checkup", IMPURE),
+    ("vendors/sunshine/source", IMPURE),
+    ("vendors/sunshine/shorthand", IMPURE),
     ("worker", &["axum", "reqwest", "sled"]),
     ("http", &["reqwest", "sled"]),
     ("sandbox", &["sled"]),

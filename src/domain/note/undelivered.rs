@@ -46,17 +46,39 @@ pub enum Meaning {
     Undeliverable,
     /// Too many texts went out at once.
     TooMany,
+    /// The template is not approved, or not in this form or language.
+    Template,
+    /// The carrier's account may not send now.
+    Account,
     /// A code that is not known here, or none.
     Other,
 }
 
 /// The codes that are known: Twilio's numbers, which SMS reports carry, Meta's, and the words of carriers that have words.
-const CODES: [(&str, Meaning); 21] = [
+const CODES: [(&str, Meaning); 40] = [
     ("30003", Meaning::Unreachable),
     ("30005", Meaning::UnknownNumber),
     ("30006", Meaning::Landline),
     ("30007", Meaning::Filtered),
+    ("30034", Meaning::Account),
+    ("21211", Meaning::UnknownNumber),
     ("21610", Meaning::OptedOut),
+    ("21614", Meaning::Landline),
+    ("21635", Meaning::Landline),
+    ("63016", Meaning::WindowClosed),
+    ("470", Meaning::WindowClosed),
+    ("131031", Meaning::Account),
+    ("131042", Meaning::Account),
+    ("131048", Meaning::TooMany),
+    ("131050", Meaning::OptedOut),
+    ("132000", Meaning::Template),
+    ("132001", Meaning::Template),
+    ("132005", Meaning::Template),
+    ("132007", Meaning::Template),
+    ("132012", Meaning::Template),
+    ("132015", Meaning::Template),
+    ("132016", Meaning::Template),
+    ("133010", Meaning::Account),
     ("131047", Meaning::WindowClosed),
     ("131026", Meaning::Undeliverable),
     ("130429", Meaning::TooMany),
@@ -67,6 +89,7 @@ const CODES: [(&str, Meaning); 21] = [
     ("landline_unreachable", Meaning::Landline),
     ("blocked_by_carrier", Meaning::Filtered),
     ("content_rejected", Meaning::Filtered),
+    ("blocked", Meaning::OptedOut),
     ("blocked_by_recipient", Meaning::OptedOut),
     ("recipient_opted_out", Meaning::OptedOut),
     ("recipient_suppressed", Meaning::OptedOut),
@@ -77,7 +100,7 @@ const CODES: [(&str, Meaning); 21] = [
 
 impl Meaning {
     /// Every meaning.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Unreachable,
         Self::UnknownNumber,
         Self::Landline,
@@ -86,6 +109,8 @@ impl Meaning {
         Self::WindowClosed,
         Self::Undeliverable,
         Self::TooMany,
+        Self::Template,
+        Self::Account,
         Self::Other,
     ];
 
@@ -104,6 +129,7 @@ impl Meaning {
             Self::Filtered => Why::Refused,
             Self::OptedOut => Why::OptedOut,
             Self::WindowClosed => Why::Window,
+            Self::Template | Self::Account => Why::Account,
             Self::Other => Why::Other,
         }
     }

@@ -17,8 +17,8 @@ use crate::domain::line::Place;
 use crate::domain::operator::{Order, PAUSE_REASON_MAX_CHARS, PauseTerms, Seen, digest};
 use crate::domain::parts;
 use crate::http::OperatorState;
-use crate::http::reports::Reports;
-use crate::intake::{Intake, no_line};
+use crate::http::reports::{Reports, TakenIn};
+use crate::intake::{Entry, Intake, no_line};
 use crate::store::{Accepted, Compaction, Forgotten, Found, IllegalMove, Moves, StoreError, Sweep, Taken};
 
 /// A reason is a sentence. The store keeps it as long as the delivery.
@@ -171,21 +171,37 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
         Intake::Event { event, dedupe } => {
             let account = senders.at(&kept.path).map_or(Ends::FIRST.desk, |endpoint| endpoint.account);
             let place = senders.place(account, &event.kind).ok_or_else(|| unchanged(no_line(account)))?;
-            match take_in(state, id, event, place, dedupe).await? {
+            let own = DedupeKey::SignedRequest(format!("read again: {id}"));
+            match take_in(state, id, event, place, (dedupe, own)).await? {
                 Accepted::New(new) | Accepted::Duplicate(new) => format!("read again as {new}"),
                 Accepted::Echo => "read again: our own comment coming back".to_owned(),
             }
         }
         Intake::Ignored { reason } => format!("read again: nothing to do ({reason})"),
-        Intake::Reports(batch) => {
+        Intake::Reports(mut batch) => {
             let account = senders.at(&kept.path).map_or(Ends::FIRST.carrier, |endpoint| endpoint.account);
             let events = batch.events();
             // Reports that are kept already are kept once, so the same body may be read again.
-            let reports = Reports::of(batch, account, &state.inbound);
-            let Taken { new, repeated, foreign } = reports.take(&*state.store, state.clock.now()).await?;
-            format!(
-                "read again: {events} events, with {new} new reports, {repeated} known ones and {foreign} of others"
-            )
+            let entries = std::mem::take(&mut batch.entries);
+            let mut several = Vec::with_capacity(entries.len());
+            for Entry { kind, dedupe, at, .. } in entries {
+                let kind = kind.map_err(|cause| unchanged(format!("it still cannot be read: {cause}")))?;
+                let place = senders.place(account, &kind).ok_or_else(|| unchanged(no_line(account)))?;
+                several.push((Event { received_at: at.min(event.received_at), kind }, place, dedupe));
+            }
+            let (mut fresh, mut known) = (0, 0);
+            for (number, (event, place, dedupe)) in several.into_iter().enumerate() {
+                let own = DedupeKey::SignedRequest(format!("read again: {id} {number}"));
+                match take_in(state, id, event, place, (dedupe, own)).await? {
+                    Accepted::New(_) => fresh += 1,
+                    Accepted::Duplicate(_) | Accepted::Echo => known += 1,
+                }
+            }
+            let reports = Reports::of(batch, account, &state.inbound, &senders, kept, event.received_at);
+            let TakenIn { reports: Taken { new, repeated, foreign }, .. } =
+                reports.take(&*state.store, state.clock.now()).await?;
+            let (new, repeated) = (new + fresh, repeated + known);
+            format!("read again: {events} events, {new} of them new, {repeated} known and {foreign} of others")
         }
         Intake::Quarantined { cause, .. } => return Err(unchanged(format!("it still cannot be read: {cause}"))),
         Intake::Refused { why } => return Err(unchanged(format!("it is not authentic: {why}"))),
@@ -194,15 +210,14 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
 }
 
 /// Accepts the event of a quarantined body once, however often it is read again. The quarantined delivery may hold the
-/// body's own keys, so the event gets one more key, made of the delivery's name.
+/// body's own keys, so the event gets one more key of its `own`, made of the delivery's name.
 async fn take_in(
     state: &OperatorState,
     id: EventId,
     event: Event,
     place: Place,
-    mut dedupe: Vec<DedupeKey>,
+    (mut dedupe, own): (Vec<DedupeKey>, DedupeKey),
 ) -> Result<Accepted, StoreError> {
-    let own = DedupeKey::SignedRequest(format!("read again: {id}"));
     dedupe.push(own.clone());
     match state.store.accept(event.clone(), place.clone(), dedupe, state.clock.now()).await? {
         Accepted::Duplicate(holder) if holder == id => {

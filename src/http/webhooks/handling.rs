@@ -20,6 +20,7 @@ use crate::http::PublicState;
 use crate::http::answers::{Acknowledgement, Batch as Told};
 use crate::http::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::http::memory::SHARE_BYTES;
+use crate::http::reports::TakenIn;
 use crate::store::{StoreError, Taken};
 
 /// The state that every endpoint's handler shares.
@@ -45,7 +46,7 @@ pub(super) enum Answer {
     Reports {
         /// How many events the body had.
         events: u64,
-        taken: Taken,
+        taken: TakenIn,
     },
     /// The longest body that is taken, in bytes.
     TooLarge(usize),
@@ -203,10 +204,11 @@ impl Answer {
                 metrics.quarantined(endpoint);
                 (Otherwise::Quarantined, "")
             }
-            Self::Reports { events, taken: Taken { new, repeated, foreign } } => {
-                metrics.reports_taken(at_endpoint.account, *new, *repeated, *foreign);
+            Self::Reports { events, taken } => {
+                let Taken { new, repeated, foreign } = taken.reports;
+                metrics.reports_taken(at_endpoint.account, new, repeated, foreign);
                 // In the account of webhooks a batch is one.
-                match (new, repeated) {
+                match (new + taken.new, repeated + taken.repeated) {
                     (0, 0) if *events > 0 => (Otherwise::Ignored, "others' sends"),
                     (0, 1..) => (Otherwise::Duplicate, ""),
                     _ => return handler.state.inbound.accepted(at_endpoint, None, at),
@@ -251,16 +253,20 @@ impl Answer {
             Self::Taken(_) | Self::TooLarge(_) | Self::Cut => {
                 tracing::info!(endpoint, account, outcome, "webhook {outcome}")
             }
-            Self::Reports { events, taken: Taken { new, repeated, foreign } } => tracing::info!(
-                endpoint,
-                account,
-                outcome,
-                events,
-                new,
-                repeated,
-                foreign,
-                "reports.taken: {new} of a batch of {events} are new"
-            ),
+            Self::Reports { events, taken } => {
+                let Taken { new, repeated, foreign } = taken.reports;
+                let (new, repeated) = (new + taken.new, repeated + taken.repeated);
+                tracing::info!(
+                    endpoint,
+                    account,
+                    outcome,
+                    events,
+                    new,
+                    repeated,
+                    foreign,
+                    "reports.taken: {new} of a batch of {events} are new"
+                );
+            }
             Self::Refused(cause) => tracing::warn!(endpoint, account, outcome, cause, "webhook refused: {cause}"),
             Self::Unavailable(Obstacle { reason, cause }) => {
                 tracing::error!(endpoint, account, outcome, reason, cause, "webhook turned away: {cause}");

@@ -42,6 +42,8 @@ pub struct Facts<'a> {
     pub(super) line: Option<&'a Line>,
     pub(super) to: Option<Recipient>,
     pub(super) parts: Vec<String>,
+    /// Whether the text names a form of the carrier's, which goes at any time.
+    pub(super) names_a_form: bool,
     pub(super) has_learnt: bool,
     pub(super) is_identified: bool,
     /// The requester whom the reading of an unknown ticket told.
@@ -79,6 +81,7 @@ impl<'a> Facts<'a> {
             line,
             to: message.recipient(delivery.ends.carrier, terms.by, conversation.map(|known| &known.customer)),
             parts: message.parts(cut),
+            names_a_form: false,
             has_learnt: false,
             is_identified: false,
             read: None,
@@ -89,6 +92,11 @@ impl<'a> Facts<'a> {
             out: delivery.parts_sent,
             dispatches: Vec::new(),
         }
+    }
+
+    /// The text names a form of the carrier's: these words go whole, and no window shuts them out.
+    pub fn names_a_form(&mut self, words: &str) {
+        (self.names_a_form, self.parts) = (true, vec![words.to_owned()]);
     }
 
     /// The changes that the message tells of were learnt.

@@ -147,7 +147,7 @@ pub(super) fn is_outside_window(facts: &Facts<'_>) -> Option<Step> {
     let Some(text) = facts.message.text() else {
         return (!facts.is_open()).then(|| skip("the customer last wrote too long ago for a closing text"));
     };
-    let line = facts.line.filter(|line| text.recipe.is_none() && line.channel.has_window())?;
+    let line = facts.line.filter(|line| text.recipe.is_none() && line.channel.has_window() && !facts.names_a_form)?;
     let owed = window::Text { since: window::owed_since(facts.delivery), ticket: text.ticket_id };
     match window::course(line, &facts.window(), owed, facts.now) {
         Course::Send => None,

@@ -16,10 +16,9 @@ fn customer(id: &str, phone: &str, name: (&str, &str)) -> Customer {
         external_id: Some(id.into()),
         carrier_id: Some(format!("b-{id}")),
         phone: Some(phone.into()),
-        email: None,
         first_name: Some(name.0.into()),
         last_name: Some(name.1.into()),
-        display_name: None,
+        ..Customer::default()
     }
 }
 

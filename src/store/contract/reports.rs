@@ -1,6 +1,6 @@
 //! A carrier's reports, in the contract: taken in once, kept over a crash, bound in one commit, and gone with their customer.
 
-use crate::store::{Archive, Control, Inbox, Queue};
+use crate::store::{Archive, Control, Inbox, Incoming, Queue};
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -66,6 +66,44 @@ pub(crate) async fn a_batch_is_taken_in_once_and_is_there_after_a_crash<H: Home>
     let again = store.take_reports(batch(), Vec::new(), at(103)).await.unwrap();
     assert_eq!((again.new, again.repeated), (0, 3));
     assert_eq!(store.next_report_due(), Some(at(101)));
+}
+
+pub(crate) async fn a_body_of_several_events_is_one_commit_and_taken_in_once<H: Home>() {
+    let home = H::new().await;
+    let store = home.open(StoreLimits { backlog_max: 3, ..StoreLimits::default() }, at(0)).await;
+    let incoming = |id: &str, words: &str, unreadable: Option<&str>| Incoming {
+        event: text("ada", words),
+        place: Ends::FIRST.into(),
+        dedupe: vec![DedupeKey::CarrierReport(id.to_owned())],
+        unreadable: unreadable.map(str::to_owned),
+    };
+    let body = || {
+        vec![
+            incoming("1", "one", None),
+            incoming("2", "x", Some("no id")),
+            incoming("3", "two", None),
+            incoming("1", "one", None),
+        ]
+    };
+    let commits = || store.counts().commits.commits();
+    let before = commits();
+    let (accepted, taken) = store.take_body(body(), vec![sent("9", "a")], Vec::new(), at(1)).await.unwrap();
+    assert!(commits() - before <= 1, "the whole body is one commit");
+    let [Accepted::New(one), Accepted::New(kept), Accepted::New(_), Accepted::Duplicate(again)] = accepted[..] else {
+        panic!("{accepted:?}")
+    };
+    assert_eq!((again, taken.new), (one, 1));
+    assert!(matches!(store.delivery(kept).await.unwrap().unwrap().0.state, State::Quarantined { .. }));
+    // A backlog that is full after one more takes nothing of a body of two.
+    let longer = vec![incoming("4", "three", None), incoming("5", "four", None)];
+    let refused = store.take_body(longer, vec![sent("10", "b")], Vec::new(), at(1)).await;
+    assert_eq!(refused.unwrap_err(), StoreError::BacklogFull(2));
+    let (_home, store) = home.crash(store, at(2)).await;
+    let (accepted, taken) = store.take_body(body(), vec![sent("9", "a")], Vec::new(), at(3)).await.unwrap();
+    assert!(accepted.iter().all(|accepted| matches!(accepted, Accepted::Duplicate(_))), "{accepted:?}");
+    assert_eq!((taken.new, taken.repeated), (0, 1));
+    assert_eq!(drain(&store, DESK, at(4)).await, ["one", "two"]);
+    assert_eq!(due(&store, at(4)).await.len(), 1);
 }
 
 pub(crate) async fn a_report_is_bound_with_what_follows_from_it_in_one_commit<H: Home>() {

@@ -74,17 +74,17 @@ impl Theirs {
         let Conversation { key, customer, ends, .. } = conversation;
         // A carrier's id may be the number itself, which is unique.
         self.identifiers.add([&customer.phone, &customer.email].into_iter().filter_map(|one| one.as_deref()));
-        let ids = [&customer.external_id, &customer.carrier_id];
+        let ids = [&customer.external_id, &customer.carrier_id, &customer.thread];
         self.identifiers.add_ids(ids.into_iter().filter_map(|one| one.as_deref()));
-        let ids = [&customer.external_id, &customer.carrier_id, &customer.phone];
+        let ids = [&customer.external_id, &customer.carrier_id, &customer.thread, &customer.phone];
         self.ids.extend(ids.into_iter().flatten().map(|id| (ends.carrier, id.clone())));
         self.keys.insert(key);
     }
 
     /// Whether a report is about the customer.
     pub(in crate::store) fn are_told_of(&self, report: &Report) -> bool {
-        let Customer { external_id, carrier_id, phone, .. } = &report.customer;
-        let mut ids = [external_id, carrier_id, phone].into_iter().flatten();
+        let Customer { external_id, carrier_id, thread, phone, .. } = &report.customer;
+        let mut ids = [external_id, carrier_id, thread, phone].into_iter().flatten();
         ids.any(|id| self.ids.contains(&(report.carrier, id.clone())))
     }
 

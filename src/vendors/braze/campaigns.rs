@@ -129,6 +129,7 @@ fn customer(body: &Map<String, Value>) -> Result<Customer, Stop> {
         first_name: fields::line(body, "first_name"),
         last_name: fields::line(body, "last_name"),
         display_name: fields::line(body, "name"),
+        ..Customer::default()
     })
 }
 

@@ -70,12 +70,11 @@ fn new_ticket(ticket: &Map<String, Value>, user_field: &str) -> Result<EventKind
     let raw_phone = fields::line(requester, "phone");
     let customer = Customer {
         external_id,
-        carrier_id: None,
         phone: raw_phone.and_then(|raw| phone::normalise(&raw)),
         email: fields::line(requester, "email"),
         first_name,
         last_name,
-        display_name: None,
+        ..Customer::default()
     };
     let fields = TicketFields {
         subject: fields::line(ticket, "subject"),

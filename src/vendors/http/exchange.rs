@@ -275,6 +275,11 @@ impl Exchange {
         self.budgets().opens_for(need, self.clock.now())
     }
 
+    /// Takes in a limit that no header told.
+    pub(crate) fn learn(&self, told: &Told) {
+        self.budgets().learn(told, self.clock.now());
+    }
+
     /// Whether little is left of the vendor's rate budget.
     pub(crate) fn is_budget_low(&self) -> bool {
         self.budgets().is_low(self.clock.now())

@@ -2,7 +2,7 @@
 //! host, so the client calls public hosts only, follows no redirects, bounds size and time, and takes only kinds of
 //! files that an agent can look at.
 //!
-//! Never sends a credential.
+//! Never sends a credential, but for the header that a carrier gives for a link of its own; redirects are not followed.
 
 use std::error::Error as StdError;
 use std::net::{IpAddr, SocketAddr};
@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -99,13 +101,17 @@ impl MediaClient {
         self.places.for_bytes(bytes).await
     }
 
-    /// Fetches one file.
+    /// Fetches one file, with the header that opens it, where its carrier has one for it.
     ///
     /// # Errors
     /// [`MediaRefused`], where the file does not arrive whole or is of no allowed kind.
-    pub async fn fetch(&self, url: &str) -> Result<Media, MediaRefused> {
+    pub async fn fetch(&self, url: &str, opens: Option<HeaderValue>) -> Result<Media, MediaRefused> {
         let url = self.rules.check(url)?;
-        let mut answer = self.client.get(url.clone()).send().await.map_err(|error| cut_off(&error))?;
+        let mut request = self.client.get(url.clone());
+        if let Some(opens) = opens {
+            request = request.header(AUTHORIZATION, opens);
+        }
+        let mut answer = request.send().await.map_err(|error| cut_off(&error))?;
         if answer.status() != http::StatusCode::OK {
             let status = answer.status().as_u16();
             let may_pass = matches!(status, 408 | 429 | 500..);

@@ -458,7 +458,7 @@ fn braze_texts_are_read_from_forms_and_json() {
             email: Some("a@b.example".into()),
             first_name: Some("Ada".into()),
             last_name: Some("L & \"M\"".into()),
-            display_name: None,
+            ..Customer::default()
         },
         line: Some("g-1".into()),
         text: "He said \"hi\" & left\nat 5+1 — 100%".into(),

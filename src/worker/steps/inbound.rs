@@ -86,7 +86,7 @@ impl Worker {
         for _ in 0..STEPS_MAX {
             let step = plan(&facts);
             if writes(&step) && !written.uploaded {
-                let from = (self.desk.as_ref(), self.store.as_ref() as &dyn Album);
+                let from = (self.desk.as_ref(), self.carrier.as_ref(), self.store.as_ref() as &dyn Album);
                 match self.pictures.copy(from, claim, &written.media, self.clock.now()).await {
                     Ok(Copies { tokens, is_reused, lacks_one }) => {
                         (written.uploads, written.is_reused, written.lacks_picture) = (tokens, is_reused, lacks_one);

@@ -8,14 +8,15 @@ pub(in crate::worker) mod staff_seen;
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{EventKind, TicketChange, UserId};
+use crate::domain::event::{EventKind, PhoneText, TicketChange, UserId};
+use crate::domain::line::{By, Channel};
 use crate::domain::outgoing::{Content, Outgoing};
 use crate::domain::refusals::Object;
 use crate::domain::retry::OnUnconfirmed;
 use crate::domain::text::{self, RecipeMessage};
 use crate::mapping::Name;
 use crate::policy::outbound::{Ending, Facts, Sending, Step, Terms, plan};
-use crate::ports::{Failure, Text};
+use crate::ports::{Failure, Meant, Text};
 use crate::store::{Claim, Verdict};
 
 use crate::worker::Worker;
@@ -36,10 +37,25 @@ impl Worker {
         let line = self.line_for(conversation);
         let (came_at, now) = (head.event.received_at, self.clock.now());
         let mut facts = Facts::new(message, came_at, &head.delivery, conversation, line, self.terms_of_messages(), now);
+        let channel = line.map(|line| line.channel).unwrap_or_default();
+        // A text that cannot go is refused once it is known to be its customer's.
+        if let Some(text) = message.text().filter(|text| self.meaning(text, channel) == Ok(Meant::Form)) {
+            facts.names_a_form(&text.text);
+        }
         loop {
             if let Some(outcome) = self.take_outbound(plan(&facts), claim, &message, &mut facts, learnt).await? {
                 return Ok(outcome);
             }
+        }
+    }
+
+    /// The meaning of an agent's text to the carrier. A form goes without files beside it.
+    fn meaning(&self, text: &PhoneText, channel: Channel) -> Result<Meant, String> {
+        match self.carrier.meaning(&text.text, channel)? {
+            Meant::Form if !text.attachments.is_empty() => {
+                Err("a template goes without files beside it: send them in a reply of their own".to_owned())
+            }
+            meant @ (Meant::Words | Meant::Form) => Ok(meant),
         }
     }
 
@@ -139,9 +155,15 @@ impl Worker {
         let is_mapped = self.carrier.takes_mappings();
         let body = is_mapped.then(|| self.render(mapping, &context::outbound(claim, message, sending, msg_body)));
         let body = body.transpose()?;
-        let line = self.line_for(claim.conversation.as_ref());
+        let conversation = claim.conversation.as_ref();
+        let line = self.line_for(conversation);
         let channel = line.map(|line| line.channel).unwrap_or_default();
-        let line = line.and_then(|line| line.address.as_deref());
+        if let Some(text) = message.text().filter(|_| sending.part.number == 1) {
+            self.meaning(text, channel).map_err(|cause| Outcome::GiveUp { cause })?;
+        }
+        let told = conversation.filter(|_| self.lines.knows_by(self.ends.carrier) == By::Thread);
+        let told = told.and_then(|conversation| conversation.line.as_deref());
+        let line = line.and_then(|line| line.address.as_deref()).or(told);
         let Sending { to, form, words, part } = sending;
         let template = (message.content == Content::Template).then_some(form.as_str());
         let (part, body) = (*part, body.as_ref());

@@ -23,7 +23,7 @@ use tandem::domain::line::Place;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
-    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming, Keeping,
     LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, Store, StoreError, Sweep, Taken, Terms, Verdict,
 };
 use tokio_util::sync::CancellationToken;
@@ -123,6 +123,16 @@ impl Inbox for MortalStore {
 
     async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
         self.call("take reports", self.store.take_reports(ours, others, now)).await
+    }
+
+    async fn take_body(
+        &self,
+        events: Vec<Incoming>,
+        ours: Vec<Report>,
+        others: Vec<Report>,
+        now: Timestamp,
+    ) -> Result<(Vec<Accepted>, Taken), StoreError> {
+        self.call("take a body", self.store.take_body(events, ours, others, now)).await
     }
 
     fn health(&self) -> Result<(), StoreError> {

@@ -33,8 +33,8 @@ use crate::store::embedded::engine::tree::{Look, Rewriting};
 use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
 use crate::store::rules::expiry::Cut;
 use crate::store::{
-    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Keeping,
-    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming,
+    Keeping, LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 
 /// A way to the core.
@@ -96,6 +96,20 @@ impl<B: Backend> Inbox for B {
 
     async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
         self.ask(move |core| core.take_reports(ours, others, now)).await
+    }
+
+    async fn take_body(
+        &self,
+        events: Vec<Incoming>,
+        ours: Vec<Report>,
+        others: Vec<Report>,
+        now: Timestamp,
+    ) -> Result<(Vec<Accepted>, Taken), StoreError> {
+        let arrivals = events.into_iter().map(|Incoming { event, place, dedupe, unreadable }| {
+            Ok((Arrival::new(&event, &place, &dedupe)?, unreadable))
+        });
+        let arrivals = arrivals.collect::<Result<Vec<_>, StoreError>>()?;
+        self.ask(move |core| core.take_body(arrivals, (ours, others), now)).await
     }
 
     fn health(&self) -> Result<(), StoreError> {

@@ -206,10 +206,7 @@ impl Core {
         if let Some(taken_in) = self.taken_in_before(&arrival, &resolution.key, now)? {
             return Ok(Accepted::Duplicate(taken_in));
         }
-        let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
-        if waiting >= self.backlog_max() {
-            return Err(StoreError::BacklogFull(waiting));
-        }
+        self.check_backlog(1)?;
         self.check_disk()?;
 
         self.keep_names(resolution.new_identities);
@@ -253,6 +250,17 @@ impl Core {
     pub(in crate::store) fn check_disk(&self) -> Result<(), StoreError> {
         let checked = self.disk.check(self.limits.disk_floor_bytes);
         checked.map_err(|error| if let StoreError::Failed(_) = error { self.journal.fail(error) } else { error })
+    }
+
+    /// Whether this many deliveries more may wait.
+    pub(in crate::store) fn check_backlog(&self, many: usize) -> Result<(), StoreError> {
+        let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
+        let many = u64::try_from(many).unwrap_or(u64::MAX);
+        if many > 0 && waiting.saturating_add(many) > self.backlog_max() {
+            Err(StoreError::BacklogFull(waiting))
+        } else {
+            Ok(())
+        }
     }
 
     /// The position of the next event from outside.

@@ -76,6 +76,43 @@ impl Core {
         Ok(())
     }
 
+    /// [`crate::store::Inbox::take_body`]. Where there is no room for all, nothing is taken.
+    pub(in crate::store) fn take_body(
+        &mut self,
+        events: Vec<(Arrival, Option<String>)>,
+        (ours, others): (Vec<Report>, Vec<Report>),
+        now: Timestamp,
+    ) -> Result<(Vec<Accepted>, Taken), StoreError> {
+        let mut many = 0;
+        for (arrival, _) in events.iter().filter(|(_, unreadable)| unreadable.is_none()) {
+            many += usize::from(self.duplicate(&arrival.dedupe)?.is_none());
+        }
+        self.check_reports(ours.len())?;
+        self.check_backlog(many)?;
+        let mut accepted = Vec::with_capacity(events.len());
+        for (arrival, unreadable) in events {
+            accepted.push(match unreadable {
+                Some(cause) => self.quarantine(arrival, cause, now)?,
+                None => self.accept(arrival, now)?,
+            });
+            // The next one has another position, and one that stands twice in a body is known the second time.
+            self.keep();
+        }
+        let taken = match ours.is_empty() && others.is_empty() {
+            true => Taken::default(),
+            false => self.take_reports(ours, others, now)?,
+        };
+        Ok((accepted, taken))
+    }
+
+    fn check_reports(&self, many: usize) -> Result<(), StoreError> {
+        let waiting = self.ledger.due.len();
+        if waiting + many > REPORTS_WAITING_MAX {
+            return Err(StoreError::BacklogFull(u64::try_from(waiting).unwrap_or(u64::MAX)));
+        }
+        Ok(())
+    }
+
     /// [`crate::store::Inbox::take_reports`].
     pub(in crate::store) fn take_reports(
         &mut self,
@@ -84,10 +121,7 @@ impl Core {
         now: Timestamp,
     ) -> Result<Taken, StoreError> {
         self.check_disk()?;
-        let waiting = self.ledger.due.len();
-        if waiting + ours.len() > REPORTS_WAITING_MAX {
-            return Err(StoreError::BacklogFull(u64::try_from(waiting).unwrap_or(u64::MAX)));
-        }
+        self.check_reports(ours.len())?;
         let mut taken = Taken::default();
         for report in ours {
             self.take_report(report, now, &mut taken)?;

@@ -59,10 +59,9 @@ impl World {
             external_id: some(id),
             carrier_id: self.rng.random_bool(0.5).then(|| format!("b-{}", id.to_lowercase())),
             phone: self.rng.random_bool(0.8).then(|| self.pick(&PHONES).to_owned()),
-            email: None,
             first_name: some(first),
             last_name: some(last),
-            display_name: None,
+            ..Customer::default()
         }
     }
 

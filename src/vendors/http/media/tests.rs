@@ -6,7 +6,7 @@ use crate::vendors::http::scripted::{self, Reply, Scripted};
 
 async fn fetch(url: &Url, path: &str) -> Result<Media, String> {
     let client = MediaClient::with_rules(THIS_MACHINE, MEDIA_TIMEOUT).unwrap();
-    client.fetch(url.join(path).unwrap().as_str()).await.map_err(|refused| refused.why)
+    client.fetch(url.join(path).unwrap().as_str(), None).await.map_err(|refused| refused.why)
 }
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_length_that_lies_or_is_missing_does_not_help() {
 #[tokio::test]
 async fn a_host_that_never_answers_is_left() {
     let client = MediaClient::with_rules(THIS_MACHINE, Duration::from_millis(50)).unwrap();
-    let refused = client.fetch(scripted::silent().await.as_str()).await.err().map(|refused| refused.why);
+    let refused = client.fetch(scripted::silent().await.as_str(), None).await.err().map(|refused| refused.why);
     assert_eq!(refused.as_deref(), Some("its host took too long"));
 }
 
@@ -85,7 +85,7 @@ async fn an_address_that_shows_its_danger_is_refused_before_anything_is_sent() {
     ];
     let client = MediaClient::new().unwrap();
     for (url, why) in cases {
-        assert_eq!(client.fetch(url).await.err().map(|refused| refused.why).as_deref(), Some(why), "{url}");
+        assert_eq!(client.fetch(url, None).await.err().map(|refused| refused.why).as_deref(), Some(why), "{url}");
     }
     assert!(PUBLIC.check("https://cdn.example:443/a").is_ok(), "443 is what https means anyway");
     assert!(PUBLIC.check("https://8.8.8.8/a").is_ok());
@@ -99,18 +99,18 @@ async fn a_name_that_leads_here_is_refused_when_it_is_looked_up() {
     let url = format!("http://localhost:{port}/a");
     let strict = Rules { https_only: false, ..PUBLIC };
     let client = MediaClient::with_rules(strict, MEDIA_TIMEOUT).unwrap();
-    let refused = client.fetch(&url).await.err().map(|refused| refused.why);
+    let refused = client.fetch(&url, None).await.err().map(|refused| refused.why);
     assert_eq!(refused.as_deref(), Some("its host is not on the public internet"));
     assert!(server.seen().is_empty());
     // The same name is reached where the rule allows it, so the refusal came from the rule.
     let client = MediaClient::with_rules(THIS_MACHINE, MEDIA_TIMEOUT).unwrap();
-    assert!(client.fetch(&url).await.is_ok());
+    assert!(client.fetch(&url, None).await.is_ok());
 }
 
 #[tokio::test]
 async fn the_client_for_this_machine_reaches_no_other() {
     let client = MediaClient::of_this_machine().unwrap();
     for url in ["https://8.8.8.8/a", "http://10.0.0.1/a", "http://169.254.169.254/a", "http://[::ffff:8.8.8.8]/a"] {
-        assert!(client.fetch(url).await.is_err_and(|refused| refused.why.contains("not on")), "{url}");
+        assert!(client.fetch(url, None).await.is_err_and(|refused| refused.why.contains("not on")), "{url}");
     }
 }

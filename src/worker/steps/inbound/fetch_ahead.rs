@@ -16,11 +16,14 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use http::HeaderValue;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::clock::Clock;
+use crate::domain::account::AccountId;
 use crate::domain::event::{EventId, EventKind};
+use crate::ports::Carrier;
 use crate::store::{Keeping, Picture, PictureId, Store, StoreError};
 use crate::telemetry::Metrics;
 use crate::vendors::http::media::{MEDIA_BYTES_MAX, Media, MediaClient};
@@ -96,6 +99,7 @@ impl Agenda {
 /// The fetching of pictures with its collaborators.
 struct FetchAhead<'a> {
     store: &'a dyn Store,
+    carriers: BTreeMap<AccountId, &'a dyn Carrier>,
     media: &'a MediaClient,
     clock: &'a Clock,
     metrics: &'a Metrics,
@@ -106,7 +110,9 @@ impl Crew {
     pub(in crate::worker) async fn fetch_pictures(&self, stop: &CancellationToken) {
         let Some(worker) = self.any_worker() else { return stop.cancelled().await };
         let (store, media) = (self.store.as_ref(), worker.pictures.media());
-        FetchAhead { store, media, clock: &self.clock, metrics: &self.supervisor.metrics }.run(stop).await;
+        let carriers =
+            self.carriers().into_iter().map(|(account, worker)| (account, worker.carrier.as_ref())).collect();
+        FetchAhead { store, carriers, media, clock: &self.clock, metrics: &self.supervisor.metrics }.run(stop).await;
     }
 }
 
@@ -185,7 +191,11 @@ impl FetchAhead<'_> {
             let Ok(number) = u16::try_from(number) else { continue };
             let id = PictureId { text, number };
             let is_due = only.is_empty() || only.contains(&number);
-            if is_due && self.store.picture_bytes(id).is_none() && self.fetch_one(id, link).await? {
+            if !is_due || self.store.picture_bytes(id).is_some() {
+                continue;
+            }
+            let carrier = self.carriers.get(&delivery.ends.carrier);
+            if self.fetch_one(id, link, carrier.and_then(|carrier| carrier.opens(link))).await? {
                 left.push(number);
             }
         }
@@ -193,14 +203,14 @@ impl FetchAhead<'_> {
     }
 
     /// Fetches a picture; true where a later try may bring it.
-    async fn fetch_one(&self, id: PictureId, link: &str) -> Result<bool, StoreError> {
+    async fn fetch_one(&self, id: PictureId, link: &str, opens: Option<HeaderValue>) -> Result<bool, StoreError> {
         let text = id.text;
         let largest = u64::try_from(MEDIA_BYTES_MAX).unwrap_or(u64::MAX);
         if !self.store.has_room_for_picture(largest) {
             self.no_room(text);
             return Ok(true);
         }
-        let media = match self.media.fetch(link).await {
+        let media = match self.media.fetch(link, opens).await {
             Ok(media) => media,
             Err(refused) => {
                 let result = if refused.may_pass { "failed" } else { "refused" };

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use jiff::Timestamp;
 use tracing::warn;
 
 use crate::domain::event::{EventId, EventKind, PICTURES_MAX};
 use crate::ports::desk::File;
-use crate::ports::{Desk, Failure};
+use crate::ports::{Carrier, Desk, Failure};
 use crate::store::{Album, Claim, Picture, PictureId};
 use crate::vendors::http::media::{MediaClient, Place};
 
@@ -70,7 +71,7 @@ impl Pictures {
     /// The desk does not take a kept picture for now: with the text it would be dropped, and its link may be dead.
     pub(in crate::worker) async fn copy(
         &self,
-        (desk, store): (&dyn Desk, &dyn Album),
+        (desk, carrier, store): (&dyn Desk, &dyn Carrier, &dyn Album),
         claim: &Claim,
         links: &[String],
         now: Timestamp,
@@ -87,9 +88,10 @@ impl Pictures {
                 continue;
             }
             let kept = kept_for(store, claim, link);
+            let opens = carrier.opens(link);
             let file = match kept {
-                Some(_) => self.file(store, kept, link).await,
-                None => tokio::time::timeout_at(deadline, self.file(store, None, link)).await.ok().flatten(),
+                Some(_) => self.file(store, kept, link, opens).await,
+                None => tokio::time::timeout_at(deadline, self.file(store, None, link, opens)).await.ok().flatten(),
             };
             let Some((file, _place)) = file else {
                 lacks_one |= kept.is_some();
@@ -113,7 +115,13 @@ impl Pictures {
     }
 
     /// The picture behind a link, kept or fetched, with its place in memory.
-    async fn file(&self, store: &dyn Album, kept: Option<PictureId>, link: &str) -> Option<(File, Place)> {
+    async fn file(
+        &self,
+        store: &dyn Album,
+        kept: Option<PictureId>,
+        link: &str,
+        opens: Option<HeaderValue>,
+    ) -> Option<(File, Place)> {
         if let Some(id) = kept {
             let place = self.media.place(store.picture_bytes(id).unwrap_or_default()).await;
             match store.picture(id).await {
@@ -127,7 +135,7 @@ impl Pictures {
             // A fetch takes a place of its own.
             drop(place);
         }
-        let media = self.media.fetch(link).await.ok()?;
+        let media = self.media.fetch(link, opens).await.ok()?;
         Some((File { name: media.file_name, content_type: media.content_type, bytes: media.bytes }, Place::default()))
     }
 }

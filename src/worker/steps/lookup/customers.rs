@@ -6,7 +6,7 @@ use crate::domain::event::Customer;
 use crate::domain::find::Search;
 use crate::domain::line::{By, Lines};
 use crate::domain::phone;
-use crate::ports::desk::UserView;
+use crate::ports::desk::{TicketView, UserView};
 use crate::store::{Store, StoreError};
 
 use super::users;
@@ -45,7 +45,7 @@ impl Customers<'_> {
         carrier: AccountId,
     ) -> Option<bool> {
         let has_number = match self.lines.knows_by(carrier) {
-            By::Id => false,
+            By::Id | By::Thread => false,
             By::Phone => !user.is_agent && users::number_of(user).is_some_and(|number| Some(number) == customer.phone),
         };
         if has_number { Some(true) } else { users::is_customer(user, &self.at_desk(customer, carrier)) }
@@ -53,16 +53,24 @@ impl Customers<'_> {
 
     /// The requester as this carrier knows them: by the ids that the desk has, with the further carrier whose they are, or
     /// by their number where the carrier knows nothing else. Their own texts name the number alone, so that an id of the
-    /// brand's would make another conversation of the answer. `None` where no name of theirs is one at the carrier.
+    /// brand's would make another conversation of the answer. A talk is named by the ticket's key alone. `None` where no name of
+    /// theirs is one at the carrier.
     pub(in crate::worker) fn at_carrier(
         &self,
         named: Option<(Option<AccountId>, Customer)>,
-        requester: Option<&UserView>,
+        ticket: &TicketView,
         carrier: AccountId,
     ) -> Option<Customer> {
-        if self.lines.knows_by(carrier) == By::Id {
-            return named.map(|(_, customer)| customer);
+        match self.lines.knows_by(carrier) {
+            By::Id => return named.map(|(_, customer)| customer),
+            By::Thread => {
+                let thread = ticket.external_id.as_deref()?.strip_prefix(&carrier.scoped(""))?;
+                let customer = named.map(|(_, customer)| customer).unwrap_or_default();
+                return Some(Customer { thread: Some(thread.to_owned()), ..customer });
+            }
+            By::Phone => {}
         }
+        let requester = ticket.requester.as_ref();
         // A customer who wrote first has the carrier's own id, which is no number where they hide theirs.
         let is_own = |whose: Option<AccountId>| whose.unwrap_or_else(|| self.home_carrier()) == carrier;
         let own = named.filter(|(whose, _)| is_own(*whose)).and_then(|(_, customer)| customer.carrier_id);

@@ -88,6 +88,9 @@ impl Finder<'_> {
                     cause::NO_NUMBER
                 ),
             },
+            Behind::Nameless(By::Thread) => Outcome::GiveUp {
+                cause: format!("{}: reply on a ticket that their own message has opened", cause::NO_THREAD),
+            },
         })
     }
 
@@ -125,7 +128,7 @@ impl Finder<'_> {
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
                 let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
                 let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
-                let customer = self.customers.at_carrier(named, ticket.requester.as_ref(), carrier);
+                let customer = self.customers.at_carrier(named, ticket, carrier);
                 let Some(customer) = customer else { return Ok(Behind::Nameless(self.lines.knows_by(carrier))) };
                 let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
                 let line = line.or(of_brand.and_then(|line| line.address.as_deref()));

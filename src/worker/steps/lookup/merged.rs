@@ -41,7 +41,7 @@ impl Merges<'_> {
         let named = customer_behind(view).map(from_desk);
         let whose = named.as_ref().and_then(|(whose, _)| *whose);
         let carrier = whose.unwrap_or_else(|| self.customers.home_carrier());
-        let customer = self.customers.at_carrier(named, view.requester.as_ref(), carrier);
+        let customer = self.customers.at_carrier(named, view, carrier);
         let Some(customer) = customer else { return Ok(false) };
         for key in self.customers.keys_of(&customer, carrier).await.map_err(retry)? {
             let known = self.store.conversation(&key).await.map_err(retry)?;

@@ -70,7 +70,15 @@ impl World {
             let (metrics, stop) = (Arc::clone(&metrics), stop.clone());
             async move {
                 let media = MediaClient::of_this_machine().unwrap();
-                FetchAhead { store: &*store, media: &media, clock: &clock, metrics: &metrics }.run(&stop).await;
+                FetchAhead {
+                    store: &*store,
+                    carriers: BTreeMap::new(),
+                    media: &media,
+                    clock: &clock,
+                    metrics: &metrics,
+                }
+                .run(&stop)
+                .await;
             }
         });
         Self { store, sandbox, clock, metrics, stop }

@@ -1,0 +1,191 @@
+//! Sunshine Conversations as a carrier of text messages and of WhatsApp messages, into talks that it keeps. Never chooses a
+//! text, its recipient or its channel: the worker does.
+//!
+//! A message names the channel's integration, because the service would choose one by itself otherwise. It carries its mark
+//! in the metadata, by which it is found in the talk's list after a lost answer.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::HeaderValue;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::domain::account::AccountId;
+use crate::domain::budget::UserKey;
+use crate::domain::line::{Channel, Lines};
+use crate::domain::outgoing::{Part, Recipient};
+use crate::domain::receipt::Mark;
+use crate::domain::refusals::Object;
+use crate::domain::retry::before;
+use crate::ports::{CameIn, Carrier, Failure, Meant, Sent, Sought, Text};
+use crate::vendors::http::exchange::{Effect, Request};
+use crate::vendors::sunshine::MARK;
+use crate::vendors::sunshine::client::Sunshine;
+use crate::vendors::sunshine::{keys, limits, shorthand};
+
+/// The most pages of one look, of a hundred messages each: more than a talk has in a day.
+const PAGES_MAX: usize = 50;
+
+/// How much further back a look goes than the text is old, because the two clocks may differ.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
+
+#[async_trait]
+impl Carrier for Sunshine {
+    fn takes_mappings(&self) -> bool {
+        false
+    }
+
+    fn meaning(&self, words: &str, channel: Channel) -> Result<Meant, String> {
+        match channel {
+            Channel::Whatsapp if shorthand::names_a_template(words) => shorthand::read(words).map(|_| Meant::Form),
+            Channel::Whatsapp | Channel::Sms | Channel::Rcs => {
+                shorthand::refusal(words).map_or(Ok(Meant::Words), |why| Err(why.to_owned()))
+            }
+        }
+    }
+
+    /// The API's own links to private attachments take the key of the API.
+    fn opens(&self, link: &str) -> Option<HeaderValue> {
+        let link = Url::parse(link).ok()?;
+        (link.origin() == self.exchange.base.origin()).then(|| self.credential()).flatten()
+    }
+
+    async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
+        let content = self.content(text).await?;
+        let (thread, part) = (thread(text.to), text.part);
+        let mark = Mark { id: part.id, part: part.number }.to_string();
+        let mut metadata = json!({ MARK: mark });
+        if let Some(ticket) = text.ticket {
+            metadata["tandem_ticket"] = json!(ticket.to_string());
+        }
+        let mut body = json!({
+            "author": {"type": "business"},
+            "content": content,
+            "metadata": metadata,
+        });
+        if body["content"]["type"] == "template" {
+            body["schema"] = json!("whatsapp");
+        }
+        if let Some(integration) = text.line {
+            body["destination"] = json!({"integrationId": integration});
+        }
+        let request = Request::post(limits::SEND, Effect::Lasting, self.messages(thread), &body)
+            .about(Object::Recipient(UserKey::of(thread)));
+        let (answer, json) = self.call(&request).await?;
+        // Several messages would be a shorthand that was not seen; the first is the text.
+        match json["messages"][0]["id"].as_str().filter(|id| !id.is_empty()) {
+            Some(id) => Ok(Sent { dispatch: Some(id.to_owned()) }),
+            None => Err(self.exchange.unreadable(&request, &answer, "no id")),
+        }
+    }
+
+    /// Reads the talk's list, newest page first, back to before the text was accepted.
+    async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure> {
+        let (thread, since) = (thread(recipient), before(sought.since, CLOCKS_DIFFER));
+        let mut found = BTreeMap::new();
+        let mut behind: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let page = self.page(thread, behind.take()).await?;
+            for mark in page.messages.iter().filter_map(mark_of) {
+                if mark.id == sought.id && mark.part <= sought.parts {
+                    let part = Part { id: mark.id, number: mark.part, of: sought.parts };
+                    found.insert(mark.to_string(), part.receipt());
+                }
+            }
+            let reaches_back = page.messages.iter().filter_map(received).any(|at| at < since);
+            match page.behind.filter(|_| !reaches_back) {
+                Some(next) => behind = Some(next),
+                None => return Ok(found),
+            }
+        }
+        // The rest of the list is unread, so that nothing is known of a text that was not found.
+        let cause = format!("Sunshine Conversations lists more than {PAGES_MAX} pages of messages since {since}");
+        if found.is_empty() { Err(Failure::GiveUp { cause }) } else { Ok(found) }
+    }
+
+    /// The service keeps no consent: the channels behind it do, and refuse.
+    async fn takes_texts(&self, _line: &str, _channel: Channel, _to: &Recipient) -> Result<Option<bool>, Failure> {
+        Ok(None)
+    }
+
+    /// No list of the service holds the messages of all talks.
+    async fn texts_since(
+        &self,
+        _since: Timestamp,
+        _account: AccountId,
+        _lines: &Lines,
+    ) -> Result<Option<CameIn>, Failure> {
+        Ok(None)
+    }
+
+    async fn probe(&self, _form: &str) -> Result<(), Failure> {
+        self.ask_whether_let_in().await.map(drop)
+    }
+}
+
+/// A page of a talk's messages.
+struct Page {
+    messages: Vec<Value>,
+    /// Where the page before it ends.
+    behind: Option<String>,
+}
+
+impl Sunshine {
+    /// The content of a message: the words, or a template that the channel lists.
+    async fn content(&self, text: &Text<'_>) -> Result<Value, Failure> {
+        let refused = |cause: String| Failure::GiveUp { cause };
+        let wanted = match text.template {
+            Some(form) => Some(keys::wanted(form)),
+            None if text.channel == Channel::Whatsapp && shorthand::names_a_template(text.words) => {
+                Some(shorthand::read(text.words).map_err(refused)?)
+            }
+            None => None,
+        };
+        match (wanted, text.line) {
+            (None, _) => Ok(json!({"type": "text", "text": text.words})),
+            (Some(wanted), Some(integration)) => self.template(integration, &wanted).await,
+            (Some(_), None) => Err(refused("the line of the template is not known".to_owned())),
+        }
+    }
+
+    /// The path of a talk's messages.
+    fn messages(&self, thread: &str) -> String {
+        self.path(&format!("/conversations/{thread}/messages"))
+    }
+
+    async fn page(&self, thread: &str, before: Option<String>) -> Result<Page, Failure> {
+        let mut request =
+            Request::get(limits::READ, self.messages(thread)).about(Object::Recipient(UserKey::of(thread)));
+        if let Some(before) = before {
+            request = request.query("page[before]", before);
+        }
+        let (answer, mut json) = self.call(&request).await?;
+        let Value::Array(messages) = json["messages"].take() else {
+            return Err(self.exchange.unreadable(&request, &answer, "no list"));
+        };
+        let meta = &json["meta"];
+        let first = messages.first().and_then(|message| message["id"].as_str());
+        let behind = meta["beforeCursor"].as_str().or(first).filter(|_| meta["hasMore"] == true).map(str::to_owned);
+        Ok(Page { messages, behind })
+    }
+}
+
+/// The bridge's mark on a listed message.
+fn mark_of(message: &Value) -> Option<Mark> {
+    message["metadata"][MARK].as_str()?.parse().ok()
+}
+
+/// When a listed message was taken.
+fn received(message: &Value) -> Option<Timestamp> {
+    message["received"].as_str()?.parse().ok()
+}
+
+/// The name of a recipient's talk.
+fn thread(recipient: &Recipient) -> &str {
+    match recipient {
+        Recipient::External(thread) | Recipient::OfCarrier(thread) => thread,
+    }
+}

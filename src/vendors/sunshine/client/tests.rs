@@ -1,0 +1,202 @@
+//! The client against a scripted service on this machine, over real HTTP.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::*;
+use crate::clock::Clock;
+use crate::domain::event::{EventId, TicketId};
+use crate::domain::line::Channel;
+use crate::domain::outgoing::{Part, Recipient};
+use crate::ports::{Carrier, Sent, Sought, Text};
+use crate::vendors::http::scripted::{self, Reply, Scripted};
+
+fn now() -> Timestamp {
+    Timestamp::from_second(1_796_030_102).unwrap()
+}
+
+fn client_at(url: &Url, clock: &Clock) -> Sunshine {
+    let options = SunshineOptions {
+        url: url.join("/sc").unwrap(),
+        app_id: "a1".into(),
+        key: "app_1:s3cret".into(),
+        messages_per_second: 5,
+    };
+    Sunshine::new(options, scripted::reach(clock))
+}
+
+fn client(url: &Url) -> Sunshine {
+    client_at(url, &Clock::manual(now(), 1))
+}
+
+fn part(number: u32, of: u32) -> Part {
+    Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number, of }
+}
+
+async fn send_over(client: &Sunshine, line: Option<&str>, part: Part) -> Result<Sent, Failure> {
+    let to = Recipient::OfCarrier("c1".into());
+    let (channel, ticket) = (Channel::Sms, Some(TicketId(7)));
+    client.send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket }).await
+}
+
+async fn look(client: &Sunshine, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
+    let sought = Sought { id: part(1, 1).id, parts, since: now(), channel: Channel::Sms };
+    client.receipts(&Recipient::OfCarrier("c1".into()), &sought).await
+}
+
+fn shown(result: Result<Sent, Failure>) -> String {
+    match result {
+        Ok(Sent { dispatch }) => format!("Sent {dispatch:?}"),
+        Err(Failure::Retry { cause, after }) => format!("Retry {after:?}: {cause}"),
+        Err(Failure::Lose { cause }) => format!("Lose: {cause}"),
+        Err(Failure::GiveUp { cause }) => format!("GiveUp: {cause}"),
+        Err(Failure::Pause { cause, status }) => format!("Pause {status}: {cause}"),
+        Err(Failure::Forbid { cause, status, .. }) => format!("Forbid {status}: {cause}"),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+fn taken() -> Reply {
+    Reply::json(201, &json!({"messages": [{"id": "m1", "received": "2026-11-30T07:15:02.000Z"}]}))
+}
+
+#[tokio::test]
+async fn a_part_is_one_message_on_its_lines_integration_with_its_mark_in_the_metadata() {
+    let server = Scripted::answers(vec![taken(), taken()]).await;
+    let client = client(&server.url);
+    let sent = send_over(&client, Some("i1"), part(2, 3)).await.unwrap();
+    assert_eq!(sent.dispatch.as_deref(), Some("m1"));
+    send_over(&client, None, part(1, 1)).await.unwrap();
+    let [first, second] = &server.seen()[..] else { panic!("two calls") };
+    assert_eq!((first.method.as_str(), first.target.as_str()), ("POST", "/sc/v2/apps/a1/conversations/c1/messages"));
+    assert_eq!(first.headers["authorization"], format!("Basic {}", STANDARD.encode("app_1:s3cret")));
+    let expected = json!({
+        "author": {"type": "business"}, "content": {"type": "text", "text": "Hello"},
+        "destination": {"integrationId": "i1"},
+        "metadata": {"tandem": "evt_000000010000000000020000.2", "tandem_ticket": "7"},
+    });
+    assert_eq!(first.json(), expected);
+    assert_eq!(second.json().get("destination"), None, "the service chooses where no line is known");
+}
+
+#[tokio::test]
+async fn each_answer_has_its_meaning() {
+    let error = |code: &str| json!({"errors": [{"code": code, "title": "to +15550123456"}]});
+    for (reply, expected) in [
+        (taken(), "Sent Some(\"m1\")"),
+        (Reply::json(201, &json!({"messages": []})), "Lose: Sunshine Conversations answered 201 with no id"),
+        (Reply::text(201, "no JSON"), "Lose: Sunshine Conversations answered 201 with no JSON object"),
+        (Reply::json(400, &error("bad_request")), "GiveUp: Sunshine Conversations answered 400 bad_request"),
+        (Reply::json(401, &error("unauthorized")), "Pause 401: Sunshine Conversations answered 401 unauthorized"),
+        (Reply::json(402, &error("payment_required")), "Pause 402: "),
+        (
+            Reply::json(403, &error("forbidden")),
+            "Forbid 403: Sunshine Conversations answered 403 forbidden for this customer",
+        ),
+        (Reply::json(404, &error("app_not_found")), "Pause 404: "),
+        (Reply::json(404, &error("conversation_not_found")), "Forbid 404: "),
+        (Reply::json(408, &json!({})), "Lose: "),
+        (Reply::json(413, &json!({})), "GiveUp: "),
+        (
+            Reply::json(423, &error("locked")),
+            "GiveUp: Sunshine Conversations answered 423 locked: the conversation holds",
+        ),
+        (Reply::json(429, &json!({})).header("retry-after", "7"), "Retry Some(7s): "),
+        (Reply::json(500, &json!({})), "Lose: "),
+        (Reply::json(503, &json!({})), "Lose: "),
+    ] {
+        let server = Scripted::answers(vec![reply]).await;
+        let told = shown(send_over(&client(&server.url), Some("i1"), part(1, 1)).await);
+        assert!(told.starts_with(expected), "{told} and not {expected}");
+        assert!(!told.contains("555"), "{told}");
+        assert_eq!(server.seen().len(), 1, "a text is sent once");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_looked_for_page_by_page_back_to_before_the_text() {
+    let listed = |id: &str, mark: Option<&str>, received: &str| {
+        let metadata = mark.map(|mark| json!({"tandem": mark, "tandem_ticket": "7"}));
+        json!({"id": id, "received": received, "metadata": metadata})
+    };
+    let page = |messages: Vec<Value>, before: Option<&str>| {
+        Reply::json(200, &json!({"messages": messages, "meta": {"hasMore": before.is_some(), "beforeCursor": before}}))
+    };
+    let late = "2026-12-24T07:16:00.000Z";
+    let newest = vec![listed("m8", None, late), listed("m9", Some("evt_000000010000000000020000.2"), late)];
+    let older = vec![
+        listed("m4", Some("evt_000000010000000000030000.1"), late),
+        listed("m5", Some("evt_000000010000000000020000.1"), late),
+    ];
+    let before = vec![listed("m2", Some("evt_000000010000000000020000.3"), "2020-01-01T00:00:00Z")];
+    let server =
+        Scripted::answers(vec![page(newest, Some("m8")), page(older, Some("m4")), page(before, Some("m2"))]).await;
+    let found = look(&client(&server.url), 2).await.unwrap();
+    let receipts: Vec<&str> = found.values().map(String::as_str).collect();
+    assert_eq!(receipts, ["evt_000000010000000000020000.1", "evt_000000010000000000020000.2"]);
+    let asked: Vec<Option<String>> = server.seen().iter().map(|seen| seen.query("page[before]")).collect();
+    assert_eq!(asked, [None, Some("m8".to_owned()), Some("m4".to_owned())]);
+    let nothing = Scripted::answers(vec![page(Vec::new(), None)]).await;
+    assert_eq!(look(&client(&nothing.url), 1).await, Ok(BTreeMap::new()));
+}
+
+#[tokio::test]
+async fn a_talk_that_never_ends_tells_nothing_of_a_text_that_was_not_found() {
+    let late = json!([{"id": "m1", "received": "2026-12-24T07:16:00.000Z"}]);
+    let page = Reply::json(200, &json!({"messages": late, "meta": {"hasMore": true, "beforeCursor": "m1"}}));
+    let server = Scripted::by(move |_| page.clone()).await;
+    let failure = look(&client(&server.url), 1).await.unwrap_err();
+    assert!(matches!(&failure, Failure::GiveUp { cause } if cause.contains("50 pages")), "{failure:?}");
+    assert_eq!(server.seen().len(), 50);
+}
+
+#[tokio::test]
+async fn a_refusal_slows_texts_down() {
+    let server = Scripted::by(|seen| if seen.target.contains("/c9/") { Reply::text(429, "") } else { taken() }).await;
+    let clock = Clock::manual(now(), 1);
+    let client = client_at(&server.url, &clock);
+    let level = |client: &Sunshine| client.exchange.levels().iter().find(|level| level.name == "texts").unwrap().of;
+    assert_eq!(level(&client), 5);
+    let to = Recipient::OfCarrier("c9".into());
+    let text = Text {
+        to: &to,
+        channel: Channel::Sms,
+        line: None,
+        words: "x",
+        template: None,
+        part: part(1, 1),
+        body: None,
+        ticket: None,
+    };
+    assert!(matches!(client.send(&text).await, Err(Failure::Retry { .. })));
+    assert_eq!(level(&client), 2);
+}
+
+#[tokio::test]
+async fn only_links_of_the_api_are_opened_with_its_key() {
+    let client = client(&Url::parse("https://acme.zendesk.example/").unwrap());
+    assert!(client.opens("https://acme.zendesk.example/sc/attachments/v2/1.jpg").is_some());
+    for link in [
+        "https://evil.example/sc/attachments/v2/1.jpg",
+        "http://acme.zendesk.example/sc/attachments/v2/1.jpg",
+        "https://acme.zendesk.example.evil.example/1.jpg",
+        "https://acme.zendesk.example:8443/1.jpg",
+        "https://acme.zendesk.example@evil.example/1.jpg",
+        "no link",
+    ] {
+        assert_eq!(client.opens(link), None, "{link}");
+    }
+}
+
+#[tokio::test]
+async fn a_key_of_another_is_used_from_the_next_call_on() {
+    let server = Scripted::answers(vec![taken(), taken()]).await;
+    let client = client(&server.url);
+    send_over(&client, None, part(1, 1)).await.unwrap();
+    client.use_key("app_2:other".into());
+    send_over(&client, None, part(1, 1)).await.unwrap();
+    let presented: Vec<String> =
+        server.seen().iter().map(|seen| seen.headers["authorization"].to_str().unwrap().to_owned()).collect();
+    assert_eq!(presented, ["app_1:s3cret", "app_2:other"].map(|key| format!("Basic {}", STANDARD.encode(key))));
+}

@@ -1,0 +1,32 @@
+//! The parts of events that several kinds share: ids, objects, times, and the line of a message. Never knows the kind of an event.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value};
+
+use crate::domain::line::Channel;
+use crate::intake::Stop;
+use crate::intake::fields;
+use crate::vendors::sunshine::keys::is_id;
+
+/// Where a message goes.
+pub(super) struct OnLine {
+    /// The channel's integration.
+    pub(super) integration: Option<String>,
+    pub(super) channel: Channel,
+}
+
+/// An id of the service's own, which becomes part of addresses.
+pub(super) fn id(fields: &Map<String, Value>, name: &str) -> Result<String, Stop> {
+    let id = fields::id(fields, name)?.ok_or_else(|| Stop::Unreadable(format!("`{name}` is blank")))?;
+    if is_id(&id) { Ok(id) } else { Err(Stop::Unreadable(format!("`{name}` is no id"))) }
+}
+
+/// The object in a field.
+pub(super) fn within<'a>(fields: &'a Map<String, Value>, name: &str) -> Option<&'a Map<String, Value>> {
+    fields.get(name)?.as_object()
+}
+
+/// A time in a field.
+pub(super) fn time(value: Option<&Value>) -> Option<Timestamp> {
+    value?.as_str()?.parse().ok()
+}
