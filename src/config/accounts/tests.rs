@@ -109,19 +109,19 @@ fn every_fault_of_an_account_is_told_with_its_key_and_a_remedy() {
         (
             eu("vendor = \"zendesk\"\n", ""),
             &[],
-            "accounts.support-eu.vendor (line 14) is missing. Set it to one of: zendesk braze bird sunshine.",
+            "accounts.support-eu.vendor (line 14) is missing. Set it to one of: zendesk braze bird pack sunshine.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = \"zendsk\""),
             &[],
             "accounts.support-eu.vendor (line 15) is \"zendsk\", which is not one of its words. Did you mean zendesk? \
-             Give one of zendesk, braze, bird, sunshine.",
+             Give one of zendesk, braze, bird, pack, sunshine.",
         ),
         (
             eu("vendor = \"zendesk\"", "vendor = 1"),
             &[],
             "accounts.support-eu.vendor (line 15) is an integer, which is the wrong kind of value. Give one of zendesk, \
-             braze, bird, sunshine.",
+             braze, bird, pack, sunshine.",
         ),
         (
             format!("{}[bird]\napi_key = \"bk_eu1_x\"\n", all()),
@@ -344,7 +344,7 @@ fn a_misspelt_vendor_key_is_named_beside_the_one_that_is_missing() {
                 "accounts.canada.{written} (line 15) is not a key of an account. Did you mean vendor? Mend the name, or \
                  remove it."
             ),
-            "accounts.canada.vendor (line 14) is missing. Set it to one of: zendesk braze bird sunshine.".to_owned(),
+            "accounts.canada.vendor (line 14) is missing. Set it to one of: zendesk braze bird pack sunshine.".to_owned(),
         ];
         assert_eq!(told, expected);
     }
