@@ -78,6 +78,7 @@ mod shown;
 mod stop;
 mod store_limits;
 mod storm;
+mod sunshine;
 mod sunshine_client;
 mod support;
 mod told;
