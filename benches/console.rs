@@ -191,6 +191,7 @@ fn event(n: u64, size: Size, at: Timestamp) -> (Event, DedupeKey) {
             customer: Customer {
                 external_id: Some(format!("customer-{customer}")),
                 carrier_id: Some(format!("{customer:024x}")),
+                thread: None,
                 phone: Some(format!("+1555{customer:07}")),
                 email: None,
                 first_name: Some(pick(&FIRST, customer)),

@@ -227,8 +227,7 @@ async fn an_account_whose_vendor_is_misspelt_is_told_so_and_not_as_missing() {
     let site = Site::start().await;
     site.change("vendor = \"braze\"", "vendor = \"brze\"");
     let said = site.says(&["setup", "canada"]).await;
-    let meant =
-        "is \"brze\", which is not one of its words. Did you mean braze? Give one of zendesk, braze, bird, pack, sunshine.";
+    let meant = "is \"brze\", which is not one of its words. Did you mean braze? Give one of zendesk, braze, bird, pack, sunshine.";
     assert!(said.code == 78 && said.err.contains("accounts.canada.vendor") && said.err.contains(meant), "{said:?}");
     let said = site.says(&["setup", "support-eu", "--dry-run"]).await;
     assert_eq!(said.code, 0, "the fault of another account is for check: {said:?}");

@@ -344,7 +344,8 @@ fn a_misspelt_vendor_key_is_named_beside_the_one_that_is_missing() {
                 "accounts.canada.{written} (line 15) is not a key of an account. Did you mean vendor? Mend the name, or \
                  remove it."
             ),
-            "accounts.canada.vendor (line 14) is missing. Set it to one of: zendesk braze bird pack sunshine.".to_owned(),
+            "accounts.canada.vendor (line 14) is missing. Set it to one of: zendesk braze bird pack sunshine."
+                .to_owned(),
         ];
         assert_eq!(told, expected);
     }

@@ -23,8 +23,9 @@ use tandem::domain::line::Place;
 use tandem::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use tandem::domain::receipt::{Fate, Kept, Report};
 use tandem::store::{
-    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming, Keeping,
-    LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, Store, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming,
+    Keeping, LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, Store, StoreError, Sweep, Taken, Terms,
+    Verdict,
 };
 use tokio_util::sync::CancellationToken;
 
