@@ -229,7 +229,7 @@ fn check_is_content_with_a_good_configuration() {
     let directory = tempfile::tempdir().unwrap();
     let good = include_str!("../../tandem.example.toml")
         .replacen("# client_secret = \"…\"", "client_secret = \"s\"", 1)
-        .replace("# webhook_secrets = [\"…\"]", "webhook_secrets = [\"w\"]")
+        .replacen("# webhook_secrets = [\"…\"]", "webhook_secrets = [\"w\"]", 1)
         .replacen("# api_key = \"…\"", "api_key = \"k\"", 1)
         .replace("# webhook_tokens = [\"…\"]", "webhook_tokens = [\"short\"]");
     let file = config_file(directory.path(), &good);

@@ -192,6 +192,11 @@ pub(crate) fn extensible_address(text: &str) -> Result<Url, Flaw> {
     }
 }
 
+/// An [`extensible_address`] that is kept to the letter, because a signature covers it.
+pub(crate) fn typed_address(text: &str) -> Result<String, Flaw> {
+    extensible_address(text).map(|_| text.to_owned())
+}
+
 /// Whether the host is this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {

@@ -60,6 +60,21 @@ mod tests {
         api_key = "bk_eu1_hidden"
         sender = "+15550100100"
         signing_secrets = ["whsec_aGlkZGVuLXdlYmhvb2stc2VjcmV0"]
+        [accounts.pack]
+        vendor = "pack"
+        pack = "twilio"
+        account_id = "AC00000000000000000000000000000000"
+        webhook_url = "https://tandem.acme.example/webhooks/pack"
+        secret = "hidden-token"
+        signing_secrets = ["hidden-signing-secret"]
+        sender = "+15550100300"
+        [accounts.sunshine]
+        vendor = "sunshine"
+        url = "https://acme.zendesk.com/sc"
+        app_id = "5ebee0975ac5304b664a12fa"
+        key_id = "app_5ebee0975ac5304b664a12fb"
+        secret = "hidden-app-secret"
+        webhook_secrets = ["hidden-webhook-key"]
         [alarm]
         url = "https://alarm.example/hidden-in-the-path"
         token = "hidden-alarm-token"

@@ -14,7 +14,7 @@ use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown};
 use crate::keys::kind::{Item, Kind};
 use crate::keys::shapes::{
-    FLAG, SIGNATURE_TOLERANCE, account_address, extensible_address, is_same, listed, secrets, text, word,
+    FLAG, SIGNATURE_TOLERANCE, account_address, is_same, listed, secrets, text, typed_address, word,
 };
 use crate::keys::table::{Table, table};
 
@@ -113,13 +113,8 @@ table! {
         accept_generations: Vec<i64> = NUMBERS.or("3"),
 
         /// The address of the webhook as it was typed into Bird's second generation, whose signature covers it.
-        webhook_url: Option<String> = text(as_typed).optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
+        webhook_url: Option<String> = text(typed_address).optional().such_as(r#""https://bridge.example.org/webhooks/bird""#),
     }
-}
-
-/// An address that is kept to the letter, because a signature covers it.
-fn as_typed(text: &str) -> Result<String, Flaw> {
-    extensible_address(text).map(|_| text.to_owned())
 }
 
 /// The sender of a line: a number with its `+`, a short code of five or six digits, or a name of at most eleven letters, digits,

@@ -114,12 +114,15 @@ impl Fate {
         ];
         let told = told.into_iter().find(|(list, _)| list.contains(&status)).map(|(_, fate)| fate);
         match (known, told, status) {
-            (_, _, 200..=299) => Self::Sent,
+            // Also within a success: a vendor may take a request and refuse the text in it.
             (Some(known), _, _) => Self::Known(known),
+            (None, _, 200..=299) => Self::Sent,
             (None, Some(fate), _) => fate,
             (None, None, 401 | 402) => Self::Pause,
             (None, None, 300..=399 | 403 | 404) => Self::Forbid,
             (None, None, 408 | 425 | 429) => Self::Retry,
+            // Another call under the same key is still under way.
+            (None, None, 409) if file.send.idempotency.is_some() => Self::Retry,
             (None, None, 400..=499) => Self::Reject,
             // Nothing is known of the vendor's order of work, so that the text may be out.
             (None, None, _) => Self::Unknown,

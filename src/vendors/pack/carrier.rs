@@ -91,8 +91,7 @@ impl Packed {
 
     fn names(&self, values: [&str; 5]) -> Value {
         let options = &self.options;
-        let webhook_url = options.webhook_url.as_ref().map(url::Url::as_str);
-        names(values, [options.account_id.as_deref(), options.key_id.as_deref(), webhook_url])
+        names(values, [&options.account_id, &options.key_id, &options.webhook_url].map(|value| value.as_deref()))
     }
 
     fn request(&self, names: &Value) -> Result<Request, Failure> {
@@ -107,7 +106,11 @@ impl Packed {
 
     async fn call(&self, request: &Request, names: &Value) -> Result<Sent, Failure> {
         let answered = self.exchange.object(request, None, |answer| self.failure(request, answer, names)).await;
-        let (answer, json) = answered?;
+        let (mut answer, json) = answered?;
+        if self.is_refused(&json) {
+            answer.json = Some(json);
+            return Err(self.failure(request, &answer, names));
+        }
         match self.options.plan.file.answer.id.word(&json) {
             Some(id) => Ok(Sent { dispatch: Some(id) }),
             None => Err(self.exchange.unreadable(request, &answer, "no id")),

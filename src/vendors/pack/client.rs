@@ -35,8 +35,8 @@ pub struct Options {
     pub key_id: Option<String>,
     /// The secret of a call.
     pub secret: SecretString,
-    /// The address to which the vendor posts.
-    pub webhook_url: Option<Url>,
+    /// The address to which the vendor posts, to the letter.
+    pub webhook_url: Option<String>,
     /// The sender of texts on a line without an address.
     pub sender: String,
 }
@@ -106,13 +106,28 @@ impl Packed {
         Failure::GiveUp { cause: format!("{} {}: {what}", OF_MAPPING, self.options.plan) }
     }
 
+    /// The code in an answer.
+    fn code(&self, json: Option<&Value>) -> Option<String> {
+        self.options.plan.file.answer.code.as_ref()?.word(json?)
+    }
+
+    /// The meaning of a code, where the pack knows it.
+    fn known(&self, code: Option<&str>) -> Option<Known> {
+        Known::of(&self.options.plan.file.codes, code?)
+    }
+
+    /// Whether a success tells that the text in it was refused.
+    pub(super) fn is_refused(&self, json: &Value) -> bool {
+        self.known(self.code(Some(json)).as_deref()).is_some()
+    }
+
     /// The meaning of an answer that is no success. `names` are the values of the request, which no cause repeats.
     pub(super) fn failure(&self, request: &Request, answer: &Answer, names: &Value) -> Failure {
         let (status, file) = (answer.status.as_u16(), &self.options.plan.file);
         let mut personal = request.personal();
         personal.add_json(names);
-        let code = answer.json.as_ref().zip(file.answer.code.as_ref()).and_then(|(json, at)| at.word(json));
-        let known = code.as_deref().and_then(|code| Known::of(&file.codes, code));
+        let code = self.code(answer.json.as_ref());
+        let known = self.known(code.as_deref());
         let said = said(code.as_deref(), known, answer.json.as_ref(), status, &personal);
         let cause = error_phrases::cause(self.exchange.vendor, status, &said);
         match Fate::of(file, status, known) {

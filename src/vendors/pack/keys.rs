@@ -13,9 +13,7 @@ use crate::keys::book::{At, Book};
 use crate::keys::fault::Flaw;
 use crate::keys::key::{About, Field, Make, Shape, Shown};
 use crate::keys::kind::{Item, Kind};
-use crate::keys::shapes::{
-    FLAG, SECRET, SECRETS, SIGNATURE_TOLERANCE, TEXT, account_address, extensible_address, text,
-};
+use crate::keys::shapes::{FLAG, SECRET, SECRETS, SIGNATURE_TOLERANCE, TEXT, account_address, text, typed_address};
 use crate::keys::table::{Table, table};
 
 table! {
@@ -58,8 +56,8 @@ table! {
         secret: Option<SecretString> = SECRET.optional().reloads(),
 
         /// The address of the webhook as the vendor has it, where its signature covers it or calls name it.
-        webhook_url: Option<Url> =
-            text(extensible_address).optional().such_as(r#""https://bridge.example.org/webhooks/twilio""#),
+        webhook_url: Option<String> =
+            text(typed_address).optional().such_as(r#""https://bridge.example.org/webhooks/twilio""#),
     }
 }
 

@@ -117,6 +117,16 @@ fn rules(file: &File) -> Vec<String> {
     for name in file.send.headers.keys().filter(|name| HeaderName::try_from(name.as_str()).is_err()) {
         faults.push(format!("send.headers: {name:?} is no name of a header"));
     }
+    let answer = &file.answer;
+    let lists =
+        [("retry", &answer.retry), ("reject", &answer.reject), ("unknown", &answer.unknown), ("pause", &answer.pause)];
+    for (name, status) in lists.iter().flat_map(|(name, list)| list.iter().map(move |status| (*name, *status))) {
+        if !(300..=599).contains(&status) {
+            faults.push(format!(
+                "answer.{name}: {status} is no status of a refusal; a refusal within a success has a code"
+            ));
+        }
+    }
     let words = &file.account;
     if words.secret.is_none() {
         faults.push("account.secret: is missing; say what the secret of a call is, such as \"the API key\"".to_owned());

@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use url::Url;
 
 use super::call::Fate;
 use super::error_phrases::Known;
@@ -21,7 +20,7 @@ use super::source::Webhooks;
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::event::{DedupeKey, EventKind};
 use crate::domain::inbound::{Door, Endpoint};
-use crate::domain::line::Lines;
+use crate::domain::line::{Forms, Line, Lines};
 use crate::domain::receipt::Reported;
 use crate::intake::{Batch, Intake, RawWebhook, Source as _, read};
 
@@ -171,10 +170,13 @@ impl Webhook {
             plan: Arc::clone(plan),
             secrets: vec![SecretString::from(self.secret.as_str())],
             tolerance: TOLERANCE,
-            webhook_url: self.webhook_url.as_deref().and_then(|url| Url::parse(url).ok()),
+            webhook_url: self.webhook_url.clone(),
         });
-        let sender = self.to.clone().unwrap_or_default();
-        let source = Webhooks { carrier, sender, lines: Lines::new(Vec::new()), terms };
+        // A line of the sample's number, so that a text tells the number that the pack has found.
+        let of_sample =
+            |to: &String| Line { address: Some(to.clone()), ..Line::default_of(Ends::FIRST, Forms::default()) };
+        let lines = Lines::new(self.to.iter().map(of_sample).collect());
+        let source = Webhooks { carrier, sender: String::new(), lines, terms };
         let webhook = self.raw(carrier, headers.unwrap_or_default());
         let Ok(credential) = source.admit(Door::Carrier, &webhook.headers) else { return ("refused", Value::Null) };
         match read(&webhook, &credential, &source) {
@@ -203,7 +205,7 @@ impl Webhook {
                     let id = dedupe.iter().find_map(|key| {
                         if let DedupeKey::CarrierReport(key) = key { key.strip_prefix("text:") } else { None }
                     });
-                    let told = json!({"from": text.customer.phone, "to": self.to, "words": text.text, "media": text.media, "id": id});
+                    let told = json!({"from": text.customer.phone, "to": text.line, "words": text.text, "media": text.media, "id": id});
                     ("text", told)
                 }
                 EventKind::AgentReply(_)

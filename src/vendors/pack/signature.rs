@@ -38,8 +38,8 @@ pub struct Terms {
     pub secrets: Vec<SecretString>,
     /// How far the time of a signature may be from now, either way.
     pub tolerance: Duration,
-    /// The address to which the vendor posts.
-    pub webhook_url: Option<Url>,
+    /// The address to which the vendor posts, to the letter.
+    pub webhook_url: Option<String>,
 }
 
 /// The proof in the headers. It proves nothing before [`Seal::verify`], but for a token.
@@ -116,7 +116,7 @@ impl Seal for Signed {
                 let bytes =
                     |value: &'_ Option<HeaderValue>| value.as_ref().map(|v| v.as_bytes().to_vec()).unwrap_or_default();
                 let (time, nonce) = (bytes(timestamp), bytes(nonce));
-                let url = self.terms.webhook_url.as_ref().map(Url::as_str).unwrap_or_default();
+                let url = self.terms.webhook_url.as_deref().unwrap_or_default();
                 let parts =
                     BTreeMap::from([("body", body), ("timestamp", &time), ("nonce", &nonce), ("url", url.as_bytes())]);
                 let verified = by_hmac(body, &signed.pieces(&parts), &[*signature], keys())?;
@@ -176,17 +176,21 @@ impl Signed {
             values.dedup();
             values.iter().for_each(|value| signed.extend([name.as_str(), value.as_str()]));
         }
-        let addresses = self.terms.webhook_url.iter().flat_map(addresses);
+        let addresses = self.terms.webhook_url.iter().flat_map(|url| addresses(url));
         Ok(addresses.map(|address| format!("{address}{signed}")).collect())
     }
 }
 
-/// An address without its port, and with it.
-fn addresses(url: &Url) -> [String; 2] {
-    let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
-    let behind = &url[url::Position::BeforePath..];
-    let before = format!("{}://{host}", url.scheme());
-    [format!("{before}{behind}"), format!("{before}:{port}{behind}")]
+/// An address to the letter, without its port, and with it.
+fn addresses(typed: &str) -> Vec<String> {
+    let mut addresses = vec![typed.to_owned()];
+    if let Ok(url) = Url::parse(typed) {
+        let (host, port) = (url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or_default());
+        let behind = &url[url::Position::BeforePath..];
+        let before = format!("{}://{host}", url.scheme());
+        addresses.extend([format!("{before}{behind}"), format!("{before}:{port}{behind}")]);
+    }
+    addresses
 }
 
 fn seconds(timestamp: &[u8]) -> Option<i64> {

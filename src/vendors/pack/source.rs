@@ -1,7 +1,8 @@
 //! The source of a pack's webhooks. A body is a customer's text, or the report of a text: one with a state in it.
 //!
 //! Events come in any order and more than once, so that a text is told by the vendor's id of it. A state that the pack does not
-//! name is passed over; a text without its sender is unreadable, because nothing here is guessed.
+//! name is passed over where no words or files stand beside it; a text without its sender or its number is unreadable, because
+//! nothing here is guessed.
 
 use std::sync::Arc;
 
@@ -62,17 +63,24 @@ impl Webhooks {
             Encoding::Json => fields::object(posted.verified.body())?,
             Encoding::Form => form::parse(posted.verified.body(), "")?,
         });
-        if let Some((status, state)) =
-            webhook.status.as_ref().and_then(|status| Some((status, status.state.word(&body)?)))
-        {
-            return Err(self.reports(status, &state, &body, posted)?);
+        let Text { id, sender, words, media, .. } = &webhook.text;
+        let state = webhook.status.as_ref().and_then(|status| Some((status, status.state.word(&body)?)));
+        if let Some((status, state)) = state {
+            // A vendor may write a state beside a text as well.
+            let is_text = words.iter().chain(media).any(|at| at.of(&body).is_some());
+            if status.names(&state) || !is_text {
+                return Err(self.reports(status, &state, &body, posted)?);
+            }
         }
-        let Text { id, sender, words, .. } = &webhook.text;
         if [id, sender].into_iter().chain(words).all(|at| at.of(&body).is_none()) {
             return Err(Stop::Ignored(NOT_USED));
         }
         let id = id.id(&body)?.ok_or_else(|| Stop::Unreadable(format!("`{}` names no message", id.written())))?;
-        let text = self.on_its_line(text(webhook, &body)?);
+        let text = text(webhook, &body)?;
+        if text.customer.phone.as_deref().is_some_and(|from| self.is_ours(from)) {
+            return Err(Stop::Ignored(NOT_USED));
+        }
+        let text = self.on_its_line(text);
         Ok(Reading {
             dedupe: vec![DedupeKey::CarrierReport(format!("text:{id}"))],
             outcome: text.map(EventKind::CustomerText),
@@ -112,9 +120,10 @@ impl Webhooks {
         if told.is_empty() {
             return Ok(Stop::Ignored(NOT_USED));
         }
-        Ok(Stop::Reports(match mark {
-            Some(_) => Batch { ours: told, ..Batch::default() },
-            None => Batch { others: told, ..Batch::default() },
+        // Without marks only the id tells whose text it is, and the answer that brings the id may still be on its way.
+        Ok(Stop::Reports(match (mark, &status.mark) {
+            (Some(_), _) | (None, None) => Batch { ours: told, ..Batch::default() },
+            (None, Some(_)) => Batch { others: told, ..Batch::default() },
         }))
     }
 
@@ -126,6 +135,11 @@ impl Webhooks {
             Some(known) => Failure { code: Some(known.to_owned()), said: code, falls_back: false },
             None => Failure { code: code.or_else(|| Some(state.to_ascii_lowercase())), said: None, falls_back: false },
         }
+    }
+
+    /// Whether it is a number of this account.
+    fn is_ours(&self, number: &str) -> bool {
+        is_one_line(number, &self.sender) || self.lines.of_carrier(self.carrier).any(|line| line.is_at(number))
     }
 
     fn person(&self, at: &Pointer, body: &Value) -> Result<Option<Customer>, Stop> {
@@ -142,7 +156,12 @@ impl Webhooks {
     /// A text to a number of which there is no line, because its answer would leave from another number. It is kept until there
     /// is one.
     fn on_its_line(&self, text: CustomerText) -> Result<CustomerText, Stop> {
-        let Some(told) = text.line.as_deref() else { return Ok(text) };
+        let Some(told) = text.line.as_deref() else {
+            return match &self.terms.plan.file.webhook.text.line {
+                Some(at) => Err(Stop::Unreadable(format!("`{}` names no number", at.written()))),
+                None => Ok(text),
+            };
+        };
         if self.lines.of_carrier(self.carrier).any(|line| line.is_at(told)) {
             return Ok(text);
         }
@@ -154,6 +173,14 @@ impl Webhooks {
              number as its address",
             self.carrier
         )))
+    }
+}
+
+impl Status {
+    /// Whether the state is one of those that the pack names.
+    fn names(&self, state: &str) -> bool {
+        let named = [&self.sent, &self.delivered, &self.read, &self.failed].into_iter().flatten();
+        named.into_iter().any(|word| word.eq_ignore_ascii_case(state))
     }
 }
 

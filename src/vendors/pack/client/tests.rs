@@ -68,3 +68,25 @@ async fn a_lost_answer_is_tried_again_only_where_the_key_outlives_the_tries() {
         assert_eq!(server.seen().len(), 1, "a call is made once");
     }
 }
+
+#[tokio::test]
+async fn a_known_code_within_a_success_is_a_refusal_and_another_is_none() {
+    let plain = "scheme = \"bearer\"";
+    for (code, is_out) in [("stopped", false), ("unheard_of", true)] {
+        let answer = json!({"id": "m1", "error": {"code": code}});
+        let server = Scripted::answers(vec![Reply::json(200, &answer)]).await;
+        let sent = send(&client(&server.url, plain, plain)).await;
+        assert_eq!(sent.is_ok(), is_out, "{code}: {sent:?}");
+        assert_eq!(matches!(&sent, Err(Failure::GiveUp { .. })), !is_out, "{code}: {sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_under_a_key_that_is_in_use_is_made_again_and_one_without_a_key_is_refused() {
+    let key = "idempotency = { header = \"Idempotency-Key\", hours = 48 }";
+    for (this, is_tried) in [(key, true), ("", false)] {
+        let server = Scripted::answers(vec![Reply::text(409, "")]).await;
+        let failure = send(&client(&server.url, key, this)).await.unwrap_err();
+        assert_eq!(matches!(failure, Failure::Retry { .. }), is_tried, "{this}: {failure:?}");
+    }
+}

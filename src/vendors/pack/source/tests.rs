@@ -14,7 +14,11 @@ const ADA: &str = "+15550123456";
 const NUMBER: &str = "+15550100100";
 
 fn source() -> Webhooks {
-    let plan = Plan::parse("acme.toml", include_str!("../shelf/acme.toml"), false);
+    source_of(include_str!("../shelf/acme.toml"))
+}
+
+fn source_of(pack: &str) -> Webhooks {
+    let plan = Plan::parse("acme.toml", pack, false);
     let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
     let terms = Terms { plan, secrets: Vec::new(), tolerance: Duration::from_secs(300), webhook_url: None };
     Webhooks {
@@ -26,10 +30,14 @@ fn source() -> Webhooks {
 }
 
 fn read(body: &Value) -> Reading {
+    read_by(&source(), body)
+}
+
+fn read_by(source: &Webhooks, body: &Value) -> Reading {
     let body = body.to_string();
     let verified = Verified::when_it_came(body.as_bytes());
     let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/acme", at: Timestamp::UNIX_EPOCH };
-    source().read(&posted)
+    source.read(&posted)
 }
 
 fn text(fields: &Value) -> Value {
@@ -77,7 +85,28 @@ fn a_text_without_a_part_that_it_needs_is_kept_and_an_unknown_body_is_passed_ove
     assert!(unreadable(&text(&json!({"id": null}))).contains("/message/id"));
     assert!(unreadable(&text(&json!({"from": ["x"]}))).contains("/message/from"));
     assert!(unreadable(&text(&json!({"to": "+15550199999"}))).contains("has no line"));
+    assert!(unreadable(&text(&json!({"to": null}))).contains("`/message/to` names no number"));
     assert!(matches!(read(&json!({"contact": {}})).outcome, Err(Stop::Ignored(NOT_USED))));
+}
+
+#[test]
+fn a_text_with_a_state_beside_it_is_a_text_and_never_one_of_our_own_numbers() {
+    let received = |from: &str, state: &str| {
+        let mut body = text(&json!({ "from": from }));
+        body["status"] = json!({"state": state, "id": "m1"});
+        read(&body).outcome
+    };
+    assert!(matches!(received(ADA, "received"), Ok(EventKind::CustomerText(_))));
+    assert!(matches!(received(ADA, "delivered"), Err(Stop::Reports(_))), "a known state is a report");
+    assert!(matches!(received(NUMBER, "partly_delivered"), Err(Stop::Ignored(NOT_USED))));
+}
+
+#[test]
+fn a_report_of_a_vendor_without_marks_waits_for_the_answer_that_brings_the_id() {
+    let pack = include_str!("../shelf/acme.toml").replace("mark = \"/status/reference\"\n", "");
+    let failed = json!({"status": {"state": "failed", "id": "m9"}});
+    let Err(Stop::Reports(batch)) = read_by(&source_of(&pack), &failed).outcome else { panic!("no report") };
+    assert_eq!((batch.ours.len(), batch.others.len()), (1, 0));
 }
 
 fn reports(status: &Value) -> Batch {
