@@ -18,7 +18,7 @@ const MESSAGES_PER_SECOND_MAX: u32 = 50;
 table! {
     /// Sunshine Conversations' side of the configuration.
     pub struct Sunshine {
-        /// The address of the API: that of the Zendesk account with /sc behind it, or https://api.smooch.io.
+        /// The address of the API: that of the Zendesk account with /sc behind it, or `https://api.smooch.io`.
         url: Url = text(address)
             .needed("Set it to the address of the Zendesk account with /sc behind it")
             .set_to(r#""https://acme.zendesk.com/sc""#),
