@@ -142,6 +142,8 @@ mod tests {
             "Zendesk",
             "Braze",
             "Account bird",
+            "Account pack",
+            "Account sunshine",
             "Account support-eu",
             "Line uk 2.0",
             "Alarm",
