@@ -350,6 +350,26 @@ async fn an_agents_first_text_says_that_the_customer_has_to_write_first() {
 }
 
 #[tokio::test]
+async fn after_a_lost_store_a_reply_on_a_ticket_that_another_person_has_by_now_goes_to_nobody() {
+    let mut site = Site::start().await;
+    let ticket = site.talking().await;
+    let bob = site.bridge.customer("bob");
+    site.bridge.sandbox.phone.text(&bob, "I am Bob").unwrap();
+    site.settled().await;
+    let his = site.bridge.sandbox.zendesk.tickets().into_iter().find(|one| one.id != ticket).unwrap();
+    site.bridge.stop().await;
+    std::fs::remove_dir_all(site.bridge.directory.path().join("store")).unwrap();
+    site.bridge.sandbox.zendesk.set_requester(ticket, his.requester_id);
+    site.bridge.run().await;
+    site.sunshine.connect(&site.bridge.public);
+    site.reply(ticket, "Dear Bob");
+    site.settled().await;
+    assert_eq!((site.sends(), site.sunshine.reached(ADA)), (0, vec![]));
+    assert!(!site.bridge.notes(ticket).is_empty(), "the agent is told");
+    site.finish(1).await;
+}
+
+#[tokio::test]
 async fn a_conversation_whose_store_is_lost_is_found_by_the_key_of_its_ticket() {
     let mut site = Site::start().await;
     let ticket = site.talking().await;

@@ -145,7 +145,11 @@ impl Sunshine {
             None => None,
         };
         match (wanted, text.line) {
-            (None, _) => Ok(json!({"type": "text", "text": text.words})),
+            // The bridge's plain spelling of a character may make a shorthand that the agent did not write.
+            (None, _) => match shorthand::refusal(text.words) {
+                Some(why) => Err(refused(why.to_owned())),
+                None => Ok(json!({"type": "text", "text": text.words})),
+            },
             (Some(wanted), Some(integration)) => self.template(integration, &wanted).await,
             (Some(_), None) => Err(refused("the line of the template is not known".to_owned())),
         }

@@ -115,10 +115,14 @@ impl Sunshine {
         let status = answer.status.as_u16();
         let said = own::said(answer.json.as_ref(), &request.personal());
         let cause = error_phrases::cause("Sunshine Conversations", status, &said);
-        let is_of_app = own::codes(answer.json.as_ref()).contains(&own::APP_NOT_FOUND);
+        let codes = own::codes(answer.json.as_ref());
+        let is_of_app = codes.contains(&own::APP_NOT_FOUND);
+        // A talk or a customer that was removed does not come back, and says nothing of the account.
+        let is_removed = codes.iter().any(|code| own::REMOVED.contains(code));
         match status {
             401 | 402 => Failure::Pause { cause, status },
             404 if is_of_app => Failure::Pause { cause, status },
+            404 if is_removed => Failure::GiveUp { cause },
             403 | 404 => self.exchange.forbidden(request, status, cause),
             429 => self.exchange.failure(request, answer, &said),
             // The request may have been read before its time was over.

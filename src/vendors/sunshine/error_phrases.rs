@@ -32,6 +32,9 @@ const KNOWN: [(&str, &str); 6] = [
 /// The code of an app that does not exist, or is another key's.
 pub(super) const APP_NOT_FOUND: &str = "app_not_found";
 
+/// The codes of a talk or a customer that is no longer there.
+pub(super) const REMOVED: [&str; 2] = ["conversation_not_found", "user_not_found"];
+
 /// The codes of an answer, in the form of either version of the API.
 pub(super) fn codes(json: Option<&Value>) -> Vec<&str> {
     let Some(json) = json else { return Vec::new() };

@@ -95,7 +95,8 @@ async fn each_answer_has_its_meaning() {
             "Forbid 403: Sunshine Conversations answered 403 forbidden for this customer",
         ),
         (Reply::json(404, &error("app_not_found")), "Pause 404: "),
-        (Reply::json(404, &error("conversation_not_found")), "Forbid 404: "),
+        (Reply::json(404, &error("conversation_not_found")), "GiveUp: "),
+        (Reply::json(404, &error("not_found")), "Forbid 404: "),
         (Reply::json(408, &json!({})), "Lose: "),
         (Reply::json(413, &json!({})), "GiveUp: "),
         (

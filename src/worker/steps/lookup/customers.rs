@@ -61,18 +61,19 @@ impl Customers<'_> {
         ticket: &TicketView,
         carrier: AccountId,
     ) -> Option<Customer> {
+        let is_own = |whose: Option<AccountId>| whose.unwrap_or_else(|| self.home_carrier()) == carrier;
         match self.lines.knows_by(carrier) {
             By::Id => return named.map(|(_, customer)| customer),
             By::Thread => {
+                // An agent may have given the ticket to a person of another carrier, or of none: the talk is not theirs.
+                let (_, customer) = named.filter(|(whose, _)| is_own(*whose))?;
                 let thread = ticket.external_id.as_deref()?.strip_prefix(&carrier.scoped(""))?;
-                let customer = named.map(|(_, customer)| customer).unwrap_or_default();
                 return Some(Customer { thread: Some(thread.to_owned()), ..customer });
             }
             By::Phone => {}
         }
         let requester = ticket.requester.as_ref();
         // A customer who wrote first has the carrier's own id, which is no number where they hide theirs.
-        let is_own = |whose: Option<AccountId>| whose.unwrap_or_else(|| self.home_carrier()) == carrier;
         let own = named.filter(|(whose, _)| is_own(*whose)).and_then(|(_, customer)| customer.carrier_id);
         let number = requester.and_then(users::number_of);
         let id = own.or_else(|| number.clone())?;

@@ -109,6 +109,7 @@ impl Finder<'_> {
             Some(key) => self.store.conversation(&ConversationKey(key.clone())).await.map_err(retry)?,
             None => None,
         };
+        let has_key = known.is_some();
         known = known.filter(|known| {
             let is = |user| self.customers.is_customer(user, &known.customer, known.ends.carrier);
             known.ends.desk == self.ends.desk
@@ -128,7 +129,9 @@ impl Finder<'_> {
                 let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
                 let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
                 let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
-                let customer = self.customers.at_carrier(named, ticket, carrier);
+                // A known talk stays its customer's, whoever the ticket was given to.
+                let is_of_another = has_key && self.lines.knows_by(carrier) == By::Thread;
+                let customer = self.customers.at_carrier(named, ticket, carrier).filter(|_| !is_of_another);
                 let Some(customer) = customer else { return Ok(Behind::Nameless(self.lines.knows_by(carrier))) };
                 let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
                 let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
