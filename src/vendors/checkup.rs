@@ -10,6 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::http::tls::TlsFault;
+use crate::domain::account_table::AccountTable;
+use crate::domain::remedy::Remedies;
 use crate::ports::Failure;
 
 mod inbound;
@@ -81,6 +83,30 @@ pub fn provider(found: &Result<(), String>) -> Line {
 /// one.
 pub(super) fn unreached(failure: &Failure, url: &str, otherwise: impl FnOnce() -> String) -> String {
     TlsFault::told_in(failure.cause()).map_or_else(otherwise, |fault| fault.remedy(url))
+}
+
+/// The findings of the first call with an account's only key: `known` for a key that is good, and that of the clock, which is
+/// compared in an answer to a good key alone.
+pub(super) fn key_and_clock(
+    side: &'static str,
+    remedies: Remedies,
+    of: AccountTable,
+    first: Result<Option<Timestamp>, Failure>,
+    known: Line,
+    now: Timestamp,
+    tolerance: Duration,
+) -> Vec<Line> {
+    let failure = match first {
+        Ok(answered_at) => return vec![known, clock(side, now, answered_at, tolerance)],
+        Err(failure) => failure,
+    };
+    let is_refused = matches!(failure, Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. });
+    let remedy = match is_refused {
+        true => (remedies.of_refusal)(of, failure.cause()),
+        false => unreached(&failure, &of.key("url"), || (remedies.of_silence)(of)),
+    };
+    let key = Line::wrong(side, "key", failure.cause(), remedy);
+    vec![key, Line::not_looked_at(side, "clock", "the key is not good here")]
 }
 
 /// Whether our clock agrees with a vendor's. The vendor dated its answer while the answer was on its way.

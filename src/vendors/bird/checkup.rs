@@ -1,11 +1,7 @@
-//! What is right and what is wrong about a Bird account, by the answers that were read. Pure.
-
-use jiff::Timestamp;
+//! The words for the webhooks of a Bird account in a look at an installation. Pure.
 
 use super::remedies;
-use crate::domain::account_table::AccountTable;
-use crate::ports::Failure;
-use crate::vendors::checkup::{Line, Sender, State, unreached};
+use crate::vendors::checkup::Sender;
 
 /// The side of the findings.
 const SIDE: &str = "Bird";
@@ -21,19 +17,3 @@ pub const SENDER: Sender = Sender {
     // One webhook brings every word.
     expected: &["other"],
 };
-
-/// The finding of the first call about the key and the host.
-#[must_use]
-pub fn key(of: AccountTable, first: &Result<Option<Timestamp>, Failure>, host: &str) -> Line {
-    match first {
-        Ok(_) => Line::new(SIDE, "key", State::Good, format!("{host} knows it; only a text shows whether it may send")),
-        Err(failure @ (Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. })) => {
-            let remedy = (remedies::REMEDIES.of_refusal)(of, failure.cause());
-            Line::wrong(SIDE, "key", failure.cause(), remedy)
-        }
-        Err(failure) => {
-            let remedy = unreached(failure, &of.key("url"), || remedies::of_silence(of));
-            Line::wrong(SIDE, "key", failure.cause(), remedy)
-        }
-    }
-}
