@@ -200,7 +200,8 @@ fn webhooks() -> Vec<Route> {
             .about(
                 "A Zendesk account's triggers sign their event. A Braze account's webhook campaigns present their token, also as the \
                  password of `Basic` or in `X-Tandem-Token`, with a customer's text or keyword. A further carrier proves itself and \
-                 writes its events in its own way. A name that is no account's is answered as any unknown path.",
+                 writes its events in its own way; a sender that never repeats a 401 gets a 503 in its place. A name that is no \
+                 account's is answered as any unknown path.",
             )
             .reads(
                 RequestBodyBuilder::new()

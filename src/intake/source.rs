@@ -33,6 +33,12 @@ pub trait Source: Send + Sync {
     /// The reason to refuse the webhook without its body.
     fn admit(&self, door: Door, headers: &HeaderMap) -> Result<Credential, Refusal>;
 
+    /// Whether a webhook that is not authentic is answered 503 in the place of 401. A sender that never repeats a 401 then
+    /// posts it again, and a genuine webhook is taken once the secret or the clock is mended.
+    fn asks_again(&self) -> bool {
+        false
+    }
+
     /// Reads a body whose sender is proven.
     fn read(&self, posted: &Posted<'_>) -> Reading;
 

@@ -21,6 +21,7 @@ use crate::http::answers::{Acknowledgement, Batch as Told};
 use crate::http::error::{error_answer, json_answer, unauthorized, unavailable};
 use crate::http::memory::SHARE_BYTES;
 use crate::http::reports::TakenIn;
+use crate::intake::Source;
 use crate::store::{StoreError, Taken};
 
 /// The state that every endpoint's handler shares.
@@ -28,6 +29,13 @@ pub(super) struct HandlerState {
     pub(super) state: PublicState,
     /// [`super::PATIENCE`]; tests have less.
     pub(super) patience: Duration,
+}
+
+impl HandlerState {
+    /// Whether the sender of this account's webhooks is asked to post a refused one again.
+    fn asks_again(&self, account: AccountId) -> bool {
+        self.state.intake.borrow().source(account).is_some_and(Source::asks_again)
+    }
 }
 
 /// The account that the path of this door names. It is taken from the raw path, so that a name which cannot be decoded is
@@ -289,6 +297,7 @@ impl Answer {
             }
             Self::Reports { events, .. } => json_answer(StatusCode::OK, &Told::accepted(events)),
             Self::Taken(told) => json_answer(StatusCode::ACCEPTED, &told),
+            Self::Refused(_) if handler.asks_again(endpoint.account) => unavailable(&handler.state.clock),
             Self::Refused(_) => unauthorized(),
             Self::TooLarge(max) => {
                 closing(error_answer(StatusCode::PAYLOAD_TOO_LARGE, &format!("the body is over {}", in_words(max))))

@@ -133,11 +133,37 @@ pub(super) struct Probe {
 pub(super) struct Webhook {
     pub(super) encoding: Encoding,
     pub(super) signature: Scheme,
+    /// The status for a webhook that is not authentic.
+    #[serde(default)]
+    pub(super) refuse_with: RefuseWith,
     /// Whether the vendor writes numbers without their `+`.
     #[serde(default)]
     pub(super) numbers_lack_plus: bool,
     pub(super) text: Text,
     pub(super) status: Option<Status>,
+}
+
+/// The status for a webhook that is not authentic.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(try_from = "u16")]
+pub(super) enum RefuseWith {
+    /// 401.
+    #[default]
+    Unauthorized,
+    /// 503, for a vendor that never repeats a webhook after a 401.
+    Unavailable,
+}
+
+impl TryFrom<u16> for RefuseWith {
+    type Error = &'static str;
+
+    fn try_from(status: u16) -> Result<Self, &'static str> {
+        match status {
+            401 => Ok(Self::Unauthorized),
+            503 => Ok(Self::Unavailable),
+            _ => Err("expected 401 or 503"),
+        }
+    }
 }
 
 /// How a webhook proves its sender.

@@ -10,7 +10,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::error_phrases::Known;
-use super::file::{Status, Text, Webhook};
+use super::file::{RefuseWith, Status, Text, Webhook};
 use super::parts::{Encoding, Pointer};
 use super::signature::{self, Terms};
 use crate::domain::account::AccountId;
@@ -44,6 +44,10 @@ pub struct Webhooks {
 impl Source for Webhooks {
     fn admit(&self, _door: Door, headers: &HeaderMap) -> Result<Credential, Refusal> {
         signature::admit(headers, &self.terms)
+    }
+
+    fn asks_again(&self) -> bool {
+        self.terms.plan.file.webhook.refuse_with == RefuseWith::Unavailable
     }
 
     fn read(&self, posted: &Posted<'_>) -> Reading {

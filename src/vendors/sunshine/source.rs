@@ -57,6 +57,10 @@ impl Source for Webhooks {
         by_header(headers, KEY, &self.secrets).map(Credential::Token)
     }
 
+    fn asks_again(&self) -> bool {
+        true
+    }
+
     fn read(&self, posted: &Posted<'_>) -> Reading {
         match posted.door {
             Door::Carrier => self.read_body(posted.verified, posted.at).map_or_else(|stop| Err(stop).into(), reports),

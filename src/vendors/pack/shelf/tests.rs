@@ -54,6 +54,7 @@ fn a_wrong_file_is_told_with_its_line_its_name_and_the_remedy() {
         ("name = \"X-Acme-Key\"", "name = \"X Acme\"", "is no name of a header"),
         ("scheme = \"header\"\nname", "scheme = \"form-hmac\"\nheader", "account.webhook_url: is missing"),
         ("code = \"/error/code\"", "reject = [200]", "answer.reject: 200 is no status of a refusal"),
+        ("[webhook.signature]", "refuse_with = 200\n[webhook.signature]", "expected 401 or 503"),
         ("# A made-up", "oops = ", "packs/acme.toml:1"),
     ] {
         let fault = fault(that, this);
