@@ -210,8 +210,9 @@ enum Slot {
 }
 
 impl Lanes {
-    /// Puts a delivery in its lane, at its position. A delivery that is there already is replaced.
-    pub fn insert(&mut self, name: &LaneName, entry: Entry) {
+    /// Puts a delivery in its lane, at its position. A delivery that is there already is replaced. Returns the route of the
+    /// lane.
+    pub fn insert(&mut self, name: &LaneName, entry: Entry) -> Option<Route> {
         if let Some(lane) = self.lanes.get_mut(name)
             && lane.queue.back().is_some_and(|last| last.position < entry.position)
             && !entry.goes_first
@@ -219,7 +220,7 @@ impl Lanes {
             // Most deliveries join the end of a lane, which changes neither its head nor its schedule.
             lane.queue.push_back(entry);
             *self.entries.entry(entry.account).or_default() += 1;
-            return;
+            return Some(lane.schedule().0);
         }
         let mut lane = self.take(name).unwrap_or_else(|| Lane {
             name: Arc::new(name.clone()),
@@ -243,7 +244,7 @@ impl Lanes {
         }
         *self.entries.entry(entry.account).or_default() += 1;
         lane.goes_first += usize::from(entry.goes_first);
-        self.put(lane);
+        self.put(lane)
     }
 
     /// Takes a delivery out of its lane, because it settled or goes elsewhere. Tells whether it was there.
@@ -424,8 +425,8 @@ impl Lanes {
         Some(lane)
     }
 
-    /// Enters a lane in the indexes where it belongs now. An empty lane without a lease is dropped.
-    fn put(&mut self, mut lane: Lane) {
+    /// Enters a lane in the indexes where it belongs now, and returns its route. An empty lane without a lease is dropped.
+    fn put(&mut self, mut lane: Lane) -> Option<Route> {
         if let Some(oldest) = lane.queue.front() {
             lane.head = Some(oldest.position);
             self.heads.insert(oldest.position, oldest.accepted_at);
@@ -443,9 +444,11 @@ impl Lanes {
                 }
             }
         } else if lane.lease.is_none() {
-            return;
+            return None;
         }
+        let route = lane.schedule().0;
         self.lanes.insert(lane.name.clone(), lane);
+        Some(route)
     }
 
     fn uncount(&mut self, account: AccountId) {

@@ -392,8 +392,7 @@ impl Core {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Enter(lane, entry) => {
-                    self.lanes.insert(&lane, entry);
-                    self.changed.extend(self.lanes.route(&lane));
+                    self.changed.extend(self.lanes.insert(&lane, entry));
                 }
                 Effect::Leave(lane, position) => {
                     self.lanes.remove(&lane, position);

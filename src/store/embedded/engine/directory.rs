@@ -2,8 +2,6 @@
 //!
 //! It only reads.
 
-use serde::Deserialize;
-
 use crate::domain::account::Ends;
 use crate::domain::address::{Directory, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
@@ -29,18 +27,14 @@ impl Directory for Core {
     }
 }
 
-/// The field of a conversation that routes its deliveries.
-#[derive(Deserialize)]
-struct Between {
-    #[serde(default)]
-    ends: Ends,
-}
-
 impl Core {
     /// The accounts of a conversation; those given for a conversation that is not known yet.
     pub(in crate::store) fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
-        let Some(record) = self.journal.load(&layout::conversation(key))? else { return Ok(given) };
-        layout::decode::<Between>("conversation", &record).map(|known| known.ends)
+        if self.journal.is_staging(layout::CONVERSATION) {
+            // The index follows a request once it is kept.
+            return Ok(self.conversation(key)?.map_or(given, |known| known.ends));
+        }
+        Ok(self.index.ends_of(key).unwrap_or(given))
     }
 }
 

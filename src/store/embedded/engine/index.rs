@@ -15,7 +15,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Ends};
+use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, StateName};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
@@ -45,8 +46,8 @@ pub(in crate::store) struct Index {
     /// In the order of [`StateName::ALL`]. The set for delivered stays empty, because nearly all deliveries end there.
     by_state: [BTreeSet<Position>; StateName::ALL.len()],
     by_conversation: BTreeSet<(u64, Position)>,
-    /// The keys of the conversations that have a record, by their digests.
-    known: HashMap<u64, Arc<str>>,
+    /// The conversations that have a record, by the digests of their keys.
+    known: HashMap<u64, Known>,
     /// The newest delivery of each known conversation, with the conversation's digest.
     newest: BTreeMap<Position, u64>,
     /// The known conversations without a delivery.
@@ -57,6 +58,12 @@ pub(in crate::store) struct Index {
     /// In the order of [`StateName::ALL`].
     pub(in crate::store) counts: [u64; StateName::ALL.len()],
     people: People,
+}
+
+/// A conversation that has a record.
+struct Known {
+    key: Arc<str>,
+    ends: Ends,
 }
 
 /// The fields of a delivery that filters test.
@@ -176,7 +183,7 @@ impl Index {
     pub(in crate::store) fn insert(&mut self, entry: &Entry) {
         self.all.insert(entry.position, entry.brief);
         self.enter(entry.brief.state, entry.position);
-        if let Some(key) = self.known.get(&entry.conversation) {
+        if let Some(Known { key, .. }) = self.known.get(&entry.conversation) {
             let newest = self.newest_of(entry.conversation);
             if newest.is_none_or(|newest| newest < entry.position) {
                 if let Some(newest) = newest {
@@ -202,7 +209,7 @@ impl Index {
             if let Some(newest) = self.newest_of(digest) {
                 self.newest.insert(newest, digest);
             } else {
-                self.idle.extend(self.known.get(&digest).cloned());
+                self.idle.extend(self.known.get(&digest).map(|known| Arc::clone(&known.key)));
             }
         }
         for dispatch in &entry.dispatches {
@@ -255,7 +262,7 @@ impl Index {
         }
         if let Some(person) = &after {
             let digest = self.digest(person.key());
-            self.known.insert(digest, Arc::clone(person.key()));
+            self.known.insert(digest, Known { key: Arc::clone(person.key()), ends: person.ends() });
             if let Some(newest) = self.newest_of(digest) {
                 self.newest.insert(newest, digest);
             } else {
@@ -263,6 +270,11 @@ impl Index {
             }
         }
         self.people.follow(before, after);
+    }
+
+    /// The accounts of a conversation that has a record.
+    pub(in crate::store) fn ends_of(&self, key: &ConversationKey) -> Option<Ends> {
+        self.known.get(&self.digest(&key.0)).map(|known| known.ends)
     }
 
     /// Memory of this index for settled deliveries and for conversations.
@@ -290,7 +302,7 @@ impl Index {
         let with_deliveries = self.newest.range((Bound::Unbounded, to)).rev();
         let idle_after = after.filter(|_| newest == Some(Position(0)));
         let idle = self.idle.range::<str, _>((idle_after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded));
-        with_deliveries.filter_map(|(_, digest)| self.known.get(digest)).chain(idle)
+        with_deliveries.filter_map(|(_, digest)| self.known.get(digest)).map(|known| &known.key).chain(idle)
     }
 
     /// A page of the wanted deliveries.

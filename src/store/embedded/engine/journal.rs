@@ -41,6 +41,11 @@ impl Journal {
         self.next
     }
 
+    /// Whether the current request writes under a key with this prefix.
+    pub(in crate::store) fn is_staging(&self, prefix: u8) -> bool {
+        self.staged.iter().any(|(key, _)| key.first() == Some(&prefix))
+    }
+
     /// The value as it will be after the commit; a long one still in parts.
     pub(in crate::store) fn get(&self, key: &[u8]) -> Result<Option<Bytes>, StoreError> {
         if let Some((_, value)) = self.staged.iter().rev().find(|(staged, _)| **staged == *key) {

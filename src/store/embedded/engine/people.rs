@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::domain::account::Ends;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::Customer;
 use crate::domain::find::{NAME_WORD_BYTES_MAX, PHONE_DIGITS_MAX, Search, name_words};
@@ -25,10 +26,11 @@ pub(in crate::store) struct People {
     names: BTreeSet<(Word, Arc<str>)>,
 }
 
-/// The searchable fields of one conversation.
+/// The searchable fields of one conversation, and its accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Person {
     key: Arc<str>,
+    ends: Ends,
     small: Arc<str>,
     phone: Option<u64>,
     names: Vec<Word>,
@@ -37,7 +39,7 @@ pub(in crate::store) struct Person {
 impl Person {
     /// The fields of this conversation.
     pub(in crate::store) fn of(conversation: &Conversation) -> Self {
-        Self::new(&conversation.key, &conversation.customer)
+        Self::new(&conversation.key, conversation.ends, &conversation.customer)
     }
 
     /// The conversation's key.
@@ -45,29 +47,36 @@ impl Person {
         &self.key
     }
 
-    /// The fields of the conversation of this key with this customer.
-    pub(in crate::store) fn new(key: &ConversationKey, customer: &Customer) -> Self {
+    /// The conversation's accounts.
+    pub(in crate::store) fn ends(&self) -> Ends {
+        self.ends
+    }
+
+    /// The fields of the conversation of this key and these accounts with this customer.
+    pub(in crate::store) fn new(key: &ConversationKey, ends: Ends, customer: &Customer) -> Self {
         let key: Arc<str> = key.0.as_str().into();
         let small = key.to_lowercase();
         Self {
             small: if *small == *key { Arc::clone(&key) } else { small.into() },
             phone: customer.phone.as_deref().map(phone::digits).filter(|digits| !digits.is_empty()).map(|d| packed(&d)),
+            ends,
             names: customer.name().into_iter().flat_map(|name| name_words(&name)).map(|word| padded(&word)).collect(),
             key,
         }
     }
 }
 
-/// Whether the customer's searchable fields differ.
+/// Whether the customer's searchable fields or the accounts differ.
 pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
+    let ends = before.ends != after.ends;
     let (before, after) = (&before.customer, &after.customer);
-    before.phone != after.phone || before.name() != after.name()
+    ends || before.phone != after.phone || before.name() != after.name()
 }
 
 impl People {
     /// Follows a conversation from one record to the next; `None` is before the first, or after the last.
     pub(in crate::store) fn follow(&mut self, before: Option<Person>, after: Option<Person>) {
-        if let Some(Person { key, small, phone, names }) = before {
+        if let Some(Person { key, small, phone, names, .. }) = before {
             self.ids.remove(&(small, Arc::clone(&key)));
             if let Some(phone) = phone {
                 self.phones.remove(&(phone, Arc::clone(&key)));
@@ -76,7 +85,7 @@ impl People {
                 self.names.remove(&(name, Arc::clone(&key)));
             }
         }
-        if let Some(Person { key, small, phone, names }) = after {
+        if let Some(Person { key, small, phone, names, .. }) = after {
             self.ids.insert((small, Arc::clone(&key)));
             self.phones.extend(phone.map(|phone| (phone, Arc::clone(&key))));
             self.names.extend(names.into_iter().map(|name| (name, Arc::clone(&key))));

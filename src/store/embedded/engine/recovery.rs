@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
+use crate::domain::account::Ends;
 use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Customer, Event};
@@ -53,6 +54,8 @@ struct Dates {
 #[derive(Deserialize)]
 struct IndexedFields {
     key: ConversationKey,
+    #[serde(default)]
+    ends: Ends,
     customer: Customer,
 }
 
@@ -259,8 +262,8 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         tell_account(core, &delivery)?;
     }
     for entry in look.with_prefix(&[layout::CONVERSATION]) {
-        let IndexedFields { key, customer } = layout::decode("conversation", &record(entry?, look)?)?;
-        core.index.know(None, Some(Person::new(&key, &customer)));
+        let IndexedFields { key, ends, customer } = layout::decode("conversation", &record(entry?, look)?)?;
+        core.index.know(None, Some(Person::new(&key, ends, &customer)));
     }
     core.recover_reports(look)?;
     for entry in look.with_prefix(&[layout::DEDUPE]) {
