@@ -193,9 +193,15 @@ impl At {
 
     /// The index of a name, which is added where it is missing. The search copies no name.
     fn slot(&mut self, name: &str, line: Option<&str>) -> usize {
+        let find = |names: &[Named], name: &str, line: Option<&str>| {
+            names.iter().position(|named| named.name == name && named.line.as_deref() == line)
+        };
+        // A name that is kept fits.
+        if let Some(slot) = find(&self.names, name, line) {
+            return slot;
+        }
         let (name, line) = (fit_name(name), line.map(fit_line));
-        let is_it = |named: &Named| named.name == name && named.line.as_deref() == line;
-        if let Some(slot) = self.names.iter().position(is_it) {
+        if let Some(slot) = find(&self.names, name, line) {
             return slot;
         }
         if self.names.len() < NAMES_MAX {

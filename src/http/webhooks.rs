@@ -54,7 +54,13 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
         let wrong_method = move |State(handler): State<Arc<HandlerState>>, request: Request| async move {
             if own_endpoint(&handler, door, &request).is_some() { wrong_method().await } else { unknown_path().await }
         };
-        router = router.route(path(door), post(handler).fallback(wrong_method));
+        let route = post(handler).fallback(wrong_method);
+        router = router.route(path(door), route.clone());
+        // The first accounts have routes of their own, because the router keeps the open part of a path in a table of the
+        // request.
+        for first in [Door::Desk, Door::Carrier].map(Endpoint::from).into_iter().filter(|_| door == Door::Carrier) {
+            router = router.route(&first.path(), route.clone());
+        }
     }
     for door in Door::RECIPE {
         let handler =
