@@ -8,12 +8,14 @@ mod account;
 mod carrier;
 pub mod desk;
 mod failure;
+mod talk;
 mod terms;
 
 pub use account::Account;
 pub use carrier::{CameIn, Carrier, Incoming, Meant, RECEIPT, Sent, Sought, Text};
 pub use desk::Desk;
 pub use failure::Failure;
+pub use talk::{FirstContact, Talk};
 pub use terms::{CarrierTerms, DeskTerms};
 
 /// The side of every account that posts webhooks.

@@ -5,6 +5,7 @@
 //! state; the worker carries out and writes down. Everything that one claim taught is recorded in one commit, so
 //! a crash at any instant leaves either all of it, or a lease that ends in a look for the effect.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -112,6 +113,8 @@ pub struct Worker {
     pub desk: Arc<dyn Desk>,
     /// Calls to the carrier.
     pub carrier: Arc<dyn Carrier>,
+    /// Calls to every carrier: the customer behind a ticket of this desk may be another one's.
+    pub carriers: Arc<BTreeMap<AccountId, Arc<dyn Carrier>>>,
     /// Customers' pictures, with the copies that postponed texts have at the desk.
     pub pictures: Pictures,
     /// The lines of every carrier.

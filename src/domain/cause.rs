@@ -22,6 +22,13 @@ pub const NO_NUMBER: &str = "the requester has no phone number that can be texte
 /// No talk with the ticket's requester is known, at a carrier that knows customers by nothing else.
 pub const NO_THREAD: &str = "the requester has not written over this carrier yet";
 
+/// The requester's number is that of another customer, who has written over this carrier.
+pub const NUMBER_OF_ANOTHER: &str =
+    "the requester's number is that of another customer, who has written from it: reply on a ticket of theirs";
+
+/// No line of the carrier can be written on first.
+pub const NO_FIRST_LINE: &str = "no line of this carrier can be written on first";
+
 /// The customer last wrote too long ago for free text, and their line has no template.
 pub const NO_TEMPLATE: &str =
     "the customer last wrote too long ago for a reply, and their line has no template that asks them to write again";

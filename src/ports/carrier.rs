@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::domain::account::AccountId;
-use crate::domain::event::{CustomerText, DedupeKey, EventId, TicketId};
+use crate::domain::event::{Customer, CustomerText, DedupeKey, EventId, TicketId};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 
-use super::{Account, Failure};
+use super::{Account, Failure, FirstContact, Talk};
 
 /// The receipt that a send leaves at the carrier beside the text, under this name, so that a later look can tell whether it
 /// went out. On a further line of the customer's the name goes on with an underscore and digits.
@@ -141,6 +141,33 @@ pub trait Carrier: Account {
     /// As for every read.
     async fn texts_since(&self, since: Timestamp, account: AccountId, lines: &Lines)
     -> Result<Option<CameIn>, Failure>;
+
+    /// The talks with a person, by their ids at the carrier: the one that they wrote in last first. None of a person who is
+    /// not known there, or at a carrier that keeps no talks.
+    ///
+    /// # Errors
+    /// As for every read.
+    async fn talks_with(&self, _person: &Customer) -> Result<Vec<Talk>, Failure> {
+        Ok(Vec::new())
+    }
+
+    /// Opens a talk with a person who has not written, and has their phone linked to it. It may be called again after every
+    /// failure, also where an answer was lost: one person gets one talk.
+    ///
+    /// # Errors
+    /// [`Failure::Retry`] also while the channel has not confirmed the phone, and [`Failure::GiveUp`] where it does not. A
+    /// lost answer is a [`Failure::Retry`].
+    async fn begin(&self, _with: &FirstContact<'_>) -> Result<Talk, Failure> {
+        Err(Failure::GiveUp { cause: "this carrier opens no talks".to_owned() })
+    }
+
+    /// Keeps at the carrier which ticket a talk goes to, so that a lost store finds the ticket by the next text.
+    ///
+    /// # Errors
+    /// As for every read: a repetition changes nothing more.
+    async fn pair(&self, _thread: &str, _ticket: TicketId) -> Result<(), Failure> {
+        Ok(())
+    }
 
     /// Asks for something small, such as this form, to see whether the account answers. The answer itself does not matter.
     ///

@@ -126,6 +126,9 @@ impl Shared {
     pub(super) fn crew(&self, config: &Config, outside: &Outside, homes: &BTreeMap<AccountId, AccountId>) -> Crew {
         let Outside { store, media, clock, .. } = outside;
         let pauses = Arc::<Pauses>::default();
+        let carriers = config.accounts_at(End::Carrier);
+        let carriers = carriers.filter_map(|of| Some((of.account, self.clients.carrier(of.account)?)));
+        let carriers: Arc<BTreeMap<AccountId, Arc<dyn Carrier>>> = Arc::new(carriers.collect());
         let mut workers = Vec::new();
         for VendorAccount { account: desk, keys: desk_keys } in config.accounts_at(End::Desk) {
             let desk = *desk;
@@ -143,6 +146,7 @@ impl Shared {
                     ends: Ends { desk, carrier },
                     desk: desk_client,
                     carrier: carrier_client,
+                    carriers: Arc::clone(&carriers),
                     pictures: Pictures::new(media.clone()),
                     lines: Arc::clone(&self.lines),
                     mappings: Arc::clone(&self.mappings),

@@ -5,15 +5,23 @@ mod carrier;
 pub mod checkup;
 mod client;
 mod error_phrases;
+mod first_contact;
 mod folder;
 pub mod keys;
 mod limits;
 pub mod remedies;
 mod shorthand;
 pub mod source;
+mod talks;
 mod templates;
 
 pub use client::{Sunshine, SunshineOptions};
 
 /// The field of a message's metadata that holds the bridge's mark.
 const MARK: &str = "tandem";
+
+/// The field of a message's metadata, and of a conversation's, that holds the number of the ticket.
+const TICKET: &str = "tandem_ticket";
+
+/// Stands before the external ids that the bridge gives to users, which are no ids of the brand's.
+const OWN_USERS: &str = "tandem:";

@@ -14,6 +14,7 @@ use crate::worker::steps::inbound::requester::Requesters;
 use crate::worker::steps::lookup::customers::Customers;
 use crate::worker::steps::lookup::identify::Finder;
 use crate::worker::steps::lookup::merged::Merges;
+use crate::worker::steps::lookup::talks::Talks;
 use crate::worker::steps::lookup::theirs::Owners;
 use crate::worker::steps::outbound::replies::Replies;
 
@@ -51,6 +52,10 @@ impl Worker {
         Openings { desk: self.desk.as_ref(), store: self.store.as_ref(), ends: self.ends, clock: &self.clock }
     }
 
+    pub(super) fn talks(&self) -> Talks<'_> {
+        Talks { store: self.store.as_ref(), customers: self.customers(), carriers: &self.carriers }
+    }
+
     pub(super) fn finder(&self) -> Finder<'_> {
         Finder {
             desk: self.desk.as_ref(),
@@ -58,6 +63,7 @@ impl Worker {
             lines: &self.lines,
             customers: self.customers(),
             merges: self.merges(),
+            talks: self.talks(),
             ends: self.ends,
             clock: &self.clock,
         }

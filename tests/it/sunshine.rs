@@ -4,11 +4,11 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::sunshine::{End, SMS, Sunshine, SunshineOptions, WHATSAPP};
-use tandem::sandbox::zendesk::{NewTicket, Placement, User};
 
 use crate::support::TestBridge;
 
 mod bodies;
+mod reach;
 mod templates;
 
 const ADA: &str = "+15550123456";
@@ -324,28 +324,6 @@ async fn a_whatsapp_reply_behind_the_window_waits_for_no_template_and_says_why()
     assert_eq!(site.sends(), 0);
     assert_eq!(site.text().await["state"], "dead");
     assert_eq!(site.bridge.notes(ticket).len(), 1);
-    site.finish(1).await;
-}
-
-#[tokio::test]
-async fn an_agents_first_text_says_that_the_customer_has_to_write_first() {
-    let site = Site::start_on("", "", "brand_id = 71").await;
-    let zendesk = &site.bridge.sandbox.zendesk;
-    let requester_id =
-        zendesk.add_user(User { name: "Ada".to_owned(), phone: Some(ADA.to_owned()), ..User::default() });
-    let ticket = zendesk.add_ticket(NewTicket {
-        requester_id,
-        subject: "A call".to_owned(),
-        description: "Please write to me.".to_owned(),
-        tags: vec!["sms".to_owned()],
-        ..NewTicket::default()
-    });
-    zendesk.move_to(ticket, Placement { brand_id: Some(71), group_id: None, ticket_form_id: None });
-    site.reply(ticket, "Good news!");
-    site.settled().await;
-    let notes = site.bridge.notes(ticket);
-    assert!(notes.iter().any(|note| note.contains("has not written over this carrier yet")), "{notes:?}");
-    assert_eq!(site.sends(), 0);
     site.finish(1).await;
 }
 

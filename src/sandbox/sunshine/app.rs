@@ -186,7 +186,7 @@ impl Sunshine {
         self.inner.act(|state| state.messages_max = most);
     }
 
-    /// How much later, by the sandbox's clock, a message is listed.
+    /// How much later, by the sandbox's clock, a new message, conversation or client is listed.
     pub fn set_list_lag(&self, lag: SignedDuration) {
         self.inner.act(|state| state.lag = lag);
     }

@@ -45,6 +45,7 @@ impl Inner {
             linked_at: None,
             seen_at: None,
             awaits_activity: how != "immediate",
+            made_at: self.clock.now(),
         });
         let shown = state.client(&id).map(|client| state.shown_client(client));
         self.tell_of_client(state, "client:add", &id, json!({"reason": "channelLinking"}));

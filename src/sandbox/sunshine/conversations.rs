@@ -106,7 +106,9 @@ impl Inner {
             (Some(id), None) | (None, Some(id)) => find(state, id)?,
             (Some(_), Some(_)) | (None, None) => return Err(Refusal::bad("Invalid query parameters")),
         };
-        let theirs = state.conversations.iter().filter(|conversation| conversation.user == user);
+        let now = self.clock.now();
+        let is_listed = |found: &&Conversation| found.user == user && now.duration_since(found.created_at) >= state.lag;
+        let theirs = state.conversations.iter().filter(is_listed);
         let shown: Vec<Value> = theirs.map(|conversation| state.shown_conversation(conversation)).collect();
         self.page(request, &listed("conversations"), &shown)
     }

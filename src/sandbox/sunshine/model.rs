@@ -254,6 +254,7 @@ pub(super) struct Client {
     pub(super) seen_at: Option<Timestamp>,
     /// Whether a pending link waits for the customer to do something.
     pub(super) awaits_activity: bool,
+    pub(super) made_at: Timestamp,
 }
 
 pub(super) struct Message {

@@ -101,6 +101,28 @@ impl Sunshine {
         lock(&self.inner.state).linked(integration, person).map(|client| client.conversation.clone())
     }
 
+    /// How many users, conversations and clients there are.
+    #[must_use]
+    pub fn counts(&self) -> [usize; 3] {
+        let state = lock(&self.inner.state);
+        [state.users.len(), state.conversations.len(), state.clients.len()]
+    }
+
+    /// The metadata of a conversation.
+    #[must_use]
+    pub fn metadata_of(&self, conversation: &str) -> Value {
+        lock(&self.inner.state).conversation(conversation).map(|found| found.metadata.clone()).unwrap_or_default()
+    }
+
+    /// Another program writes a field of a conversation's metadata.
+    pub fn set_metadata(&self, conversation: &str, field: &str, value: &str) {
+        self.inner.act(|state| {
+            if let Some(found) = state.conversation_mut(conversation) {
+                found.metadata[field] = value.into();
+            }
+        });
+    }
+
     /// The conversations of which Zendesk's own messaging has opened a ticket.
     #[must_use]
     pub fn native_tickets(&self) -> Vec<String> {
@@ -254,6 +276,7 @@ impl Inner {
             linked_at: Some(now),
             seen_at: None,
             awaits_activity: false,
+            made_at: now,
         });
         id
     }

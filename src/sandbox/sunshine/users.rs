@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::server::Request;
 use super::api::{Outcome, Refusal, field, listed, ok};
 use super::app::Inner;
-use super::model::{State, User};
+use super::model::{Client, State, User};
 
 impl Inner {
     pub(super) fn users(
@@ -35,7 +35,10 @@ impl Inner {
                     }
                     ("POST", ["clients"]) => self.create_client(state, &id, body),
                     ("GET", ["clients"]) => {
-                        let theirs = state.clients.iter().filter(|client| client.user == id);
+                        let now = self.clock.now();
+                        let is_listed =
+                            |found: &&Client| found.user == id && now.duration_since(found.made_at) >= state.lag;
+                        let theirs = state.clients.iter().filter(is_listed);
                         let clients: Vec<Value> = theirs.map(|client| state.shown_client(client)).collect();
                         self.page(request, &listed("clients"), &clients)
                     }

@@ -15,15 +15,16 @@ use url::Url;
 
 use crate::domain::account::AccountId;
 use crate::domain::budget::UserKey;
+use crate::domain::event::{Customer, TicketId};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, Meant, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, FirstContact, Meant, Sent, Sought, Talk, Text};
 use crate::vendors::http::exchange::{Effect, Request};
-use crate::vendors::sunshine::MARK;
 use crate::vendors::sunshine::client::Sunshine;
+use crate::vendors::sunshine::{MARK, TICKET};
 use crate::vendors::sunshine::{keys, limits, shorthand};
 
 /// The most pages of one look, of a hundred messages each: more than a talk has in a day.
@@ -59,7 +60,7 @@ impl Carrier for Sunshine {
         let mark = Mark { id: part.id, part: part.number }.to_string();
         let mut metadata = json!({ MARK: mark });
         if let Some(ticket) = text.ticket {
-            metadata["tandem_ticket"] = json!(ticket.to_string());
+            metadata[TICKET] = json!(ticket.to_string());
         }
         let mut body = json!({
             "author": {"type": "business"},
@@ -121,14 +122,26 @@ impl Carrier for Sunshine {
         Ok(None)
     }
 
+    async fn talks_with(&self, person: &Customer) -> Result<Vec<Talk>, Failure> {
+        self.talks_of(person).await
+    }
+
+    async fn begin(&self, with: &FirstContact<'_>) -> Result<Talk, Failure> {
+        self.first_contact(with).await
+    }
+
+    async fn pair(&self, thread: &str, ticket: TicketId) -> Result<(), Failure> {
+        self.note(thread, &[(TICKET, ticket.to_string())]).await
+    }
+
     async fn probe(&self, _form: &str) -> Result<(), Failure> {
         self.ask_whether_let_in().await.map(drop)
     }
 }
 
 /// A page of a talk's messages.
-struct Page {
-    messages: Vec<Value>,
+pub(super) struct Page {
+    pub(super) messages: Vec<Value>,
     /// Where the page before it ends.
     behind: Option<String>,
 }
@@ -160,7 +173,7 @@ impl Sunshine {
         self.path(&format!("/conversations/{thread}/messages"))
     }
 
-    async fn page(&self, thread: &str, before: Option<String>) -> Result<Page, Failure> {
+    pub(super) async fn page(&self, thread: &str, before: Option<String>) -> Result<Page, Failure> {
         let mut request =
             Request::get(limits::READ, self.messages(thread)).about(Object::Recipient(UserKey::of(thread)));
         if let Some(before) = before {
@@ -183,7 +196,7 @@ fn mark_of(message: &Value) -> Option<Mark> {
 }
 
 /// When a listed message was taken.
-fn received(message: &Value) -> Option<Timestamp> {
+pub(super) fn received(message: &Value) -> Option<Timestamp> {
     message["received"].as_str()?.parse().ok()
 }
 

@@ -93,6 +93,14 @@ impl Sunshine {
         Ok(answered)
     }
 
+    /// Makes the call once; `None` where the service answers that the talk or the customer is not there.
+    pub(super) async fn find(&self, request: &Request) -> Result<Option<(Answer, Value)>, Failure> {
+        match self.call(request).await {
+            Err(Failure::NotFound { .. }) => Ok(None),
+            answered => answered.map(Some),
+        }
+    }
+
     /// Asks for something small, to see whether the account is let in; gives the time of the answer by the vendor's clock.
     ///
     /// # Errors
@@ -122,8 +130,11 @@ impl Sunshine {
         match status {
             401 | 402 => Failure::Pause { cause, status },
             404 if is_of_app => Failure::Pause { cause, status },
+            404 if is_removed && request.effect == Effect::None => Failure::NotFound { cause },
             404 if is_removed => Failure::GiveUp { cause },
             403 | 404 => self.exchange.forbidden(request, status, cause),
+            // It was made since the look for it.
+            409 => Failure::Retry { cause, after: None },
             429 => self.exchange.failure(request, answer, &said),
             // The request may have been read before its time was over.
             408 | 500..=599 if request.effect == Effect::Lasting => Failure::Lose { cause },

@@ -40,6 +40,12 @@ pub(super) const SEND: Call =
 pub(super) const READ: Call =
     Call { key: None, kind: &CallKind { name: "read", draws: &[Draw::on(&READS)], refusal_holds: &READS, told: None } };
 
+/// A change of a user, of a conversation or of the link to a phone.
+pub(super) const WRITE: Call = Call {
+    key: None,
+    kind: &CallKind { name: "write", draws: &[Draw::on(&READS)], refusal_holds: &READS, told: None },
+};
+
 /// No header tells of a limit.
 pub(super) fn told(_headers: &HeaderMap, _call: Call, _now: Timestamp) -> Vec<Told> {
     Vec::new()

@@ -11,15 +11,15 @@ use secrecy::SecretString;
 use serde_json::{Map, Value, json};
 
 use crate::domain::account::AccountId;
-use crate::domain::event::{DedupeKey, EventKind};
+use crate::domain::event::{DedupeKey, EventKind, TicketId};
 use crate::domain::inbound::Door;
 use crate::domain::line::{Channel, Lines};
 use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::fields::{self, unreadable};
 use crate::intake::signature::{Verified, by_header};
 use crate::intake::{Batch, Credential, Entry, Posted, Reading, Refusal, Source, Stop};
-use crate::vendors::sunshine::MARK;
 use crate::vendors::sunshine::keys::is_id;
+use crate::vendors::sunshine::{MARK, TICKET};
 
 mod content;
 mod failure;
@@ -27,6 +27,7 @@ mod message;
 mod parts;
 
 use message::Message;
+pub(super) use message::number;
 use parts::{OnLine, id, time, within};
 
 /// The header of the secret that a webhook presents.
@@ -159,7 +160,7 @@ impl Webhooks {
             .unwrap_or(at);
         let customer = message::customer(&thread(payload)?, author, source)?;
         let (text, media) = content::of(within(message, "content"))?;
-        Ok(Meant::Text(Message::new(Some(format!("message:{id}")), customer, line, (text, media), at)))
+        Ok(Meant::Text(Message::new(Some(format!("message:{id}")), customer, line, (text, media), ticket(payload), at)))
     }
 
     /// A message of a business: the bridge's own, which tells that it is out, or another's.
@@ -187,7 +188,7 @@ impl Webhooks {
         let customer = message::customer(&thread(payload)?, &author, within(payload, "source"))?;
         let tapped = within(payload, "postback").and_then(|postback| fields::line(postback, "payload"));
         let words = format!("[The customer tapped a button: {}]", tapped.as_deref().unwrap_or("it has no name"));
-        Ok(Meant::Text(Message::new(None, customer, line, (words, Vec::new()), at)))
+        Ok(Meant::Text(Message::new(None, customer, line, (words, Vec::new()), ticket(payload), at)))
     }
 
     fn delivery(&self, event: &Map<String, Value>, what: Reported, at: Timestamp) -> Result<Meant, Stop> {
@@ -244,6 +245,12 @@ impl Webhooks {
 fn thread(payload: &Map<String, Value>) -> Result<String, Stop> {
     let conversation = within(payload, "conversation").ok_or_else(|| unreadable("`conversation` is not an object"))?;
     id(conversation, "id")
+}
+
+/// The ticket that the bridge has noted on the talk.
+fn ticket(payload: &Map<String, Value>) -> Option<TicketId> {
+    let noted = within(within(payload, "conversation")?, "metadata")?.get(TICKET)?;
+    noted.as_str()?.parse().ok().map(TicketId)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::domain::account::End;
 use crate::domain::conversation::{Change, Conversation, Keyword, TicketStatus, fingerprint};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, CustomerText, Event, EventId, TicketId, UserId};
+use crate::domain::line::By;
 use crate::domain::note::{Note, Saying};
 use crate::domain::ticket::Tagging;
 use crate::mapping::{Context, Name};
@@ -73,7 +74,13 @@ impl Worker {
         let now = self.clock.now();
         let head = claim.work.first().map(|head| head.delivery.id);
         let kept = head.and_then(|id| self.facts.take(id, known, now));
-        let mut facts = kept.unwrap_or_else(|| Facts::new(known, first.ticket_id, &customer, matches, reopen, now));
+        let mut facts = match kept {
+            Some(kept) => kept,
+            None => {
+                let named = self.named_ticket(claim, first, &customer).await?;
+                Facts::new(known, named, &customer, matches, reopen, now)
+            }
+        };
         if making.as_ref().is_some_and(|making| making.had_twin) {
             facts.forget_id();
         }
@@ -400,13 +407,33 @@ impl Worker {
         }
     }
 
+    /// The ticket that the text names. One that a talk names may have another requester by now, so it is believed only
+    /// where no ticket of the conversation is known and its requester has the customer's number or ids.
+    async fn named_ticket(
+        &self,
+        claim: &Claim,
+        text: &CustomerText,
+        customer: &Customer,
+    ) -> Result<Option<TicketId>, Outcome> {
+        let is_of_talk = self.lines.knows_by(self.ends.carrier) == By::Thread;
+        let Some(ticket) = text.ticket_id.filter(|_| is_of_talk) else { return Ok(text.ticket_id) };
+        if claim.conversation.as_ref().is_some_and(|known| known.ticket.is_some()) {
+            return Ok(None);
+        }
+        match self.desk.ticket(ticket).await {
+            Ok(view) => Ok(self.customers().may_be(&view, customer, self.ends.carrier).then_some(ticket)),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
+        }
+    }
+
     /// The texts' customer: the conversation's, completed by this text. For a text that names only a ticket, and one
     /// that the bridge does not know, the desk tells the customer.
     async fn customer_of(&self, claim: &Claim, text: &CustomerText, learnt: &mut Verdict) -> Result<Customer, Outcome> {
         if let Some(ticket) = text.ticket_id.filter(|_| claim.key.is_provisional()) {
             let asked_at = self.clock.now();
             return match self.desk.ticket(ticket).await {
-                Ok(view) => match self.finder().adopt(&view, None, asked_at, learnt).await? {
+                Ok(view) => match self.finder().adopt(&view, None, false, asked_at, learnt).await? {
                     Behind::Found => Err(self.finder().found()),
                     // The requester is a user without a name at the carrier. The text can still be added to their ticket.
                     Behind::Nameless(_) => Ok(Customer::default()),

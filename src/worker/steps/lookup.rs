@@ -5,6 +5,7 @@ pub(in crate::worker) mod customers;
 pub(in crate::worker) mod identify;
 pub(in crate::worker) mod merged;
 pub(in crate::worker) mod own_writes;
+pub(in crate::worker) mod talks;
 pub(in crate::worker) mod theirs;
 pub(in crate::worker) mod tickets;
 pub(in crate::worker) mod users;

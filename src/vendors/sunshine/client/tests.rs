@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Clock;
-use crate::domain::event::{EventId, TicketId};
+use crate::domain::event::{Customer, EventId, TicketId};
 use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
@@ -200,4 +200,43 @@ async fn a_key_of_another_is_used_from_the_next_call_on() {
     let presented: Vec<String> =
         server.seen().iter().map(|seen| seen.headers["authorization"].to_str().unwrap().to_owned()).collect();
     assert_eq!(presented, ["app_1:s3cret", "app_2:other"].map(|key| format!("Basic {}", STANDARD.encode(key))));
+}
+
+#[tokio::test]
+async fn of_a_customers_talks_the_one_that_they_wrote_in_last_comes_first() {
+    let talk = |id: &str, at: &str| json!({"id": id, "type": "personal", "lastUpdatedAt": at});
+    let message = |who: &str, at: &str| {
+        json!({"id": "m", "received": at, "author": {"type": who, "userId": "u1"},
+            "source": {"type": "twilio", "integrationId": "i1", "originalMessageTimestamp": at}})
+    };
+    let page =
+        |messages: serde_json::Value| Reply::json(200, &json!({"messages": messages, "meta": {"hasMore": false}}));
+    let [early, late, now] = ["2026-11-28T10:00:00.000Z", "2026-11-29T10:00:00.000Z", "2026-11-30T07:00:00.000Z"];
+    let first = json!({"conversations": [talk("c1", now)], "meta": {"hasMore": true, "afterCursor": "c1"}});
+    let second = json!({"conversations": [talk("c2", late), talk("c3", early)], "meta": {"hasMore": false}});
+    let server = Scripted::answers(vec![
+        Reply::json(200, &first),
+        Reply::json(200, &second),
+        // The business wrote last in the first one, the customer in the second one.
+        page(json!([message("user", early), message("business", now)])),
+        page(json!([message("user", late)])),
+        page(json!([])),
+    ])
+    .await;
+    let ada = Customer { carrier_id: Some("u1".into()), ..Customer::default() };
+    let talks = client(&server.url).talks_with(&ada).await.unwrap();
+    let told: Vec<_> = talks.iter().map(|talk| (talk.thread.as_str(), talk.line.as_deref())).collect();
+    assert_eq!(told, [("c2", Some("i1")), ("c1", Some("i1")), ("c3", None)]);
+    assert_eq!((talks[0].person.as_deref(), talks[0].heard_at), (Some("u1"), Some(late.parse().unwrap())));
+    let asked: Vec<_> = server.seen().iter().take(2).map(|call| call.target.clone()).collect();
+    assert!(asked[0].contains("userId") && asked[1].contains("after"), "{asked:?}");
+}
+
+#[tokio::test]
+async fn a_customer_whom_the_service_does_not_know_has_no_talk() {
+    let absent = json!({"errors": [{"code": "user_not_found", "title": "User not found"}]});
+    let server = Scripted::answers(vec![Reply::json(404, &absent)]).await;
+    let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
+    assert!(client(&server.url).talks_with(&ada).await.unwrap().is_empty());
+    assert!(client(&server.url).talks_with(&Customer::default()).await.unwrap().is_empty(), "no call is made");
 }

@@ -5,10 +5,11 @@ use serde_json::{Map, Value};
 
 use super::parts::{OnLine, id, within};
 use crate::domain::conversation::Keyword;
-use crate::domain::event::{Customer, CustomerText, DedupeKey, TicketFields};
+use crate::domain::event::{Customer, CustomerText, DedupeKey, TicketFields, TicketId};
 use crate::domain::phone;
 use crate::intake::Stop;
 use crate::intake::fields::{self, LINE_MAX_CHARS, unreadable};
+use crate::vendors::sunshine::OWN_USERS;
 
 /// The words that end and resume texts from a number, each alone and in any case. The channel behind the service may know
 /// others, and refuses texts after them, which is told on the ticket then.
@@ -30,6 +31,7 @@ impl Message {
         customer: Customer,
         line: OnLine,
         (text, media): (String, Vec<String>),
+        ticket_id: Option<TicketId>,
         at: Timestamp,
     ) -> Self {
         let keyword = KEYWORDS.iter().find(|(word, _)| text.trim().eq_ignore_ascii_case(word));
@@ -47,7 +49,7 @@ impl Message {
             channel: line.channel.word().to_owned(),
             category: category.to_owned(),
             keyword,
-            ticket_id: None,
+            ticket_id,
             fields: TicketFields::default(),
         };
         Self { key: key.map(DedupeKey::CarrierReport), text, at }
@@ -74,8 +76,9 @@ pub(super) fn customer(
     let profile = user.and_then(|user| within(user, "profile"));
     let word = |name: &str| profile.and_then(|profile| fields::line(profile, name));
     let display_name = fields::line(author, "displayName").filter(|name| phone::normalise(name).is_none());
+    let external_id = user.map(|user| fields::id(user, "externalId")).transpose()?.flatten();
     Ok(Customer {
-        external_id: user.map(|user| fields::id(user, "externalId")).transpose()?.flatten(),
+        external_id: external_id.filter(|id| !id.starts_with(OWN_USERS)),
         carrier_id: Some(carrier_id),
         thread: Some(thread.to_owned()),
         phone: source.and_then(|source| number(within(source, "client")?)),
@@ -87,7 +90,7 @@ pub(super) fn customer(
 }
 
 /// The number of a channel's client. WhatsApp's own id of a user who hides theirs is none.
-fn number(client: &Map<String, Value>) -> Option<String> {
+pub(in crate::vendors::sunshine) fn number(client: &Map<String, Value>) -> Option<String> {
     let more = client.get("additionalIdentifiers").and_then(Value::as_array).into_iter().flatten();
     let more = more.filter(|one| one["key"] == "phoneNumber").filter_map(|one| one["value"].as_str());
     let info = client.get("info").and_then(|info| info.get("phoneNumber")).and_then(Value::as_str);

@@ -397,3 +397,21 @@ fn only_the_one_header_with_a_secret_lets_a_body_in() {
     headers.insert(KEY, "".parse().unwrap());
     assert!(without.admit(Door::Carrier, &headers).is_err(), "an empty secret matches nothing");
 }
+
+#[test]
+fn the_ticket_that_the_bridge_has_noted_on_the_talk_comes_with_the_text_and_nothing_else_does() {
+    assert_eq!(text_of(hello()).0.ticket_id, Some(TicketId(42)));
+    for noted in
+        [json!({}), json!(null), json!({"tandem_ticket": ""}), json!({"tandem_ticket": 42}), json!({"crm": "7"})]
+    {
+        assert_eq!(text_of(with("/payload/conversation/metadata", noted.clone())).0.ticket_id, None, "{noted}");
+    }
+}
+
+#[test]
+fn an_external_id_that_the_bridge_has_given_is_none_of_the_brands() {
+    let customer = |id: &str| text_of(with("/payload/message/author/user/externalId", json!(id))).0.customer;
+    assert_eq!(customer("cust-9").external_id.as_deref(), Some("cust-9"));
+    let ours = customer("tandem:zendesk:4711");
+    assert_eq!((ours.external_id, ours.carrier_id.as_deref()), (None, Some("u1")));
+}

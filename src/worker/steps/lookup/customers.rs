@@ -36,6 +36,11 @@ impl Customers<'_> {
         self.home.unwrap_or(self.ends.carrier)
     }
 
+    /// Whether ids that the desk has, of this carrier's or of the first one's, are names at a carrier.
+    pub(in crate::worker) fn is_own(&self, whose: Option<AccountId>, carrier: AccountId) -> bool {
+        whose.unwrap_or_else(|| self.home_carrier()) == carrier
+    }
+
     /// Whether a user of the desk's is this customer of a carrier's; `None` where the user has no data to tell by. At a
     /// carrier that knows numbers, every user with the customer's number is the customer, whatever ids they have.
     pub(in crate::worker) fn is_customer(
@@ -51,6 +56,14 @@ impl Customers<'_> {
         if has_number { Some(true) } else { users::is_customer(user, &self.at_desk(customer, carrier)) }
     }
 
+    /// Whether a text conversation's ticket may be this customer's, by its requester's ids or number.
+    pub(in crate::worker) fn may_be(&self, ticket: &TicketView, customer: &Customer, carrier: AccountId) -> bool {
+        let Some(requester) = ticket.requester.as_ref().filter(|_| ticket.is_conversation()) else { return false };
+        let has_number =
+            !requester.is_agent && users::number_of(requester).is_some_and(|one| Some(one) == customer.phone);
+        has_number || self.is_customer(requester, customer, carrier) == Some(true)
+    }
+
     /// The requester as this carrier knows them: by the ids that the desk has, with the further carrier whose they are, or
     /// by their number where the carrier knows nothing else. Their own texts name the number alone, so that an id of the
     /// brand's would make another conversation of the answer. A talk is named by the ticket's key alone. `None` where no name of
@@ -61,7 +74,7 @@ impl Customers<'_> {
         ticket: &TicketView,
         carrier: AccountId,
     ) -> Option<Customer> {
-        let is_own = |whose: Option<AccountId>| whose.unwrap_or_else(|| self.home_carrier()) == carrier;
+        let is_own = |whose: Option<AccountId>| self.is_own(whose, carrier);
         match self.lines.knows_by(carrier) {
             By::Id => return named.map(|(_, customer)| customer),
             By::Thread => {

@@ -4,11 +4,12 @@
 use jiff::Timestamp;
 
 use crate::clock::Clock;
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::Outcome;
 use crate::domain::event::{Customer, TicketId, UserId};
+use crate::domain::kind::KindName;
 use crate::domain::line::{By, Channel, Lines, Place};
 use crate::policy::taking_up::{knows, origin_of, taken_up};
 use crate::ports::desk::{CONVERSATION_TAG, TicketView};
@@ -17,6 +18,7 @@ use crate::store::{Claim, Store, StoreError, Verdict};
 
 use super::customers::Customers;
 use super::merged::Merges;
+use super::talks::{Found, Talks, Wanted};
 use super::tickets::seen;
 use super::users::{customer_behind, from_desk};
 use crate::worker::outcome;
@@ -25,8 +27,29 @@ use crate::worker::outcome;
 pub(in crate::worker) enum Behind {
     /// The conversation is learnt.
     Found,
-    /// Neither the webhook nor the requester tells a name by which the carrier knows customers.
-    Nameless(By),
+    /// Neither the webhook nor the requester tells a name by which the carrier knows customers. The cause says which name,
+    /// and the remedy.
+    Nameless(String),
+}
+
+/// A ticket's requester as a customer at a carrier.
+struct AtCarrier {
+    customer: Customer,
+    place: Place,
+    /// The line's address.
+    line: Option<String>,
+    /// When they wrote last, where the carrier told.
+    heard_at: Option<Timestamp>,
+}
+
+impl AtCarrier {
+    /// The changes that they teach their conversation. A known one knows better when its customer wrote.
+    fn changes(self, known: Option<&Conversation>) -> Vec<Change> {
+        let is_heard = known.is_none() && self.place.channel.has_window();
+        let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
+        let told = [self.line.map(Change::Line), heard_at, Some(Change::Customer(self.customer))];
+        told.into_iter().flatten().collect()
+    }
 }
 
 /// Looks for the customers behind unknown tickets.
@@ -37,6 +60,7 @@ pub(in crate::worker) struct Finder<'a> {
     pub(in crate::worker) lines: &'a Lines,
     pub(in crate::worker) customers: Customers<'a>,
     pub(in crate::worker) merges: Merges<'a>,
+    pub(in crate::worker) talks: Talks<'a>,
     pub(in crate::worker) ends: Ends,
     pub(in crate::worker) clock: &'a Clock,
 }
@@ -76,29 +100,21 @@ impl Finder<'_> {
             learnt.changes.extend(taken_up(known, &seen(&view, asked_at), self.is_requester(known, &view)));
             return Ok(Some(view.requester_id));
         }
-        let vendor = self.desk.vendor();
-        Err(match self.adopt(&view, named, asked_at, learnt).await? {
+        // A closing text is no reason to write to a person first.
+        let is_reply = claim.work.first().is_some_and(|head| head.delivery.kind == KindName::AgentReply);
+        Err(match self.adopt(&view, named, is_reply, asked_at, learnt).await? {
             Behind::Found => self.found(),
-            Behind::Nameless(By::Id) => Outcome::GiveUp {
-                cause: format!("{}: fill the external id of the user in {vendor}", cause::NO_CARRIER_ID),
-            },
-            Behind::Nameless(By::Phone) => Outcome::GiveUp {
-                cause: format!(
-                    "{}: fill in the phone number of the user in {vendor}, with its country code, as in +15550100100",
-                    cause::NO_NUMBER
-                ),
-            },
-            Behind::Nameless(By::Thread) => Outcome::GiveUp {
-                cause: format!("{}: reply on a ticket that their own message has opened", cause::NO_THREAD),
-            },
+            Behind::Nameless(cause) => Outcome::GiveUp { cause },
         })
     }
 
-    /// Learns the conversation of an unknown ticket that was read at `asked_at`.
+    /// Learns the conversation of an unknown ticket that was read at `asked_at`. Only an agent's reply may be written to a
+    /// person who has not written.
     pub(in crate::worker) async fn adopt(
         &self,
         ticket: &TicketView,
         named: Option<&str>,
+        is_reply: bool,
         asked_at: Timestamp,
         learnt: &mut Verdict,
     ) -> Result<Behind, Outcome> {
@@ -121,34 +137,23 @@ impl Finder<'_> {
             None => {
                 let named = named.map(|id| Customer { external_id: Some(id.to_owned()), ..Customer::default() });
                 let named = named.or_else(|| customer_behind(ticket)).map(from_desk);
-                let whose = named.as_ref().and_then(|(whose, _)| *whose);
-                let by_id = named.as_ref().map(|(_, customer)| customer);
-                let (carrier, line) = ticket.external_id.as_deref().map_or((None, None), |key| origin_of(key, by_id));
-                // A ticket that an agent has opened names no line, but its brand may have one.
-                let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
-                let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
-                let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
-                let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
-                // A known talk stays its customer's, whoever the ticket was given to.
-                let is_of_another = has_key && self.lines.knows_by(carrier) == By::Thread;
-                let customer = self.customers.at_carrier(named, ticket, carrier).filter(|_| !is_of_another);
-                let Some(customer) = customer else { return Ok(Behind::Nameless(self.lines.knows_by(carrier))) };
-                let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
-                let line = line.or(of_brand.and_then(|line| line.address.as_deref()));
-                let place = self.lines.place(carrier, line, Channel::default());
-                let place = place.unwrap_or_else(|| Ends { carrier, ..self.ends }.into());
-                // The ticket stands at this desk, also where its line goes to another by now.
-                let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
-                let key = self.store.key_of(&customer, &place, line).await.map_err(retry)?;
+                let of_requester = match self.of_requester(ticket, named, (has_key, is_reply)).await? {
+                    Ok(of_requester) => of_requester,
+                    Err(cause) => return Ok(Behind::Nameless(cause)),
+                };
+                let key = self
+                    .store
+                    .key_of(&of_requester.customer, &of_requester.place, of_requester.line.as_deref())
+                    .await
+                    .map_err(retry)?;
                 known = self.store.conversation(&key).await.map_err(retry)?;
                 // A conversation stays with the desk at which it began. A ticket of another desk would be taken for the
                 // ticket of that number at its own.
                 if known.as_ref().is_some_and(|known| known.ends.desk != self.ends.desk) {
                     return Err(Outcome::GiveUp { cause: cause::AT_ANOTHER_DESK.to_owned() });
                 }
-                learnt.changes.extend(line.map(|line| Change::Line(line.to_owned())));
-                learnt.ends = Some(place.ends);
-                learnt.changes.push(Change::Customer(customer));
+                learnt.ends = Some(of_requester.place.ends);
+                learnt.changes.extend(of_requester.changes(known.as_ref()));
                 key
             }
         };
@@ -156,6 +161,72 @@ impl Finder<'_> {
         learnt.changes.extend(taken_up(known.as_ref(), &seen(ticket, asked_at), is_theirs));
         learnt.belongs_to = Some(key);
         Ok(Behind::Found)
+    }
+
+    /// The ticket's requester as a customer at a carrier, who is `named` by the desk. `Err` says why they are none.
+    async fn of_requester(
+        &self,
+        ticket: &TicketView,
+        named: Option<(Option<AccountId>, Customer)>,
+        (has_key, is_reply): (bool, bool),
+    ) -> Result<Result<AtCarrier, String>, Outcome> {
+        let whose = named.as_ref().and_then(|(whose, _)| *whose);
+        let by_id = named.as_ref().map(|(_, customer)| customer);
+        let (carrier, line) = ticket.external_id.as_deref().map_or((None, None), |key| origin_of(key, by_id));
+        // A ticket that an agent has opened names no line, but its brand may have one.
+        let of_brand = self.lines.of_brand(self.ends.desk, ticket.brand_id);
+        let of_brand = of_brand.filter(|_| ticket.external_id.is_none());
+        let carrier = carrier.or(whose).or(of_brand.map(|line| line.ends.carrier));
+        let carrier = carrier.unwrap_or_else(|| self.customers.home_carrier());
+        let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
+        let line = line.or(of_brand.and_then(|line| line.address.as_deref())).map(str::to_owned);
+        let by = self.lines.knows_by(carrier);
+        let (customer, line, heard_at) = match by {
+            By::Id | By::Phone => (self.customers.at_carrier(named, ticket, carrier), line, None),
+            By::Thread => {
+                let keyed = ticket.external_id.as_deref().and_then(|key| key.strip_prefix(&carrier.scoped("")));
+                // A known talk stays its customer's, whoever the ticket was given to.
+                let wanted = Wanted { ticket, carrier, keyed: keyed.filter(|_| !has_key) };
+                let own = named.filter(|(whose, _)| self.customers.is_own(*whose, carrier)).map(|(_, own)| own);
+                let found = match self.talks.with_requester(wanted, own).await? {
+                    Some(found) => found,
+                    None if is_reply && ticket.external_id.is_none() => match self.begun(wanted, line).await? {
+                        Ok(begun) => begun,
+                        Err(cause) => return Ok(Err(cause)),
+                    },
+                    None => return Ok(Err(self.nameless(by))),
+                };
+                (Some(found.customer), found.talk.line, found.talk.heard_at)
+            }
+        };
+        let Some(customer) = customer else { return Ok(Err(self.nameless(by))) };
+        let place = self.lines.place(carrier, line.as_deref(), Channel::default());
+        let place = place.unwrap_or_else(|| Ends { carrier, ..self.ends }.into());
+        // The ticket stands at this desk, also where its line goes to another by now.
+        let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
+        Ok(Ok(AtCarrier { customer, place, line, heard_at }))
+    }
+
+    /// A talk with a requester who has not written: on the line of the ticket's brand, or else on the carrier's first one.
+    async fn begun(&self, wanted: Wanted<'_>, of_brand: Option<String>) -> Result<Result<Found, String>, Outcome> {
+        let of_carrier = self.lines.of_carrier(wanted.carrier).filter(|line| line.ends.desk == self.ends.desk);
+        let line = of_brand.or_else(|| of_carrier.into_iter().find_map(|line| line.address.clone()));
+        let Some(line) = line else { return Ok(Err(cause::NO_FIRST_LINE.to_owned())) };
+        let begun = self.talks.begun(wanted, &line).await?;
+        Ok(begun.map_err(|cause| if cause == cause::NO_NUMBER { self.nameless(By::Phone) } else { cause }))
+    }
+
+    /// Why a requester cannot be texted whom no name of theirs tells at a carrier that knows customers so.
+    fn nameless(&self, by: By) -> String {
+        let vendor = self.desk.vendor();
+        match by {
+            By::Id => format!("{}: fill the external id of the user in {vendor}", cause::NO_CARRIER_ID),
+            By::Phone => format!(
+                "{}: fill in the phone number of the user in {vendor}, with its country code, as in +15550100100",
+                cause::NO_NUMBER
+            ),
+            By::Thread => format!("{}: reply on a ticket that their own message has opened", cause::NO_THREAD),
+        }
     }
 
     /// Whether the ticket's requester is this conversation's customer; `None` where nothing tells.

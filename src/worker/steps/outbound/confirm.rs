@@ -74,7 +74,9 @@ impl Worker {
         let receipts = match self.carrier.receipts(&recipient, &sought).await {
             Ok(receipts) => receipts,
             // The credential may not look, so no look will ever tell.
-            Err(Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause }) => {
+            Err(
+                Failure::Forbid { status: 403, cause, .. } | Failure::GiveUp { cause } | Failure::NotFound { cause },
+            ) => {
                 return Ok(confirm::cannot_be_told(on_unconfirmed, cause));
             }
             Err(failure) => return Err(self.outcome(failure, End::Carrier)),

@@ -1,0 +1,248 @@
+//! An agent's first text to a person: a user for them, a talk, and the link of their phone to it. Never sends the text.
+//!
+//! The service knows no idempotency key, so that each step looks before it makes anything, and the whole may begin anew after
+//! a crash or a lost answer. The names of what was made are kept at the service, in metadata, beside fields of others. A list
+//! may show a new entry late. So the time is kept there before a talk or a link is asked for, and it is not asked for again
+//! before [`SETTLES`] is over.
+
+use std::time::Duration;
+
+use http::Method;
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::domain::budget::UserKey;
+use crate::domain::cause;
+use crate::domain::refusals::Object;
+use crate::domain::retry::later;
+use crate::ports::{Failure, FirstContact, Talk};
+use crate::vendors::http::exchange::{Answer, Effect, Request};
+use crate::vendors::sunshine::client::Sunshine;
+use crate::vendors::sunshine::keys::is_id;
+use crate::vendors::sunshine::source::number;
+use crate::vendors::sunshine::{OWN_USERS, TICKET, limits};
+
+/// How long a list may lag behind.
+const SETTLES: Duration = Duration::from_secs(30);
+
+/// How soon a link is looked at again.
+const LINK_LOOK: Duration = Duration::from_secs(2);
+
+/// When the bridge asked for a talk, on the user, or for a link, on the talk.
+const ASKED: &str = "tandem_asked";
+
+/// The client of the phone that the bridge asked for, on the talk.
+const CLIENT: &str = "tandem_client";
+
+/// The types of channels that link a phone by its number.
+const LINKED: [&str; 3] = ["twilio", "messagebird", "whatsapp"];
+
+/// The user of a person.
+struct Person {
+    id: String,
+    metadata: Map<String, Value>,
+    is_new: bool,
+}
+
+impl Sunshine {
+    /// A talk with the person, whose phone is linked to it.
+    pub(super) async fn first_contact(&self, first: &FirstContact<'_>) -> Result<Talk, Failure> {
+        let channel = self.channel_of(first).await?;
+        let person = self.person(first).await?;
+        let thread = self.own_talk(first, &person).await?;
+        self.link(first, &channel, &person, &thread).await?;
+        Ok(Talk { thread, person: Some(person.id), line: Some(first.line.to_owned()), heard_at: None })
+    }
+
+    /// The type of the line's channel.
+    async fn channel_of(&self, first: &FirstContact<'_>) -> Result<String, Failure> {
+        let request = Request::get(limits::READ, self.path(&format!("/integrations/{}", first.line)));
+        let (_, json) = self.call(&request).await?;
+        let channel = json["integration"]["type"].as_str().filter(|channel| LINKED.contains(channel));
+        channel.map(str::to_owned).ok_or_else(|| {
+            let of = cause::FOR_OPERATORS;
+            let cause = format!("the line's channel links no phones; {of}: set the line's address to SMS or WhatsApp");
+            Failure::GiveUp { cause }
+        })
+    }
+
+    /// The person's user, who is made where there is none.
+    async fn person(&self, first: &FirstContact<'_>) -> Result<Person, Failure> {
+        let own = format!("{OWN_USERS}{}:{}", first.desk, first.user);
+        let known = Request::get(limits::READ, self.path(&format!("/users/{own}"))).about(about(&own));
+        let found = self.find(&known).await?;
+        let is_new = found.is_none();
+        let (request, (answer, json)) = match found {
+            Some(found) => (known, found),
+            None => {
+                let (given, family) = first.name.split_once(' ').unwrap_or((first.name, ""));
+                let names = [("givenName", given), ("surname", family)];
+                let profile: Map<String, Value> = names
+                    .into_iter()
+                    .filter(|(_, name)| !name.trim().is_empty())
+                    .map(|(field, name)| (field.to_owned(), json!(name.trim())))
+                    .collect();
+                let body = json!({"externalId": own, "profile": profile, "metadata": {ASKED: self.now().to_string()}});
+                let request =
+                    Request::post(limits::WRITE, Effect::Lasting, self.path("/users"), &body).about(about(&own));
+                let made = self.make(&request).await?;
+                (request, made)
+            }
+        };
+        let user = &json["user"];
+        let Some(id) = user["id"].as_str().filter(|id| is_id(id)) else {
+            return Err(again(self.exchange.unreadable(&request, &answer, "no id")));
+        };
+        let metadata = user["metadata"].as_object().cloned().unwrap_or_default();
+        Ok(Person { id: id.to_owned(), metadata, is_new })
+    }
+
+    /// The talk with the person: one of the bridge's own before any other, and a new one where there is none.
+    async fn own_talk(&self, first: &FirstContact<'_>, person: &Person) -> Result<String, Failure> {
+        let by = ("filter[userId]", &person.id);
+        let talks = self.listed("/conversations", "conversations", &person.id, Some(by)).await?.unwrap_or_default();
+        let mut personal = talks.iter().filter(|talk| talk["type"] != "sdkGroup");
+        let own = personal.clone().find(|talk| talk["metadata"][TICKET].is_string());
+        if let Some(id) = own.or_else(|| personal.next()).and_then(|talk| talk["id"].as_str()).filter(|id| is_id(id)) {
+            return Ok(id.to_owned());
+        }
+        if !person.is_new {
+            self.settled(&person.metadata)?;
+            let mut metadata = person.metadata.clone();
+            metadata.insert(ASKED.to_owned(), json!(self.now().to_string()));
+            self.change(&format!("/users/{}", person.id), &metadata, &person.id).await?;
+        }
+        let body = json!({
+            "type": "personal",
+            "participants": [{"userId": person.id}],
+            "metadata": {TICKET: first.ticket.to_string()},
+        });
+        let path = self.path("/conversations");
+        let request = Request::post(limits::WRITE, Effect::Lasting, path, &body).about(about(&person.id));
+        let (answer, json) = self.make(&request).await?;
+        match json["conversation"]["id"].as_str().filter(|id| is_id(id)) {
+            Some(id) => Ok(id.to_owned()),
+            None => Err(again(self.exchange.unreadable(&request, &answer, "no id"))),
+        }
+    }
+
+    /// Sees that the person's number is linked to the talk.
+    async fn link(
+        &self,
+        first: &FirstContact<'_>,
+        channel: &str,
+        person: &Person,
+        thread: &str,
+    ) -> Result<(), Failure> {
+        if self.is_linked(first, person, thread).await? {
+            return Ok(());
+        }
+        self.note(thread, &[(ASKED, self.now().to_string())]).await?;
+        let body = json!({
+            "matchCriteria": {"type": channel, "integrationId": first.line, "phoneNumber": first.number, "primary": true},
+            "confirmation": {"type": "immediate"},
+            "target": {"conversationId": thread},
+        });
+        let path = self.path(&format!("/users/{}/clients", person.id));
+        let request = Request::post(limits::WRITE, Effect::Lasting, path, &body).about(about(&person.id));
+        let (answer, json) = self.make(&request).await?;
+        let Some(id) = json["client"]["id"].as_str().filter(|id| is_id(id)) else {
+            return Err(again(self.exchange.unreadable(&request, &answer, "no id")));
+        };
+        self.note(thread, &[(CLIENT, id.to_owned())]).await?;
+        if self.is_linked(first, person, thread).await? { Ok(()) } else { Err(pending()) }
+    }
+
+    /// Whether the number is linked; `false` where the link has to be asked for.
+    async fn is_linked(&self, first: &FirstContact<'_>, person: &Person, thread: &str) -> Result<bool, Failure> {
+        let talk = self.metadata_of(thread).await?;
+        let asked_for = talk.get(CLIENT).and_then(Value::as_str).filter(|id| is_id(id));
+        let path = format!("/users/{}/clients", person.id);
+        let clients = self.listed(&path, "clients", &person.id, None).await?.unwrap_or_default();
+        let on_line = || clients.iter().filter(|client| client["integrationId"] == first.line);
+        let has_number = |client: &&Value| client.as_object().and_then(number).as_deref() == Some(first.number);
+        if let Some(theirs) = on_line().find(has_number) {
+            return match theirs["status"].as_str() {
+                Some("active") => Ok(true),
+                Some("blocked") => Err(Failure::GiveUp { cause: cause::OPTED_OUT.to_owned() }),
+                Some(_) | None => Err(pending()),
+            };
+        }
+        let Some(asked_for) = asked_for else {
+            self.settled(&talk)?;
+            return Ok(false);
+        };
+        // The number has changed at the desk since. A text must not go to the one of before.
+        if on_line().any(|client| client["id"] == asked_for) {
+            let path = self.path(&format!("{path}/{asked_for}"));
+            let request = Request::write(limits::WRITE, Method::DELETE, &path, None).about(about(&person.id));
+            self.make(&request).await?;
+            self.note(thread, &[(CLIENT, String::new()), (ASKED, String::new())]).await?;
+            return Ok(false);
+        }
+        // The list may not show a new link yet.
+        self.settled(&talk)?;
+        self.note(thread, &[(CLIENT, String::new())]).await?;
+        let of = cause::CANNOT_BE_TEXTED;
+        Err(Failure::GiveUp { cause: format!("{of}: the channel did not link it; compare the requester's number") })
+    }
+
+    /// Writes fields of a talk's metadata beside those of others. A blank one stands for none, because the service may merge
+    /// the fields or replace them.
+    pub(super) async fn note(&self, thread: &str, fields: &[(&str, String)]) -> Result<(), Failure> {
+        let known = self.metadata_of(thread).await?;
+        let mut metadata = known.clone();
+        metadata.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), json!(value))));
+        if metadata == known {
+            return Ok(());
+        }
+        self.change(&format!("/conversations/{thread}"), &metadata, thread).await
+    }
+
+    async fn metadata_of(&self, thread: &str) -> Result<Map<String, Value>, Failure> {
+        let path = self.path(&format!("/conversations/{thread}"));
+        let (_, json) = self.call(&Request::get(limits::READ, path).about(about(thread))).await?;
+        Ok(json["conversation"]["metadata"].as_object().cloned().unwrap_or_default())
+    }
+
+    async fn change(&self, path: &str, metadata: &Map<String, Value>, of: &str) -> Result<(), Failure> {
+        let body = json!({ "metadata": metadata });
+        let request = Request::write(limits::WRITE, Method::PATCH, &self.path(path), Some(&body)).about(about(of));
+        self.make(&request).await.map(drop)
+    }
+
+    /// Makes a call whose repetition is harmless once the lists have settled.
+    async fn make(&self, request: &Request) -> Result<(Answer, Value), Failure> {
+        self.call(request).await.map_err(again)
+    }
+
+    /// Whether all that was asked for shows by now.
+    fn settled(&self, metadata: &Map<String, Value>) -> Result<(), Failure> {
+        let asked_at = metadata.get(ASKED).and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
+        match asked_at.map(|asked_at| later(asked_at, SETTLES)).filter(|until| self.now() < *until) {
+            None => Ok(()),
+            Some(until) => {
+                let cause = "the first text may have been prepared before".to_owned();
+                Err(Failure::Postpone { cause, until: until.min(later(self.now(), SETTLES)), for_budget: false })
+            }
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.exchange.clock.now()
+    }
+}
+
+/// The channel has not confirmed the phone yet.
+fn pending() -> Failure {
+    Failure::Retry { cause: "the channel has not linked the customer's number yet".to_owned(), after: Some(LINK_LOOK) }
+}
+
+/// A call of unknown effect is looked for before it is made again.
+fn again(failure: Failure) -> Failure {
+    if let Failure::Lose { cause } = failure { Failure::Retry { cause, after: None } } else { failure }
+}
+
+fn about(person: &str) -> Object {
+    Object::Recipient(UserKey::of(person))
+}
