@@ -12,7 +12,7 @@ mod talk;
 mod terms;
 
 pub use account::Account;
-pub use carrier::{CameIn, Carrier, Incoming, Meant, RECEIPT, Sent, Sought, Text};
+pub use carrier::{CameIn, Carrier, Incoming, Look, Meant, RECEIPT, Sent, Sought, Text};
 pub use desk::Desk;
 pub use failure::Failure;
 pub use talk::{FirstContact, Talk};

@@ -59,10 +59,23 @@ pub struct Sent {
     pub dispatch: Option<String>,
 }
 
+/// A look for customers' texts, whether or not a webhook told of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// The account.
+    pub account: AccountId,
+    /// The lines, on those of which that are the account's the texts came.
+    pub lines: &'a Lines,
+    /// The texts came after this time.
+    pub since: Timestamp,
+    /// The talk that they stand in, at a carrier that keeps talks: such a carrier lists each talk by itself.
+    pub talk: Option<&'a str>,
+}
+
 /// The customers' texts in a list of the carrier's.
 #[derive(Default)]
 pub struct CameIn {
-    /// The texts, oldest first.
+    /// The texts in the order in which they came.
     pub texts: Vec<Incoming>,
     /// Where later ones are left: the time up to which the list was read.
     pub until: Option<Timestamp>,
@@ -74,7 +87,7 @@ pub struct CameIn {
 pub struct Incoming {
     /// The text.
     pub text: CustomerText,
-    /// When it came, by the carrier's clock.
+    /// When the customer sent it, or else when it came, by the carrier's clock.
     pub at: Timestamp,
     /// The keys by which its webhook is told.
     pub dedupe: Vec<DedupeKey>,
@@ -134,13 +147,11 @@ pub trait Carrier: Account {
     /// As for every read. [`Failure::GiveUp`] for a line that does not exist.
     async fn takes_texts(&self, line: &str, channel: Channel, recipient: &Recipient) -> Result<Option<bool>, Failure>;
 
-    /// The customers' texts that came after this time, on the lines that this account has among these, whether or not a
-    /// webhook told of them. `None` where the carrier cannot tell, which takes no call.
+    /// The customers' texts that a look is for. `None` where the carrier cannot tell, which takes no call.
     ///
     /// # Errors
-    /// As for every read.
-    async fn texts_since(&self, since: Timestamp, account: AccountId, lines: &Lines)
-    -> Result<Option<CameIn>, Failure>;
+    /// As for every read. [`Failure::GiveUp`] says nothing of other talks.
+    async fn texts_since(&self, look: &Look<'_>) -> Result<Option<CameIn>, Failure>;
 
     /// The talks with a person, by their ids at the carrier: the one that they wrote in last first. None of a person who is
     /// not known there, or at a carrier that keeps no talks.

@@ -6,6 +6,9 @@
 //! before the account was known, because texts of that time were answered elsewhere. The store keeps that time, and its
 //! dedupe keys tell which of the texts since then are there. Of a time that the store has lost they tell nothing, so the
 //! look begins at its end: texts of that time stand on their tickets, and would be written a second time.
+//!
+//! A carrier that keeps talks lists each by itself, so each talk that the store knows of the last month is asked for, the one
+//! of the latest news first. A talk that the store does not know cannot be found.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +19,13 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
+use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::{Event, EventKind};
 use crate::domain::inbound::{Door, Endpoint};
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::{By, Channel, Lines};
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, Incoming};
-use crate::store::{Accepted, LostTime, Store};
+use crate::ports::{CameIn, Carrier, Failure, Incoming, Look};
+use crate::store::{Accepted, LostTime, Store, StoreError};
 
 use super::Worker;
 
@@ -33,6 +37,12 @@ const LEFT_FOR: Duration = Duration::from_secs(60);
 
 /// How far back the first look goes at most: far less than dedupe keys are kept.
 const BACK_MAX: Duration = Duration::from_secs(2 * 86_400);
+
+/// How long after its last news a talk is asked for.
+const TALK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many conversations are read at once to find the talks.
+const PAGE: usize = 500;
 
 /// The looks for texts at one carrier.
 pub(super) struct MissedTexts {
@@ -78,7 +88,7 @@ impl MissedTexts {
             let now = self.clock.now();
             let is_paused = self.store.paused(self.account).is_some_and(|pause| !pause.has_ended(now));
             if !is_paused {
-                let Some(looked) = stop.run_until_cancelled(self.look(since, now)).await else { return };
+                let Some(looked) = stop.run_until_cancelled(self.look_everywhere(since, now)).await else { return };
                 if matches!(looked, Looked::To(_) | Looked::Failed(_)) {
                     self.tell(lost.take());
                 }
@@ -122,16 +132,68 @@ impl MissedTexts {
         }
     }
 
-    /// Takes in the texts after this time.
-    async fn look(&self, mut since: Timestamp, now: Timestamp) -> Looked {
+    /// Takes in the texts after this time, from the carrier's list or from that of each known talk.
+    async fn look_everywhere(&self, since: Timestamp, now: Timestamp) -> Looked {
+        match self.lines.knows_by(self.account) {
+            By::Id | By::Phone => self.look(since, None, now).await,
+            By::Thread => self.look_in_talks(since, now).await,
+        }
+    }
+
+    async fn look_in_talks(&self, since: Timestamp, now: Timestamp) -> Looked {
+        let talks = match self.talks(now).await {
+            Ok(talks) => talks,
+            Err(error) => return Looked::Failed(format!("the conversations could not be read: {error}")),
+        };
+        for talk in talks {
+            match self.look(since, Some(&talk), now).await {
+                Looked::To(_) => {}
+                looked @ (Looked::Failed(_) | Looked::PutOff | Looked::NoList) => return looked,
+            }
+        }
+        Looked::To(before(now, OVERLAP))
+    }
+
+    /// The talks of this carrier that have had news lately, the latest first.
+    async fn talks(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        let (own, since) = (self.account.scoped(""), before(now, TALK_LIFE));
+        let mut known: Vec<(Timestamp, String)> = Vec::new();
+        let mut after = ConversationKey(own.clone());
         loop {
-            let CameIn { texts, until, unreadable } =
-                match self.carrier.texts_since(since, self.account, &self.lines).await {
-                    Ok(Some(came_in)) => came_in,
-                    Ok(None) => return Looked::NoList,
-                    Err(Failure::Postpone { .. }) => return Looked::PutOff,
-                    Err(failure) => return Looked::Failed(failure.cause().to_owned()),
-                };
+            let page = self.store.conversations(Some(&after), PAGE).await?;
+            let is_own = |conversation: &&Conversation| conversation.key.0.starts_with(&own);
+            let many = page.items.iter().take_while(is_own).count();
+            let last = page.items.last().map(|conversation| conversation.key.clone());
+            let talks = page.items.into_iter().take(many).filter(|one| one.updated_at >= since);
+            known.extend(talks.filter_map(|one| Some((one.updated_at, one.customer.thread?))));
+            match last.filter(|last| page.more && last.0.starts_with(&own)) {
+                Some(last) => after = last,
+                None => break,
+            }
+        }
+        known.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(known.into_iter().map(|(_, talk)| talk).collect())
+    }
+
+    /// Takes in the texts after this time, all of them or those in a talk.
+    async fn look(&self, mut since: Timestamp, talk: Option<&str>, now: Timestamp) -> Looked {
+        loop {
+            let look = Look { account: self.account, lines: &self.lines, since, talk };
+            let CameIn { texts, until, unreadable } = match self.carrier.texts_since(&look).await {
+                Ok(Some(came_in)) => came_in,
+                Ok(None) => return Looked::NoList,
+                Err(Failure::Postpone { until, for_budget: true, .. }) if talk.is_some() => {
+                    self.clock.sleep_until(until).await;
+                    continue;
+                }
+                Err(Failure::Postpone { .. }) => return Looked::PutOff,
+                // Another look would end so as well, and the other talks are not to wait for it.
+                Err(Failure::GiveUp { cause }) if talk.is_some() => {
+                    warn!(account = %self.account, "missed_texts.talk_not_read: {cause}");
+                    return Looked::To(before(now, OVERLAP));
+                }
+                Err(failure) => return Looked::Failed(failure.cause().to_owned()),
+            };
             if unreadable > 0 {
                 warn!(account = %self.account, "missed_texts.unreadable: {unreadable} texts in the carrier's list");
             }

@@ -8,6 +8,7 @@ use tandem::sandbox::sunshine::{End, SMS, Sunshine, SunshineOptions, WHATSAPP};
 use crate::support::TestBridge;
 
 mod bodies;
+mod missed;
 mod reach;
 mod templates;
 

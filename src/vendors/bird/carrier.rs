@@ -18,7 +18,7 @@ use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, Incoming, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, Incoming, Look, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
 use crate::vendors::bird::source::Numbers;
@@ -122,12 +122,8 @@ impl Carrier for Bird {
     }
 
     /// Lists the text messages, and the WhatsApp messages where the account has a line for them.
-    async fn texts_since(
-        &self,
-        since: Timestamp,
-        account: AccountId,
-        lines: &Lines,
-    ) -> Result<Option<CameIn>, Failure> {
+    async fn texts_since(&self, look: &Look<'_>) -> Result<Option<CameIn>, Failure> {
+        let Look { account, lines, since, talk: _ } = *look;
         let has_window = lines.of_carrier(account).any(|line| line.channel.has_window());
         let channels = std::iter::once(Channel::Sms).chain(has_window.then_some(Channel::Whatsapp));
         let (numbers, mut all) = (self.numbers(account, lines), CameIn::default());

@@ -6,16 +6,14 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::domain::account::AccountId;
 use crate::domain::budget::UserKey;
 use crate::domain::cause;
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::Channel;
 use crate::domain::outgoing::Recipient;
 use crate::domain::refusals::Object;
-use crate::ports::{CameIn, Carrier, Failure, RECEIPT, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, Look, RECEIPT, Sent, Sought, Text};
 use crate::vendors::braze;
 use crate::vendors::braze::client::Braze;
 use crate::vendors::braze::limits;
@@ -98,12 +96,7 @@ impl Carrier for Braze {
     }
 
     /// Braze lists no customers' texts.
-    async fn texts_since(
-        &self,
-        _since: Timestamp,
-        _account: AccountId,
-        _lines: &Lines,
-    ) -> Result<Option<CameIn>, Failure> {
+    async fn texts_since(&self, _look: &Look<'_>) -> Result<Option<CameIn>, Failure> {
         Ok(None)
     }
 

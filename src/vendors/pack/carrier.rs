@@ -16,13 +16,12 @@ use super::call::Call;
 use super::client::Packed;
 use super::limits;
 use super::plan::names;
-use crate::domain::account::AccountId;
 use crate::domain::budget::UserKey;
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::Channel;
 use crate::domain::outgoing::Recipient;
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
-use crate::ports::{CameIn, Carrier, Failure, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, Look, Sent, Sought, Text};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
 
@@ -60,7 +59,7 @@ impl Carrier for Packed {
         Ok(None)
     }
 
-    async fn texts_since(&self, _since: Timestamp, _: AccountId, _lines: &Lines) -> Result<Option<CameIn>, Failure> {
+    async fn texts_since(&self, _look: &Look<'_>) -> Result<Option<CameIn>, Failure> {
         Ok(None)
     }
 

@@ -13,17 +13,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::domain::account::AccountId;
 use crate::domain::budget::UserKey;
 use crate::domain::event::{Customer, TicketId};
-use crate::domain::line::{Channel, Lines};
+use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, FirstContact, Meant, Sent, Sought, Talk, Text};
+use crate::ports::{CameIn, Carrier, Failure, FirstContact, Look, Meant, Sent, Sought, Talk, Text};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::sunshine::client::Sunshine;
+use crate::vendors::sunshine::source::Reader;
 use crate::vendors::sunshine::{MARK, TICKET};
 use crate::vendors::sunshine::{keys, limits, shorthand};
 
@@ -85,26 +85,21 @@ impl Carrier for Sunshine {
 
     /// Reads the talk's list, newest page first, back to before the text was accepted.
     async fn receipts(&self, recipient: &Recipient, sought: &Sought) -> Result<BTreeMap<String, String>, Failure> {
-        let (thread, since) = (thread(recipient), before(sought.since, CLOCKS_DIFFER));
+        let since = before(sought.since, CLOCKS_DIFFER);
         let mut found = BTreeMap::new();
-        let mut behind: Option<String> = None;
-        for _ in 0..PAGES_MAX {
-            let page = self.page(thread, behind.take()).await?;
-            for mark in page.messages.iter().filter_map(mark_of) {
+        let is_whole = self.back_to(thread(recipient), since, |page| {
+            for mark in page.iter().filter_map(mark_of) {
                 if mark.id == sought.id && mark.part <= sought.parts {
                     let part = Part { id: mark.id, number: mark.part, of: sought.parts };
                     found.insert(mark.to_string(), part.receipt());
                 }
             }
-            let reaches_back = page.messages.iter().filter_map(received).any(|at| at < since);
-            match page.behind.filter(|_| !reaches_back) {
-                Some(next) => behind = Some(next),
-                None => return Ok(found),
-            }
+        });
+        // Of a list with an unread rest nothing is known of a text that was not found.
+        if !is_whole.await? && found.is_empty() {
+            return Err(too_long(since));
         }
-        // The rest of the list is unread, so that nothing is known of a text that was not found.
-        let cause = format!("Sunshine Conversations lists more than {PAGES_MAX} pages of messages since {since}");
-        if found.is_empty() { Err(Failure::GiveUp { cause }) } else { Ok(found) }
+        Ok(found)
     }
 
     /// The service keeps no consent: the channels behind it do, and refuse.
@@ -112,14 +107,30 @@ impl Carrier for Sunshine {
         Ok(None)
     }
 
-    /// No list of the service holds the messages of all talks.
-    async fn texts_since(
-        &self,
-        _since: Timestamp,
-        _account: AccountId,
-        _lines: &Lines,
-    ) -> Result<Option<CameIn>, Failure> {
-        Ok(None)
+    /// No list of the service holds the messages of all talks. The list of a talk is read where the talk tells of a later
+    /// message, back to the time that is known.
+    async fn texts_since(&self, look: &Look<'_>) -> Result<Option<CameIn>, Failure> {
+        let Some(talk) = look.talk else { return Ok(None) };
+        if !self.has_message_since(talk, look.since).await? {
+            return Ok(Some(CameIn::default()));
+        }
+        let mut newest_first: Vec<Value> = Vec::new();
+        let is_customers = |message: &&Value| message["author"]["type"] == "user";
+        let is_whole = self.back_to(talk, look.since, |page| {
+            newest_first.extend(page.iter().rev().filter(is_customers).cloned());
+        });
+        if !is_whole.await? {
+            return Err(too_long(look.since));
+        }
+        let reader = Reader { account: look.account, lines: look.lines.clone() };
+        let mut came_in = CameIn::default();
+        for message in newest_first.iter().rev().filter(|message| received(message).is_none_or(|at| at >= look.since)) {
+            match reader.listed(talk, message) {
+                Ok(text) => came_in.texts.extend(text),
+                Err(_) => came_in.unreadable += 1,
+            }
+        }
+        Ok(Some(came_in))
     }
 
     async fn talks_with(&self, person: &Customer) -> Result<Vec<Talk>, Failure> {
@@ -168,6 +179,40 @@ impl Sunshine {
         }
     }
 
+    /// Whether a talk has a message of this time or a later one. A talk that is gone has none.
+    async fn has_message_since(&self, talk: &str, since: Timestamp) -> Result<bool, Failure> {
+        let request = Request::get(limits::LOOK, self.path(&format!("/conversations/{talk}")))
+            .about(Object::Recipient(UserKey::of(talk)));
+        match self.call(&request).await {
+            Ok((_, json)) => {
+                let latest = json["conversation"]["lastUpdatedAt"].as_str().and_then(|at| at.parse().ok());
+                Ok(latest.is_none_or(|at: Timestamp| at >= since))
+            }
+            Err(Failure::GiveUp { .. }) => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Hands the pages of a talk's list over, the newest first, back to this time; false where there are too many.
+    async fn back_to(
+        &self,
+        talk: &str,
+        since: Timestamp,
+        mut take: impl FnMut(&[Value]) + Send,
+    ) -> Result<bool, Failure> {
+        let mut behind: Option<String> = None;
+        for _ in 0..PAGES_MAX {
+            let page = self.page(talk, behind.take()).await?;
+            take(&page.messages);
+            let reaches_back = page.messages.iter().filter_map(received).any(|at| at < since);
+            match page.behind.filter(|_| !reaches_back) {
+                Some(next) => behind = Some(next),
+                None => return Ok(true),
+            }
+        }
+        Ok(false)
+    }
+
     /// The path of a talk's messages.
     fn messages(&self, thread: &str) -> String {
         self.path(&format!("/conversations/{thread}/messages"))
@@ -188,6 +233,12 @@ impl Sunshine {
         let behind = meta["beforeCursor"].as_str().or(first).filter(|_| meta["hasMore"] == true).map(str::to_owned);
         Ok(Page { messages, behind })
     }
+}
+
+/// A talk's list that does not reach back to this time.
+fn too_long(since: Timestamp) -> Failure {
+    let cause = format!("Sunshine Conversations lists more than {PAGES_MAX} pages of messages since {since}");
+    Failure::GiveUp { cause }
 }
 
 /// The bridge's mark on a listed message.

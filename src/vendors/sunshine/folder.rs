@@ -9,7 +9,7 @@ use url::Url;
 use super::checkup as judge;
 use super::client::{Sunshine, SunshineOptions};
 use super::keys::{self, Sunshine as Keys};
-use super::source::Webhooks;
+use super::source::{Reader, Webhooks};
 use crate::domain::account::AccountId;
 use crate::domain::line::{By, Channel, Forms};
 use crate::domain::text::RecipeMessage;
@@ -44,7 +44,8 @@ impl Folder for Sunshine {
     }
 
     fn source(keys: &Keys, account: AccountId, around: &Around<'_>) -> Arc<dyn Source> {
-        Arc::new(Webhooks { account, lines: around.lines.clone(), secrets: keys.webhook_secrets.clone() })
+        let reader = Reader { account, lines: around.lines.clone() };
+        Arc::new(Webhooks { reader, secrets: keys.webhook_secrets.clone() })
     }
 
     fn open(keys: &Keys, reach: Reach) -> Self {

@@ -22,8 +22,11 @@ pub(super) static SENDS: Pool = Pool::new("texts", 5, SECOND);
 /// Enough for one look through a long talk at once.
 static READS: Pool = Pool::new("reads", 600, Duration::from_secs(60));
 
+/// As many looks for missed texts a second as an account's texts by itself. They leave reads for other uses.
+static LOOKS: Pool = Pool::new("looks for texts", 5, SECOND);
+
 /// All limits of an app.
-pub(super) static LIMITS: Limits = Limits { pools: &[&SENDS, &READS], needs };
+pub(super) static LIMITS: Limits = Limits { pools: &[&SENDS, &READS, &LOOKS], needs };
 
 fn needs(need: Need) -> &'static [Draw] {
     match need {
@@ -44,6 +47,17 @@ pub(super) const READ: Call =
 pub(super) const WRITE: Call = Call {
     key: None,
     kind: &CallKind { name: "write", draws: &[Draw::on(&READS)], refusal_holds: &READS, told: None },
+};
+
+/// A look for texts in a talk that may have none.
+pub(super) const LOOK: Call = Call {
+    key: None,
+    kind: &CallKind {
+        name: "look",
+        draws: &[Draw::on(&LOOKS), Draw::on_three_quarters_of(&READS)],
+        refusal_holds: &LOOKS,
+        told: None,
+    },
 };
 
 /// No header tells of a limit.

@@ -11,7 +11,7 @@ use crate::domain::account::Ends;
 use crate::domain::event::{EventId, TicketId};
 use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
-use crate::ports::{Carrier, Sent, Sought, Text};
+use crate::ports::{Carrier, Look, Sent, Sought, Text};
 use crate::vendors::bird::carrier::PAGES_MAX;
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
@@ -130,6 +130,10 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
     );
 }
 
+fn since_now(lines: &Lines) -> Look<'_> {
+    Look { account: Ends::FIRST.carrier, lines, since: now(), talk: None }
+}
+
 #[tokio::test]
 async fn the_list_of_customers_texts_is_read_to_its_end_and_given_from_its_oldest() {
     let entry = |id: &str, at: &str, words: &str| json!({"id": id, "direction": "inbound", "to": "+15550100100", "from": TO, "text": words, "created_at": at});
@@ -141,7 +145,7 @@ async fn the_list_of_customers_texts_is_read_to_its_end_and_given_from_its_oldes
     ])
     .await;
     let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
-    let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
+    let came_in = bird(&server.url).texts_since(&since_now(&lines)).await.unwrap().unwrap();
     let words: Vec<&str> = came_in.texts.iter().map(|text| text.text.text.as_str()).collect();
     assert_eq!((words, came_in.until, came_in.unreadable), (vec!["one", "two", "three"], None, 2));
     let seen = server.seen();
@@ -164,7 +168,7 @@ async fn of_a_list_with_too_many_pages_its_earlier_half_is_asked_for_and_the_res
     let pages = (0..20).map(|number| page(number, json!(format!("sms_{number}_99"))));
     let server = Scripted::answers(pages.chain([page(39, json!(null))]).collect()).await;
     let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
-    let came_in = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await.unwrap().unwrap();
+    let came_in = bird(&server.url).texts_since(&since_now(&lines)).await.unwrap().unwrap();
     // The oldest one seen came 2,001 s after the beginning.
     let half = now() + SignedDuration::from_millis(1_000_500);
     assert_eq!((came_in.texts.len(), came_in.until), (100, Some(half)));
@@ -180,9 +184,7 @@ async fn a_list_that_never_ends_is_given_up() {
     let server =
         Scripted::answers(vec![Reply::json(200, &json!({"data": [entry], "next_cursor": "sms_1"})); PAGES_MAX]).await;
     let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
-    let Err(failure) = bird(&server.url).texts_since(now(), Ends::FIRST.carrier, &lines).await else {
-        panic!("an end")
-    };
+    let Err(failure) = bird(&server.url).texts_since(&since_now(&lines)).await else { panic!("an end") };
     assert_eq!(failure.cause(), format!("Bird's list has no end at {}", now()));
 }
 

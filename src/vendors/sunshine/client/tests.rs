@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::*;
 use crate::clock::Clock;
+use crate::domain::account::Ends;
 use crate::domain::event::{Customer, EventId, TicketId};
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
-use crate::ports::{Carrier, Sent, Sought, Text};
+use crate::ports::{Carrier, Look, Sent, Sought, Text};
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
 fn now() -> Timestamp {
@@ -239,4 +240,71 @@ async fn a_customer_whom_the_service_does_not_know_has_no_talk() {
     let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
     assert!(client(&server.url).talks_with(&ada).await.unwrap().is_empty());
     assert!(client(&server.url).talks_with(&Customer::default()).await.unwrap().is_empty(), "no call is made");
+}
+
+/// The texts of a talk since now: their words, and how many cannot be read.
+async fn texts(client: &Sunshine, talk: Option<&str>) -> Result<Option<(Vec<String>, usize)>, Failure> {
+    let lines = Lines::new(vec![Line::default_of(Ends::FIRST, Forms::default())]);
+    let look = Look { account: Ends::FIRST.carrier, lines: &lines, since: now(), talk };
+    let came_in = client.texts_since(&look).await?;
+    Ok(came_in.map(|came_in| {
+        let words = came_in.texts.into_iter().map(|text| text.text.text).collect();
+        (words, came_in.unreadable)
+    }))
+}
+
+/// Whether a talk has had a message lately.
+fn updated(seconds: i64) -> Reply {
+    let at = Timestamp::from_second(now().as_second() + seconds).unwrap();
+    Reply::json(200, &json!({"conversation": {"id": "c1", "lastUpdatedAt": at.to_string()}}))
+}
+
+/// A customer's message of so many seconds from now.
+fn message(id: &str, seconds: i64, words: &str) -> Value {
+    let at = Timestamp::from_second(now().as_second() + seconds).unwrap();
+    json!({"id": id, "received": at.to_string(), "author": {"type": "user", "userId": "u1"},
+        "content": {"type": "text", "text": words}, "source": {"type": "twilio", "integrationId": "i1"}})
+}
+
+#[tokio::test]
+async fn a_talk_is_read_back_over_the_time_since_where_it_tells_of_a_later_message() {
+    let own = json!({"id": "m9", "received": now().to_string(), "author": {"type": "business"}, "content": {}});
+    let newest = json!({"messages": [message("m3", 2, "three"), own, json!({"author": {"type": "user"}}), message("m4", 3, "four")],
+        "meta": {"hasMore": true, "beforeCursor": "m3"}});
+    let oldest = json!({"messages": [message("m1", -1, "known"), message("m2", 1, "two")],
+        "meta": {"hasMore": true, "beforeCursor": "m1"}});
+    let server = Scripted::answers(vec![updated(3), Reply::json(200, &newest), Reply::json(200, &oldest)]).await;
+    let words = ["two", "three", "four"].map(str::to_owned).to_vec();
+    assert_eq!(texts(&client(&server.url), Some("c1")).await, Ok(Some((words, 1))));
+    let seen = server.seen();
+    assert_eq!(seen[0].target, "/sc/v2/apps/a1/conversations/c1");
+    assert_eq!(seen[2].query("page[before]").as_deref(), Some("m3"));
+    assert_eq!(seen.len(), 3, "no page from before that time");
+}
+
+#[tokio::test]
+async fn no_list_is_read_of_a_talk_without_news_or_that_is_gone_and_none_without_a_talk() {
+    let gone = Reply::json(404, &json!({"errors": [{"code": "conversation_not_found", "title": "x"}]}));
+    let server = Scripted::answers(vec![updated(-1), gone]).await;
+    let client = client(&server.url);
+    for _ in 0..2 {
+        assert_eq!(texts(&client, Some("c1")).await, Ok(Some((Vec::new(), 0))));
+    }
+    assert_eq!(texts(&client, None).await, Ok(None));
+    assert_eq!(server.seen().len(), 2);
+}
+
+#[tokio::test]
+async fn talks_are_asked_for_at_five_a_second() {
+    let server = Scripted::answers(vec![updated(-1); 6]).await;
+    let clock = Clock::manual(now(), 1);
+    let client = client_at(&server.url, &clock);
+    for _ in 0..5 {
+        assert_eq!(texts(&client, Some("c1")).await, Ok(Some((Vec::new(), 0))));
+    }
+    let Err(Failure::Postpone { until, for_budget: true, .. }) = texts(&client, Some("c1")).await else {
+        panic!("a sixth in one second")
+    };
+    clock.advance(until.duration_since(now()));
+    assert_eq!(texts(&client, Some("c1")).await, Ok(Some((Vec::new(), 0))));
 }

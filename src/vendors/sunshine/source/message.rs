@@ -27,7 +27,7 @@ pub(super) struct Message {
 
 impl Message {
     pub(super) fn new(
-        key: Option<String>,
+        key: Option<DedupeKey>,
         customer: Customer,
         line: OnLine,
         (text, media): (String, Vec<String>),
@@ -52,8 +52,13 @@ impl Message {
             ticket_id,
             fields: TicketFields::default(),
         };
-        Self { key: key.map(DedupeKey::CarrierReport), text, at }
+        Self { key, text, at }
     }
+}
+
+/// The key of a message, by whichever webhook or list it comes.
+pub(super) fn key(id: &str) -> DedupeKey {
+    DedupeKey::CarrierReport(format!("message:{id}"))
 }
 
 /// A customer of whom the talk alone is known.

@@ -3,11 +3,11 @@
 use serde_json::json;
 
 use super::*;
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::Keyword;
-use crate::domain::event::{Customer, CustomerText, EventId, Unreadable};
-use crate::domain::line::{Forms, Line};
-use crate::domain::receipt::Failure;
+use crate::domain::event::{Customer, CustomerText, EventId, TicketId, Unreadable};
+use crate::domain::line::{Channel, Forms, Line, Lines};
+use crate::domain::receipt::{Failure, Mark, Report, Reported};
 use crate::intake::Intake;
 
 const TEXTS: &str = "5f0c0000000000000000000a";
@@ -31,7 +31,8 @@ fn webhooks() -> Webhooks {
         ..default.clone()
     };
     let lines = vec![line("texts", Channel::Sms, TEXTS), line("chats", Channel::Whatsapp, CHATS), default.clone()];
-    Webhooks { account: account(), lines: Lines::new(lines), secrets: vec!["0123456789abcdef".into()] }
+    let reader = Reader { account: account(), lines: Lines::new(lines) };
+    Webhooks { reader, secrets: vec!["0123456789abcdef".into()] }
 }
 
 fn read_raw(body: &[u8]) -> Intake {
@@ -337,7 +338,8 @@ fn an_event_that_cannot_be_read_is_kept_alone_and_the_others_go_their_way() {
     assert!(batch.entries[0].kind.is_ok() && batch.entries[2].kind.is_err());
     let kept = &batch.entries[1];
     assert!(kept.kind.is_err());
-    assert_eq!(kept.dedupe, [DedupeKey::CarrierReport("event:e2".to_owned())]);
+    let keys = ["event:e2", "message:m1"].map(|key| DedupeKey::CarrierReport(key.to_owned()));
+    assert_eq!(kept.dedupe, keys, "the talk's list holds the message as well");
     let alone: Value = serde_json::from_slice(&kept.alone).unwrap();
     assert_eq!(alone, json!({"events": [broken]}));
     let Intake::Reports(again) = read_raw(&kept.alone) else { panic!("it is read as a body") };

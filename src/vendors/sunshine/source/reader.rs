@@ -1,0 +1,186 @@
+//! The meaning of one event, and of one message in a talk's list. Never knows how a body is put together.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::content;
+use super::failure;
+use super::message::{self, Message};
+use super::parts::{OnLine, id, time, within};
+use crate::domain::account::AccountId;
+use crate::domain::event::TicketId;
+use crate::domain::line::{Channel, Lines};
+use crate::domain::receipt::{Mark, Report, Reported};
+use crate::intake::Stop;
+use crate::intake::fields::{self, unreadable};
+use crate::ports::Incoming;
+use crate::vendors::sunshine::{MARK, TICKET};
+
+/// The meaning of one event.
+pub(super) enum Meant {
+    Text(Message),
+    /// A report about a text of this bridge's, or about one that may be.
+    Report(Report),
+    /// Nothing to this bridge.
+    Nothing,
+}
+
+/// The reader of an account's events and lists.
+pub struct Reader {
+    /// The account.
+    pub account: AccountId,
+    /// The lines.
+    pub lines: Lines,
+}
+
+impl Reader {
+    /// The meaning of an event that came at this time.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub(super) fn meaning(&self, event: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+        let Some(kind) = fields::line(event, "type") else { return Err(unreadable("`type` names no event")) };
+        let at = time(event.get("createdAt")).unwrap_or(at);
+        let payload = || within(event, "payload").ok_or_else(|| unreadable("`payload` is not an object"));
+        match kind.as_str() {
+            "conversation:message" => self.message(payload()?, at),
+            "conversation:postback" => self.postback(payload()?, at),
+            "conversation:message:delivery:channel" => self.delivery(event, Reported::Sent { mark: None }, at),
+            "conversation:message:delivery:user" => self.delivery(event, Reported::Delivered, at),
+            "conversation:message:delivery:failure" => {
+                let why = failure::of(payload()?.get("error"));
+                self.delivery(event, Reported::Failed(why), at)
+            }
+            _ => Ok(Meant::Nothing),
+        }
+    }
+
+    /// A customer's text in the list of a talk; `None` for every other message there.
+    ///
+    /// # Errors
+    /// Why a customer's text cannot be read.
+    pub(in crate::vendors::sunshine) fn listed(&self, talk: &str, message: &Value) -> Result<Option<Incoming>, Stop> {
+        let conversation = json!({ "id": talk });
+        let payload =
+            Map::from_iter([("conversation".to_owned(), conversation), ("message".to_owned(), message.clone())]);
+        // Each has a time of its own; one without is never younger than its webhook.
+        match self.message(&payload, Timestamp::MIN)? {
+            Meant::Text(Message { key, text, at }) => {
+                Ok(Some(Incoming { text, at, dedupe: key.into_iter().collect() }))
+            }
+            Meant::Report(_) | Meant::Nothing => Ok(None),
+        }
+    }
+
+    fn message(&self, payload: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+        let told = within(payload, "message").ok_or_else(|| unreadable("`message` is not an object"))?;
+        let id = id(told, "id")?;
+        let author = within(told, "author").ok_or_else(|| unreadable("`author` is not an object"))?;
+        match fields::line(author, "type").as_deref() {
+            Some("user") => {}
+            Some(_) => return Ok(self.own(&id, told, payload, at)),
+            None => return Err(unreadable("`author.type` is blank")),
+        }
+        if told.get("deleted").is_some_and(|deleted| deleted == true) {
+            return Ok(Meant::Nothing);
+        }
+        let source = within(told, "source");
+        let Some(line) = self.line(source)? else { return Ok(Meant::Nothing) };
+        let at = source
+            .and_then(|source| time(source.get("originalMessageTimestamp")))
+            .or(time(told.get("received")))
+            .unwrap_or(at);
+        let customer = message::customer(&thread(payload)?, author, source)?;
+        let (text, media) = content::of(within(told, "content"))?;
+        Ok(Meant::Text(Message::new(Some(message::key(&id)), customer, line, (text, media), ticket(payload), at)))
+    }
+
+    /// A message of a business: the bridge's own, which tells that it is out, or another's.
+    fn own(&self, id: &str, message: &Map<String, Value>, payload: &Map<String, Value>, at: Timestamp) -> Meant {
+        let mark = message.get("metadata").and_then(|metadata| metadata.get(MARK)).and_then(Value::as_str);
+        let mark: Option<Mark> = mark.and_then(|mark| mark.parse().ok());
+        let Some(mark) = mark else { return Meant::Nothing };
+        Meant::Report(Report {
+            id: format!("message:{id}"),
+            at: time(message.get("received")).unwrap_or(at),
+            customer: message::talk(thread(payload).ok()),
+            campaign: None,
+            dispatch: Some(id.to_owned()),
+            line: None,
+            carrier: self.account,
+            what: Reported::Sent { mark: Some(mark) },
+        })
+    }
+
+    /// A tap on a button, which is no message.
+    fn postback(&self, payload: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+        let Some(line) = self.line(within(payload, "source"))? else { return Ok(Meant::Nothing) };
+        let user = within(payload, "user").ok_or_else(|| unreadable("`user` is not an object"))?;
+        let author = Map::from_iter([("user".to_owned(), Value::Object(user.clone()))]);
+        let customer = message::customer(&thread(payload)?, &author, within(payload, "source"))?;
+        let tapped = within(payload, "postback").and_then(|postback| fields::line(postback, "payload"));
+        let words = format!("[The customer tapped a button: {}]", tapped.as_deref().unwrap_or("it has no name"));
+        Ok(Meant::Text(Message::new(None, customer, line, (words, Vec::new()), ticket(payload), at)))
+    }
+
+    fn delivery(&self, event: &Map<String, Value>, what: Reported, at: Timestamp) -> Result<Meant, Stop> {
+        let payload = within(event, "payload").ok_or_else(|| unreadable("`payload` is not an object"))?;
+        let message = within(payload, "message").ok_or_else(|| unreadable("`message` is not an object"))?;
+        let message = id(message, "id")?;
+        let destination = within(payload, "destination");
+        // The other channels of the app are not this bridge's.
+        let line = match self.line(destination) {
+            Ok(Some(line)) => line.integration,
+            Err(Stop::Unreadable(_)) => destination.and_then(|destination| fields::line(destination, "integrationId")),
+            Ok(None) | Err(Stop::Ignored(_) | Stop::Reports(_)) => return Ok(Meant::Nothing),
+        };
+        let mut customer = message::talk(thread(payload).ok());
+        customer.carrier_id = within(payload, "user").and_then(|user| id(user, "id").ok());
+        let own = id(event, "id").unwrap_or_else(|_| format!("{}:{message}", what.name()));
+        Ok(Meant::Report(Report {
+            id: format!("delivery:{own}"),
+            at,
+            customer,
+            campaign: None,
+            dispatch: Some(message),
+            line,
+            carrier: self.account,
+            what,
+        }))
+    }
+
+    /// The line of a channel's integration; `None` for a channel that is not this bridge's.
+    ///
+    /// # Errors
+    /// A WhatsApp message to an integration that is no line, because its answer would leave by another channel.
+    fn line(&self, source: Option<&Map<String, Value>>) -> Result<Option<OnLine>, Stop> {
+        let Some(source) = source else { return Err(unreadable("`source` is not an object")) };
+        let integration = fields::line(source, "integrationId");
+        let configured = self.lines.of_carrier(self.account);
+        let configured = integration.as_deref().and_then(|told| configured.into_iter().find(|line| line.is_at(told)));
+        if let Some(line) = configured {
+            return Ok(Some(OnLine { integration, channel: line.channel }));
+        }
+        match fields::line(source, "type").as_deref() {
+            Some("twilio" | "messagebird") => Ok(Some(OnLine { integration, channel: Channel::Sms })),
+            Some("whatsapp") => Err(Stop::Unreadable(format!(
+                "a WhatsApp message came over an integration of which the configuration has no line: describe one with \
+                 carrier = \"{}\", channel = \"whatsapp\" and the integration's id as its address",
+                self.account
+            ))),
+            Some(_) | None => Ok(None),
+        }
+    }
+}
+
+/// The name of the talk.
+fn thread(payload: &Map<String, Value>) -> Result<String, Stop> {
+    let conversation = within(payload, "conversation").ok_or_else(|| unreadable("`conversation` is not an object"))?;
+    id(conversation, "id")
+}
+
+/// The ticket that the bridge has noted on the talk.
+fn ticket(payload: &Map<String, Value>) -> Option<TicketId> {
+    let noted = within(within(payload, "conversation")?, "metadata")?.get(TICKET)?;
+    noted.as_str()?.parse().ok().map(TicketId)
+}

@@ -1,0 +1,164 @@
+//! Texts whose webhook never came: the bridge finds them in the lists of the talks that it knows, at its start and at intervals.
+
+use tandem::sandbox::server::{Call, Fault, FaultKind};
+use tandem::sandbox::sunshine::{SMS, WHATSAPP};
+
+use super::{ADA, BOB, Site};
+use jiff::SignedDuration;
+
+const EVERY_FIVE_MINUTES: &str = "catch_up_minutes = 5";
+
+impl Site {
+    async fn catching_up() -> Self {
+        Self::start_on(EVERY_FIVE_MINUTES, "", "").await
+    }
+
+    /// A customer texts, and no webhook tells of it.
+    fn text_unheard(&self, integration: &str, person: &str, words: &str) {
+        self.sunshine.pause_webhooks();
+        self.sunshine.text(integration, person, words);
+        drop(self.sunshine.take_held_webhooks());
+        self.bridge.clock.advance(SignedDuration::from_secs(90));
+    }
+
+    async fn run_again(&mut self) {
+        self.bridge.run().await;
+        self.sunshine.connect(&self.bridge.public);
+    }
+
+    /// How often these were asked for: each talk, or each list of a talk.
+    fn asked(&self, ends_with: &str) -> usize {
+        let is_talk = |call: &&Call| call.method == "GET" && call.path.contains("/conversations/");
+        self.sunshine.calls().iter().filter(is_talk).filter(|call| call.path.ends_with(ends_with)).count()
+    }
+
+    /// Waits until each talk was asked for once more.
+    async fn looked(&self) {
+        let talks: Vec<String> = [(SMS, ADA), (WHATSAPP, BOB)]
+            .into_iter()
+            .filter_map(|(on, of)| self.sunshine.conversation_of(on, of))
+            .collect();
+        let before: Vec<usize> = talks.iter().map(|talk| self.asked(talk)).collect();
+        self.bridge
+            .until("each talk is asked for", |_| {
+                talks.iter().zip(&before).all(|(talk, before)| self.asked(talk) > *before)
+            })
+            .await;
+        self.settled().await;
+    }
+}
+
+#[tokio::test]
+async fn texts_of_an_outage_are_comments_after_the_start_once_each_and_in_their_order() {
+    let mut site = Site::catching_up().await;
+    let (ada, bob) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, BOB).await);
+    site.bridge.stop().await;
+    for words in ["one", "two", "three"] {
+        site.text_unheard(SMS, ADA, words);
+    }
+    site.text_unheard(WHATSAPP, BOB, "anybody there?");
+    site.bridge.clock.advance(SignedDuration::from_mins(20));
+    site.run_again().await;
+    site.bridge
+        .until("the texts are there", |bridge| bridge.comments(ada).len() == 4 && bridge.comments(bob).len() == 2)
+        .await;
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ada), ["Hello", "one", "two", "three"]);
+    assert_eq!(site.bridge.comments(bob), ["Hello", "anybody there?"]);
+    let lists = site.asked("/messages");
+    site.bridge.clock.advance(SignedDuration::from_mins(20));
+    site.looked().await;
+    assert_eq!(site.bridge.comments(ada).len(), 4, "a later look finds nothing new");
+    site.looked().await;
+    assert!(site.asked("/messages") <= lists + 2, "the list of a talk without news is not read again and again");
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_text_that_a_webhook_brings_as_well_is_one_comment_whichever_comes_first() {
+    let mut site = Site::catching_up().await;
+    let ticket = site.talking().await;
+    // First the webhook, and then the look at the start.
+    site.sunshine.text(SMS, ADA, "one");
+    site.settled().await;
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.bridge.stop().await;
+    site.run_again().await;
+    site.looked().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "one"]);
+    // First the look, and then the webhook.
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(SMS, ADA, "two");
+    let held = site.sunshine.take_held_webhooks();
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.bridge.until("the text is found", |bridge| bridge.comments(ticket).len() == 3).await;
+    held.into_iter().for_each(|webhook| site.sunshine.send_webhook(webhook));
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "one", "two"]);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_young_text_is_left_to_its_webhook_and_a_talk_that_is_gone_keeps_no_other_back() {
+    let mut site = Site::catching_up().await;
+    let (ada, bob) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, BOB).await);
+    let gone = site.sunshine.conversation_of(WHATSAPP, BOB).unwrap();
+    site.sunshine.pause_webhooks();
+    site.sunshine.remove_user_of(&gone);
+    site.sunshine.text(SMS, ADA, "just now");
+    drop(site.sunshine.take_held_webhooks());
+    site.bridge.stop().await;
+    let before = site.asked("/messages");
+    site.run_again().await;
+    site.bridge.until("the list is read", |_| site.asked("/messages") > before).await;
+    site.bridge.settled().await;
+    assert_eq!(site.bridge.comments(ada), ["Hello"], "its webhook may be on its way");
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.bridge.until("the text is found", |bridge| bridge.comments(ada).len() == 2).await;
+    assert_eq!(site.bridge.comments(bob), ["Hello"]);
+    assert!(site.asked(&gone) > 0);
+    site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_message_of_before_the_outage_a_long_list_and_our_own_messages_are_passed_over_rightly() {
+    let mut site = Site::catching_up().await;
+    let ticket = site.talking().await;
+    site.reply(ticket, "Hi Ada");
+    site.settled().await;
+    site.bridge.stop().await;
+    site.bridge.clock.advance(SignedDuration::from_mins(20));
+    let all: Vec<String> = (1..=130).map(|number| format!("text {number}")).collect();
+    site.sunshine.pause_webhooks();
+    all.iter().for_each(|words| drop(site.sunshine.text(SMS, ADA, words)));
+    drop(site.sunshine.take_held_webhooks());
+    site.bridge.clock.advance(SignedDuration::from_secs(90));
+    site.run_again().await;
+    site.bridge
+        .until("the last text is there", |bridge| {
+            bridge.comments(ticket).last().is_some_and(|last| last.ends_with("text 130"))
+        })
+        .await;
+    site.settled().await;
+    // Those that waited for the ticket's budget stand in one comment.
+    let comments = site.bridge.comments(ticket);
+    assert_eq!(comments[..2], ["Hello", "Hi Ada"]);
+    let told: Vec<&str> =
+        comments[2..].iter().flat_map(|comment| comment.lines()).filter(|line| !line.is_empty()).collect();
+    let told: Vec<&str> = told.into_iter().filter(|line| line.starts_with("text ")).collect();
+    assert_eq!(told, all);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_look_that_fails_covers_the_same_time_again() {
+    let mut site = Site::catching_up().await;
+    let ticket = site.talking().await;
+    site.bridge.stop().await;
+    site.text_unheard(SMS, ADA, "one");
+    site.sunshine.fail(Fault::on("GET", "/conversations/", FaultKind::status(500)).times(3));
+    site.run_again().await;
+    site.bridge.until("the text is found", |bridge| bridge.comments(ticket).len() == 2).await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "one"]);
+    site.finish(0).await;
+}
