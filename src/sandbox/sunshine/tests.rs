@@ -1,5 +1,6 @@
 //! The embedded Sunshine Conversations against its documents.
 
+use futures_util::FutureExt as _;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -564,6 +565,8 @@ async fn events_of_several_acts_come_in_one_body() {
         sunshine.text(WHATSAPP, "US.abc", "two");
         sunshine.tap_postback(SMS, ADA, "yes");
         sunshine.read(SMS, ADA);
+        let posted = post(sunshine, &conversation, json!({})).now_or_never().expect("an answer without a wait");
+        assert_eq!(posted.0, 201);
         sunshine.tap_reply(SMS, ADA, "Yes", "yes")
     });
     let bodies = bodies(&sunshine);
@@ -577,16 +580,17 @@ async fn events_of_several_acts_come_in_one_body() {
             "conversation:message",
             "conversation:postback",
             "conversation:read",
+            "conversation:message",
+            "conversation:message:delivery:channel",
+            "conversation:message:delivery:user",
             "conversation:message"
         ]
     );
-    assert_eq!(
-        (&events[5]["payload"]["message"]["id"], &events[5]["payload"]["message"]["content"]["payload"]),
-        (&json!(last), &json!("yes"))
-    );
+    let message = &events[8]["payload"]["message"];
+    assert_eq!((&message["id"], &message["content"]["payload"]), (&json!(last), &json!("yes")));
     assert_eq!(events[3]["payload"]["conversation"]["id"], conversation);
     let ids: std::collections::BTreeSet<&str> = events.iter().map(|event| event["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 6);
+    assert_eq!(ids.len(), 9);
 }
 
 #[tokio::test]
