@@ -153,6 +153,7 @@ impl Field<Vec<VendorAccount>> for Accounts {
         }
         proofs_differ(&read, book);
         addresses_differ(&read, book);
+        parts_differ(&read, book);
         workspaces_differ(&read, book);
         Some(read.into_iter().map(|(_, account)| account).collect())
     }
@@ -248,6 +249,24 @@ fn addresses_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
             let problem = format!("is that of {other} as well, so that a reply would be texted once for each account");
             let remedy = "Keep one of the two accounts, and describe its brands by lines with a brand_id";
             book.fault::<()>(at, "url", Flaw::new(problem, remedy));
+        }
+    }
+}
+
+/// Books the second of two accounts that are one part of an installation.
+fn parts_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
+    for (index, (at, VendorAccount { keys, .. })) in accounts.iter().enumerate() {
+        let Some((key, part)) = keys.part() else { continue };
+        let place = |keys: &VendorKeys| (keys.vendor(), keys.url().as_str().trim_end_matches('/').to_owned());
+        let is_same = |other: &&VendorAccount| {
+            place(&other.keys) == place(keys) && other.keys.part().is_some_and(|(_, other)| other == part)
+        };
+        if let Some(other) = accounts.iter().take(index).map(|(_, other)| other).find(is_same) {
+            let other = other.account;
+            let problem =
+                format!("is that of {other} as well, at the same url, so that each text would open a ticket for both");
+            let remedy = "Keep one of the two accounts, and describe its channels by lines with an address";
+            book.fault::<()>(at, key, Flaw::new(problem, remedy));
         }
     }
 }

@@ -49,6 +49,12 @@ pub trait Folder: Exchanging + Sized + 'static {
     /// The address of its API.
     fn url(keys: &Self::Keys) -> &Url;
 
+    /// The key and the name of the account's part of an installation that has several at one address. All webhooks of a part
+    /// are the same, so that no two accounts share one.
+    fn part(_keys: &Self::Keys) -> Option<(&'static str, &str)> {
+        None
+    }
+
     /// The proofs that senders of its webhooks present, by their keys.
     fn proofs(keys: &Self::Keys) -> Vec<(&'static str, &SecretString)>;
 

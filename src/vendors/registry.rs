@@ -172,6 +172,14 @@ macro_rules! vendors {
                 }
             }
 
+            /// The key and the name of the account's part of an installation that has several at one address.
+            #[must_use]
+            pub fn part(&self) -> Option<(&'static str, &str)> {
+                match self {
+                    $(Self::$name(keys) => <$folder>::part(keys),)+
+                }
+            }
+
             /// The proofs that senders of its webhooks present, by their keys.
             #[must_use]
             pub fn proofs(&self) -> Vec<(&'static str, &SecretString)> {

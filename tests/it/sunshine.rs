@@ -15,6 +15,19 @@ mod templates;
 const ADA: &str = "+15550123456";
 const BOB: &str = "+15550123457";
 
+/// The lines of both integrations.
+const LINES: &str = r#"
+[[lines]]
+name = "sunshine-sms"
+carrier = "sunshine"
+address = "5f0c00000000000000000001"
+[[lines]]
+name = "sunshine-whatsapp"
+carrier = "sunshine"
+channel = "whatsapp"
+address = "5f0c00000000000000000002"
+"#;
+
 /// A bridge between a Zendesk, a Braze and a Sunshine Conversations.
 struct Site {
     bridge: TestBridge,
@@ -28,6 +41,11 @@ impl Site {
 
     /// With more lines for the top of the file and for the account, and more tables.
     async fn start_on(top: &str, more: &str, tables: &str) -> Self {
+        Self::start_with(top, more, &format!("{LINES}{tables}")).await
+    }
+
+    /// The same with these lines of the carrier alone.
+    async fn start_with(top: &str, more: &str, lines: &str) -> Self {
         let mut bridge = TestBridge::start_with(top, "").await;
         let options = SunshineOptions::default();
         let sunshine = Sunshine::start(options.clone(), bridge.clock.clone()).await.unwrap();
@@ -45,16 +63,7 @@ webhook_secrets = ["{webhook_secret}"]
 [[lines]]
 name = "main"
 carrier = "braze"
-[[lines]]
-name = "sunshine-sms"
-carrier = "sunshine"
-address = "{SMS}"
-[[lines]]
-name = "sunshine-whatsapp"
-carrier = "sunshine"
-channel = "whatsapp"
-address = "{WHATSAPP}"
-{tables}
+{lines}
 "#,
             sunshine.url(),
         );

@@ -421,3 +421,50 @@ fn a_reload_takes_the_secrets_of_every_account_and_names_those_that_come_and_go(
     assert_eq!(waiting, ["accounts.support-eu"]);
     assert_eq!(desks(&in_force).len(), 2);
 }
+
+/// An account of Sunshine Conversations with this name, address and app.
+fn sunshine(name: &str, url: &str, app: &str) -> String {
+    format!(
+        "[accounts.{name}]\nvendor = \"sunshine\"\nurl = \"{url}\"\napp_id = \"{app}\"\nkey_id = \"app_{name}\"\n\
+         secret = \"{name}-secret-of-the-key\"\nwebhook_secrets = [\"{name}-secret-of-the-webhook\"]\n"
+    )
+}
+
+/// A line of the account `sun`.
+fn line_of_sun(name: &str, more: &str) -> String {
+    format!("[[lines]]\nname = \"{name}\"\ncarrier = \"sun\"\n{more}")
+}
+
+#[test]
+fn two_accounts_of_one_app_are_a_fault_because_each_would_take_every_text() {
+    let sun = sunshine("sun", "https://acme.zendesk.com/sc", "app1");
+    let with = |url: &str, app: &str| {
+        let file = format!("{ZENDESK}{BRAZE}{sun}{}", sunshine("moon", url, app));
+        match read(&file, &[]) {
+            Ok(_) => Vec::new(),
+            Err(_) => faults(&file, &[]),
+        }
+    };
+    for (url, app) in [("https://acme.zendesk.com/sc", "app2"), ("https://other.zendesk.com/sc", "app1")] {
+        assert_eq!(with(url, app), [""; 0], "{url} {app}");
+    }
+    for url in ["https://acme.zendesk.com/sc", "https://acme.zendesk.com/sc/"] {
+        let told = with(url, "app1");
+        let [fault] = &told[..] else { panic!("{told:#?}") };
+        assert!(fault.starts_with("accounts.") && fault.contains(".app_id (line "), "{fault}");
+        assert!(fault.contains("as well, at the same url, so that each text would open a ticket for both"), "{fault}");
+    }
+}
+
+#[test]
+fn a_line_without_an_address_beside_one_with_an_address_takes_no_texts_of_an_app_and_is_a_fault() {
+    let sun = sunshine("sun", "https://acme.zendesk.com/sc", "app1");
+    let file = |lines: &[String]| format!("{ZENDESK}{BRAZE}{sun}{}", lines.concat());
+    let (bare, at) = (line_of_sun("all", ""), line_of_sun("sms", "address = \"5f0c01\"\n"));
+    for good in [vec![bare.clone()], vec![at.clone()]] {
+        assert!(read(&file(&good), &[]).is_ok(), "{good:?}");
+    }
+    let told = faults(&file(&[bare, at]), &[]);
+    let [fault] = &told[..] else { panic!("{told:#?}") };
+    assert!(fault.contains("address") && fault.contains("takes no texts of other integrations"), "{fault}");
+}

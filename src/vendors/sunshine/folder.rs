@@ -35,6 +35,10 @@ impl Folder for Sunshine {
         &keys.url
     }
 
+    fn part(keys: &Keys) -> Option<(&'static str, &str)> {
+        Some(("app_id", &keys.app_id))
+    }
+
     fn proofs(keys: &Keys) -> Vec<(&'static str, &SecretString)> {
         keys.webhook_secrets.iter().map(|secret| ("webhook_secrets", secret)).collect()
     }
@@ -102,6 +106,14 @@ impl CarrierFolder for Sunshine {
                 "Set it to \"sms\" or \"whatsapp\"",
             );
             book.fault::<()>(&line.at, "channel", flaw);
+        }
+        let has_addresses = |carrier| lines.lines.iter().any(|line| line.carrier == carrier && line.address.is_some());
+        for line in lines.lines.iter().filter(|line| line.address.is_none() && has_addresses(line.carrier)) {
+            let flaw = Flaw::new(
+                "is missing, but another line of the account has one: then the account takes no texts of other integrations",
+                "Set it to the id of the channel's integration in the app",
+            );
+            book.fault::<()>(&line.at, "address", flaw);
         }
     }
 

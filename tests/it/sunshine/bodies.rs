@@ -142,7 +142,7 @@ async fn an_old_event_is_taken_with_its_own_time_and_opens_no_window() {
 
 #[tokio::test]
 async fn a_whatsapp_message_on_no_line_is_kept_and_taken_in_once_there_is_one() {
-    let mut site = Site::start().await;
+    let mut site = Site::start_with("", "", "").await;
     let other = "5f0c00000000000000000009";
     let event = message(1, "whatsapp", other, "anyone there?");
     for _ in 0..2 {
@@ -165,6 +165,37 @@ async fn a_whatsapp_message_on_no_line_is_kept_and_taken_in_once_there_is_one() 
     assert_eq!(site.post_events(&json!([event])).await.0, 200);
     site.settled().await;
     assert_eq!(site.bridge.comments(ticket).len(), 1, "{ADA} wrote once");
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn texts_and_reports_of_integrations_without_a_line_are_passed_over_where_others_have_one() {
+    let site = Site::start().await;
+    let other = "5f0c00000000000000000009";
+    let report = |number: usize, integration: &str| {
+        json!({"id": format!("e{number}"), "type": "conversation:message:delivery:user", "payload": {
+            "message": {"id": format!("m{number}")}, "conversation": {"id": "c1"},
+            "destination": {"type": "twilio", "integrationId": integration}}})
+    };
+    let events = json!([
+        message(1, "twilio", other, "to sales"),
+        message(2, "whatsapp", other, "to sales"),
+        report(3, other),
+        report(4, SMS),
+    ]);
+    assert_eq!(site.post_events(&events).await, (200, json!({"status": "accepted", "events": 4})));
+    site.settled().await;
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 0);
+    assert_eq!(site.bridge.deliveries("").await, [json!(null); 0]);
+    site.bridge.clock.advance(jiff::SignedDuration::from_mins(11));
+    let unbound = || crate::support::list(&site.bridge.http, &site.bridge.operator, "/api/reports", "");
+    let started = site.bridge.clock.now();
+    while unbound().await.is_empty() {
+        assert!(site.bridge.clock.now().duration_since(started).as_mins() < 5, "one is shown unbound");
+        site.bridge.sandbox.wait_until(crate::support::QUIET, || false).await;
+        site.bridge.clock.advance(jiff::SignedDuration::from_secs(1));
+    }
+    assert_eq!(unbound().await.len(), 1, "the report on the line of this bridge alone");
     site.finish(0).await;
 }
 

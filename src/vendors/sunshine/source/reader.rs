@@ -149,22 +149,23 @@ impl Reader {
         }))
     }
 
-    /// The line of a channel's integration; `None` for a channel that is not this bridge's.
+    /// The line of a channel's integration; `None` for one that is not this bridge's. An app has one webhook for all of its
+    /// integrations, so an account whose lines have addresses takes those alone.
     ///
     /// # Errors
-    /// A WhatsApp message to an integration that is no line, because its answer would leave by another channel.
+    /// Where no line has an address, a WhatsApp message, because its answer would leave by another channel.
     fn line(&self, source: Option<&Map<String, Value>>) -> Result<Option<OnLine>, Stop> {
         let Some(source) = source else { return Err(unreadable("`source` is not an object")) };
         let integration = fields::line(source, "integrationId");
-        let configured = self.lines.of_carrier(self.account);
-        let configured = integration.as_deref().and_then(|told| configured.into_iter().find(|line| line.is_at(told)));
-        if let Some(line) = configured {
-            return Ok(Some(OnLine { integration, channel: line.channel }));
+        let mut configured = self.lines.of_carrier(self.account).filter(|line| line.address.is_some()).peekable();
+        if configured.peek().is_some() {
+            let line = integration.as_deref().and_then(|told| configured.find(|line| line.is_at(told)));
+            return Ok(line.map(|line| OnLine { channel: line.channel, integration: integration.clone() }));
         }
         match fields::line(source, "type").as_deref() {
             Some("twilio" | "messagebird") => Ok(Some(OnLine { integration, channel: Channel::Sms })),
             Some("whatsapp") => Err(Stop::Unreadable(format!(
-                "a WhatsApp message came over an integration of which the configuration has no line: describe one with \
+                "a WhatsApp message came, and the account has no line with an integration's id: describe one with \
                  carrier = \"{}\", channel = \"whatsapp\" and the integration's id as its address",
                 self.account
             ))),

@@ -312,18 +312,33 @@ fn a_message_takes_the_line_of_its_integration_or_none() {
         ("twilio", json!(TEXTS), "sms"),
         ("whatsapp", json!(CHATS), "whatsapp"),
         ("messenger", json!(TEXTS), "sms"),
-        ("twilio", json!("5f0c01"), "sms"),
-        ("messagebird", json!("5f0c01"), "sms"),
     ] {
         let (text, ..) = text_of(on(kind, integration.clone()));
         assert_eq!((text.channel.as_str(), json!(text.line)), (channel, integration));
     }
-    for (kind, integration) in
-        [("web", json!("5f0c01")), ("messenger", json!("5f0c01")), ("api:conversations", json!(null))]
-    {
-        assert_eq!(batch_of(&json!([on(kind, integration)])).passed_over, 1, "{kind}");
+    for kind in ["twilio", "messagebird", "whatsapp", "web", "messenger"] {
+        for integration in [json!("5f0c01"), json!(null)] {
+            assert_eq!(batch_of(&json!([on(kind, integration)])).passed_over, 1, "{kind}: the company's other numbers");
+        }
     }
-    let cause = cause_of(on("whatsapp", json!("5f0c01")));
+    let of_another = delivery("user", json!({"destination": {"type": "twilio", "integrationId": "5f0c01"}}));
+    assert_eq!((of_another.ours.len(), of_another.passed_over), (0, 1), "a text of Zendesk's own messaging");
+}
+
+#[test]
+fn an_account_without_an_integrations_id_takes_every_text_message_and_keeps_whatsapp_for_a_line() {
+    let lines = Lines::new(vec![Line::default_of(Ends { carrier: account(), ..Ends::FIRST }, Forms::default())]);
+    let reader = Reader { account: account(), lines };
+    let meaning = |kind: &str| {
+        let source = json!({"type": kind, "integrationId": "5f0c01"});
+        reader.meaning(with("/payload/message/source", source).as_object().unwrap(), received_at())
+    };
+    for kind in ["twilio", "messagebird"] {
+        let Ok(reader::Meant::Text(Message { text, .. })) = meaning(kind) else { panic!("{kind}") };
+        assert_eq!((text.channel.as_str(), text.line.as_deref()), ("sms", Some("5f0c01")), "{kind}");
+    }
+    assert!(matches!(meaning("messenger"), Ok(reader::Meant::Nothing)));
+    let Err(Stop::Unreadable(cause)) = meaning("whatsapp") else { panic!("no fault") };
     assert!(cause.contains("carrier = \"sun\"") && cause.contains("whatsapp"), "{cause}");
 }
 
@@ -361,7 +376,10 @@ fn each_thing_that_a_message_cannot_do_without_is_named_where_it_is_missing() {
         (with("/payload/message/author", json!({"type": "user"})), "`author.userId` is blank"),
         (with("/payload/message/source", json!(null)), "`source` is not an object"),
         (said(json!({"type": "text", "text": "x".repeat(40_000)})), "`text` is longer"),
-        (event("conversation:postback", json!({"source": {"type": "twilio"}})), "`user` is not an object"),
+        (
+            event("conversation:postback", json!({"source": {"type": "twilio", "integrationId": TEXTS}})),
+            "`user` is not an object",
+        ),
         (event("conversation:message:delivery:user", json!({})), "`message` is not an object"),
     ] {
         let told = cause_of(event.clone());
