@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::inbound::Inbound;
 use crate::domain::account::AccountId;
 use crate::domain::event::{Event, EventKind, Unreadable};
+use crate::domain::inbound::{Door, Endpoint, Slot};
 use crate::domain::line::is_one_line;
 use crate::domain::receipt::Report;
 use crate::intake::{Batch, Entry, Senders, no_line};
@@ -16,6 +17,8 @@ use crate::store::{Accepted, Incoming, Store, StoreError, Taken};
 /// The parts of a batch that go to the store.
 pub(super) struct Reports {
     events: Vec<Incoming>,
+    /// The slot of each event's name, taken before it goes to the store.
+    slots: Vec<Option<Slot>>,
     ours: Vec<Report>,
     others: Vec<Report>,
     /// How many events are of no concern and go to no store.
@@ -23,14 +26,28 @@ pub(super) struct Reports {
 }
 
 /// The counts of a body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct TakenIn {
     /// Its reports.
     pub(super) reports: Taken,
-    /// How many of its events are new.
-    pub(super) new: u64,
+    /// Its new events, each by the slot of its name in the account of webhooks.
+    pub(super) new: Vec<Option<Slot>>,
+    /// How many of its events are kept for the operator.
+    pub(super) quarantined: u64,
     /// How many of its events came before.
     pub(super) repeated: u64,
+}
+
+impl TakenIn {
+    /// How many events and reports are on disk because of this body.
+    pub(super) fn fresh(&self) -> u64 {
+        self.reports.new + self.new.len() as u64 + self.quarantined
+    }
+
+    /// How many events and reports came before.
+    pub(super) fn known(&self) -> u64 {
+        self.reports.repeated + self.repeated
+    }
 }
 
 impl Reports {
@@ -49,8 +66,11 @@ impl Reports {
         let (unsure, elsewhere): (Vec<_>, Vec<_>) =
             unsure.into_iter().partition(|report| may_be_ours(report.line.as_deref(), &told));
         ours.extend(unsure);
-        let events = entries.into_iter().map(|entry| incoming(entry, account, senders, posted, now)).collect();
-        Self { events, ours, others, foreign: passed_over + elsewhere.len() as u64 }
+        let events: Vec<Incoming> =
+            entries.into_iter().map(|entry| incoming(entry, account, senders, posted, now)).collect();
+        let endpoint = Endpoint { door: Door::Carrier, account };
+        let slots = events.iter().map(|incoming| inbound.slot(endpoint, &incoming.event.kind)).collect();
+        Self { events, slots, ours, others, foreign: passed_over + elsewhere.len() as u64 }
     }
 
     /// Hands them to the store. Without any there is no call.
@@ -58,15 +78,23 @@ impl Reports {
     /// # Errors
     /// As [`crate::store::Inbox::take_body`].
     pub(super) async fn take(self, store: &dyn Store, now: Timestamp) -> Result<TakenIn, StoreError> {
-        let Self { events, ours, others, foreign } = self;
+        let Self { events, slots, ours, others, foreign } = self;
+        let kept: Vec<bool> = events.iter().map(|incoming| incoming.unreadable.is_some()).collect();
         let (accepted, taken) = match (events.is_empty(), ours.is_empty() && others.is_empty()) {
             (true, true) => (Vec::new(), Taken::default()),
             (true, false) => (Vec::new(), store.take_reports(ours, others, now).await?),
             (false, _) => store.take_body(events, ours, others, now).await?,
         };
-        let new = accepted.iter().filter(|accepted| matches!(accepted, Accepted::New(_))).count() as u64;
-        let reports = Taken { foreign: taken.foreign + foreign, ..taken };
-        Ok(TakenIn { reports, new, repeated: accepted.len() as u64 - new })
+        let mut taken_in =
+            TakenIn { reports: Taken { foreign: taken.foreign + foreign, ..taken }, ..TakenIn::default() };
+        for ((accepted, slot), is_kept) in accepted.iter().zip(slots).zip(kept) {
+            match accepted {
+                Accepted::New(_) if is_kept => taken_in.quarantined += 1,
+                Accepted::New(_) => taken_in.new.push(slot),
+                Accepted::Duplicate(_) | Accepted::Echo => taken_in.repeated += 1,
+            }
+        }
+        Ok(taken_in)
     }
 }
 

@@ -215,11 +215,24 @@ impl Answer {
             Self::Reports { events, taken } => {
                 let Taken { new, repeated, foreign } = taken.reports;
                 metrics.reports_taken(at_endpoint.account, new, repeated, foreign);
-                // In the account of webhooks a batch is one.
-                match (new + taken.new, repeated + taken.repeated) {
+                let inbound = &handler.state.inbound;
+                for slot in &taken.new {
+                    metrics.accepted(endpoint);
+                    inbound.accepted(at_endpoint, *slot, at);
+                }
+                for _ in 0..taken.quarantined {
+                    metrics.quarantined(endpoint);
+                    inbound.answered(at_endpoint, Otherwise::Quarantined, "", at);
+                }
+                (0..taken.repeated).for_each(|_| metrics.duplicate(endpoint));
+                // In the account of webhooks the reports of a batch are one, and so are events that came before.
+                match (taken.fresh(), taken.known()) {
                     (0, 0) if *events > 0 => (Otherwise::Ignored, "others' sends"),
                     (0, 1..) => (Otherwise::Duplicate, ""),
-                    _ => return handler.state.inbound.accepted(at_endpoint, None, at),
+                    _ if taken.new.is_empty() && taken.quarantined == 0 => {
+                        return inbound.accepted(at_endpoint, None, at);
+                    }
+                    _ => return,
                 }
             }
             Self::Refused(cause) => {
@@ -262,8 +275,16 @@ impl Answer {
                 tracing::info!(endpoint, account, outcome, "webhook {outcome}")
             }
             Self::Reports { events, taken } => {
-                let Taken { new, repeated, foreign } = taken.reports;
-                let (new, repeated) = (new + taken.new, repeated + taken.repeated);
+                let (new, repeated, foreign) = (taken.fresh(), taken.known(), taken.reports.foreign);
+                if taken.quarantined > 0 {
+                    let kept = taken.quarantined;
+                    tracing::warn!(
+                        endpoint,
+                        account,
+                        kept,
+                        "reports.kept: {kept} of a batch of {events} cannot be read"
+                    );
+                }
                 tracing::info!(
                     endpoint,
                     account,

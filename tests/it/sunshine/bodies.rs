@@ -211,3 +211,43 @@ async fn other_channels_of_the_app_are_nobodys_here() {
     assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 0);
     site.finish(0).await;
 }
+
+#[tokio::test]
+async fn each_event_of_a_body_counts_as_a_webhook_of_its_own_and_one_that_cannot_be_read_is_seen() {
+    let site = Site::start().await;
+    let page = || async {
+        let url = format!("{}/metrics", site.bridge.operator);
+        site.bridge.http.get(url).send().await.unwrap().text().await.unwrap()
+    };
+    let broken = json!({"id": "e9", "type": "conversation:message", "payload": {}});
+    let events = json!([message(1, "twilio", SMS, "one"), message(2, "whatsapp", WHATSAPP, "two"), broken]);
+    for _ in 0..2 {
+        assert_eq!(site.post_events(&events).await.0, 200);
+    }
+    let metrics = page().await;
+    for line in [
+        "tandem_accepted_total{endpoint=\"sunshine\"} 2",
+        "tandem_quarantined_total{endpoint=\"sunshine\"} 1",
+        "tandem_duplicates_total{endpoint=\"sunshine\"} 3",
+    ] {
+        assert!(metrics.lines().any(|known| known == line), "{line}\n{metrics}");
+    }
+    let (_, account) =
+        crate::support::answer(site.bridge.http.get(format!("{}/api/inbound", site.bridge.operator))).await;
+    let at = account["endpoints"].as_array().unwrap().iter().find(|at| at["path"] == "/webhooks/sunshine").unwrap();
+    let names = at["names"].as_array().unwrap();
+    let on = |line: &str| {
+        let named = names.iter().find(|named| named["name"] == "other" && named["line"] == line);
+        named.map(|named| (named["count"].clone(), named["line_name"].clone()))
+    };
+    assert_eq!(on(SMS), Some((json!(1), json!("sunshine-sms"))), "{at}");
+    assert_eq!(on(WHATSAPP), Some((json!(1), json!("sunshine-whatsapp"))), "{at}");
+    let otherwise = at["otherwise"].as_array().unwrap();
+    let count = |outcome: &str| otherwise.iter().find(|one| one["outcome"] == outcome).map(|one| one["count"].clone());
+    assert_eq!((count("quarantined"), count("duplicate")), (Some(json!(1)), Some(json!(1))), "{at}");
+    site.settled().await;
+    for one in site.of_kind("unreadable").await {
+        site.bridge.discard(&one["id"]).await;
+    }
+    site.finish(0).await;
+}
