@@ -54,6 +54,7 @@ mod report;
 mod retention;
 mod steps;
 mod supervisor;
+mod talks;
 
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
 use claimed::not_arrived;

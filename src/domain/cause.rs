@@ -29,6 +29,10 @@ pub const NUMBER_OF_ANOTHER: &str =
 /// No line of the carrier can be written on first.
 pub const NO_FIRST_LINE: &str = "no line of this carrier can be written on first";
 
+/// The talk with the customer is over at a carrier that keeps talks.
+pub const TALK_OVER: &str =
+    "this conversation is over at the carrier: it was removed there, or joined with another one of the customer's";
+
 /// The customer last wrote too long ago for free text, and their line has no template.
 pub const NO_TEMPLATE: &str =
     "the customer last wrote too long ago for a reply, and their line has no template that asks them to write again";

@@ -8,22 +8,25 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::event::{CommentId, Customer, Event, EventId, EventKind, Sighting, TicketId, TicketRef, UserId};
+use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, TicketRef, UserId};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::reading::Reading;
 
 mod change;
+mod digest;
 mod forwarded;
+mod learnt;
 mod opening;
 mod status;
 mod subscription;
 mod window;
 
 pub use change::{Change, TakenUp};
+pub use digest::fingerprint;
 pub use forwarded::Forwarded;
+pub use learnt::learnt_from;
 pub use opening::Opening;
 pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
@@ -186,6 +189,9 @@ pub struct Conversation {
     /// Whether free text may go, on a channel with a window.
     #[serde(default, skip_serializing_if = "Window::is_unknown")]
     pub window: Window,
+    /// Since when the carrier's talk is over, so that no text reaches the customer in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over_since: Option<Timestamp>,
     /// Whether the last reply came with its text but without its comment's number (a recipe's trigger). Then the bridge
     /// cannot tell which of the ticket's comments went out.
     #[serde(default)]
@@ -223,6 +229,7 @@ impl Conversation {
             subscription: Subscription::Unknown,
             subscription_at: None,
             window: Window::default(),
+            over_since: None,
             own_writes: Vec::new(),
             updated_at: now,
         }
@@ -233,17 +240,14 @@ impl Conversation {
         self.updated_at = now;
         self.hold_no_later_than(now);
         match change {
-            Change::Customer(newer) => self.customer.update(&newer),
+            Change::Customer(newer) => self.know(newer),
+            Change::TalkMoved(there) => self.customer.update(&there),
             Change::Line(line) => self.line = Some(line),
             Change::Channel(channel) => self.channel = channel,
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
             Change::TakenUp(taken) => self.take_up(&taken, now),
-            Change::Stamp(id, at) => {
-                if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
-                    ticket.stamp = ticket.stamp.max(Some(at));
-                }
-            }
+            Change::Stamp(id, at) => self.stamp(id, at),
             Change::Sighted(id, seen) => self.sight(id, &seen, now),
             Change::Opening(opening) => self.set_out(opening),
             Change::NotOpened => self.opening = None,
@@ -293,11 +297,25 @@ impl Conversation {
                 }
             }
             Change::Heard(at) => self.window.heard(at),
+            Change::TalkOver => self.over_since = self.over_since.or(Some(now)),
+            Change::TalkGoesOn => self.over_since = None,
             Change::Shut(at) => self.window.shut(at),
             Change::Asked => self.window.ask(now),
             Change::AskStands(stand) => self.window.asked(stand, now),
             Change::SolvedMeanwhile(ticket) => self.window.solved(ticket, now),
             Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
+        }
+    }
+
+    fn know(&mut self, newer: Customer) {
+        // A late text of a talk that has moved names the one of before.
+        let thread = self.customer.thread.clone().or_else(|| newer.thread.clone());
+        self.customer.update(&Customer { thread, ..newer });
+    }
+
+    fn stamp(&mut self, id: TicketId, at: Timestamp) {
+        if let Some(ticket) = self.ticket.as_mut().filter(|ticket| ticket.id == id) {
+            ticket.stamp = ticket.stamp.max(Some(at));
         }
     }
 
@@ -457,46 +475,11 @@ fn is_recent(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) <= jiff::SignedDuration::try_from(ECHO_LIFE).unwrap_or(jiff::SignedDuration::MAX)
 }
 
-/// A digest that recognises a text after the desk has changed its white space.
-#[must_use]
-pub fn fingerprint(text: &str) -> String {
-    let mut hasher = Sha256::new();
-    for word in text.split_whitespace() {
-        hasher.update(word.as_bytes());
-        hasher.update(b" ");
-    }
-    // Half of the digest is plenty against accident, and a collision gains an attacker nothing.
-    hasher.finalize()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The changes that apply as soon as an event is accepted, before its delivery. An opt-out must hold for the agent's
-/// next reply even while the desk is down, and the bridge's own text must be known before it can come back. A text opens
-/// its window from the time at which it came, on a line of this channel also where its webhook names another.
-#[must_use]
-pub fn learnt_from(event: &Event, on: Channel) -> Vec<Change> {
-    if let EventKind::TicketSolved(change) = &event.kind {
-        return vec![Change::SolvedMeanwhile(change.ticket_id)];
-    }
-    let EventKind::CustomerText(text) = &event.kind else { return Vec::new() };
-    let channel = Channel::of_word(&text.channel);
-    let mut changes = vec![Change::Customer(text.customer.clone())];
-    changes.extend(channel.map(Change::Channel));
-    let has_window = on.has_window() || channel.is_some_and(Channel::has_window);
-    changes.extend(has_window.then_some(Change::Heard(event.received_at)));
-    match text.keyword {
-        Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In, event.received_at)),
-        Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out, event.received_at)),
-        Some(Keyword::Help) => {}
-        None => changes.push(Change::Wrote(fingerprint(&text.text))),
-    }
-    changes
-}
-
 #[cfg(test)]
 mod tests {
     use super::forwarded::RECENT_COMMENTS_MAX;
     use super::*;
-    use crate::domain::event::CustomerText;
+    use crate::domain::event::{CustomerText, Event, EventKind};
     use crate::domain::testing::customer_text;
 
     fn at(second: i64) -> Timestamp {
@@ -505,6 +488,19 @@ mod tests {
 
     fn conversation() -> Conversation {
         Conversation::new(ConversationKey("c1".into()), Ends::FIRST, at(0))
+    }
+
+    #[test]
+    fn a_talk_that_has_moved_stays_where_it_is_whatever_a_late_text_names() {
+        let talk = |thread: &str| Customer { thread: Some(thread.to_owned()), ..Customer::default() };
+        let mut known = conversation();
+        let mut after = |change| {
+            known.apply(change, at(1));
+            known.customer.thread.clone().unwrap()
+        };
+        assert_eq!(after(Change::Customer(talk("c1"))), "c1");
+        assert_eq!(after(Change::TalkMoved(talk("c2"))), "c2");
+        assert_eq!(after(Change::Customer(talk("c1"))), "c2");
     }
 
     #[test]

@@ -93,12 +93,14 @@ impl Report {
     pub fn weighed_from(&self, now: Timestamp) -> Timestamp {
         let wait = match &self.what {
             Reported::Wrote(_) => WINDOW,
-            Reported::Unsubscribed => KEYWORD_WAIT,
+            Reported::Unsubscribed | Reported::Resubscribed => KEYWORD_WAIT,
             Reported::Sent { .. }
             | Reported::Delivered
             | Reported::Read
             | Reported::Failed(_)
-            | Reported::HeldBack(_) => Duration::ZERO,
+            | Reported::HeldBack(_)
+            | Reported::TalkMoved { .. }
+            | Reported::TalkOver => Duration::ZERO,
         };
         now.saturating_add(wait).unwrap_or(Timestamp::MAX)
     }
@@ -126,6 +128,18 @@ pub enum Reported {
     Wrote(Box<Wrote>),
     /// The customer was unsubscribed.
     Unsubscribed,
+    /// The customer takes texts again, after they were unsubscribed.
+    Resubscribed,
+    /// The talk goes on in another one, of this name.
+    TalkMoved {
+        /// The other talk.
+        into: String,
+        /// The carrier's id of the customer there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        customer: Option<String>,
+    },
+    /// The talk is over, or every talk of the customer where the report names none.
+    TalkOver,
 }
 
 impl Reported {
@@ -140,11 +154,25 @@ impl Reported {
             Self::HeldBack(_) => "held_back",
             Self::Wrote(_) => "wrote",
             Self::Unsubscribed => "unsubscribed",
+            Self::Resubscribed => "resubscribed",
+            Self::TalkMoved { .. } => "talk_moved",
+            Self::TalkOver => "talk_over",
         }
     }
 
     /// Every word of [`Reported::name`].
-    pub const NAMES: [&str; 7] = ["sent", "delivered", "read", "failed", "held_back", "wrote", "unsubscribed"];
+    pub const NAMES: [&str; 10] = [
+        "sent",
+        "delivered",
+        "read",
+        "failed",
+        "held_back",
+        "wrote",
+        "unsubscribed",
+        "resubscribed",
+        "talk_moved",
+        "talk_over",
+    ];
 }
 
 /// A customer's text, as the carrier reports it.
@@ -280,7 +308,7 @@ impl Receipt {
             Reported::Failed(why) if why.falls_back => first(&mut self.fell_back_at, report.at),
             Reported::Failed(why) => first(&mut self.failed, ended(why)),
             Reported::HeldBack(why) => first(&mut self.held_back, ended(why)),
-            Reported::Unsubscribed => {}
+            Reported::Unsubscribed | Reported::Resubscribed | Reported::TalkMoved { .. } | Reported::TalkOver => {}
         }
     }
 
@@ -315,7 +343,10 @@ pub fn note(id: EventId, event: &Event, report: &Report, ticket: Option<TicketId
         | Reported::Delivered
         | Reported::Read
         | Reported::Wrote(_)
-        | Reported::Unsubscribed => return None,
+        | Reported::Unsubscribed
+        | Reported::Resubscribed
+        | Reported::TalkMoved { .. }
+        | Reported::TalkOver => return None,
     };
     let lost = |comment| Undelivered {
         event: id,
@@ -414,13 +445,19 @@ pub enum Fate {
         /// Its place.
         place: Place,
     },
-    /// The customer of this conversation is unsubscribed.
-    OptedOut {
-        /// Whose.
-        conversation: ConversationKey,
-        /// The note to the agent.
-        note: Option<Box<Event>>,
-    },
+    /// It is about these conversations.
+    Learnt(Vec<Learnt>),
+}
+
+/// The facts in a report about a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Learnt {
+    /// Its name.
+    pub conversation: ConversationKey,
+    /// The facts.
+    pub changes: Vec<Change>,
+    /// The note to the agent.
+    pub note: Option<Box<Event>>,
 }
 
 #[cfg(test)]

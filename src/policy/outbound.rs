@@ -43,6 +43,7 @@ const TEXT: &[Rule] = &[
     rules::is_unidentified,
     rules::is_anothers,
     rules::has_no_recipient,
+    rules::is_over,
     rules::has_no_line,
     rules::has_no_consent,
     rules::may_be_out,
@@ -59,6 +60,7 @@ const CLOSING: &[Rule] = &[
     rules::has_no_form,
     rules::is_unidentified,
     rules::has_no_recipient,
+    rules::is_over,
     rules::has_no_consent,
     rules::is_anothers,
     rules::owes_replies,
@@ -66,6 +68,7 @@ const CLOSING: &[Rule] = &[
 ];
 
 const TEMPLATE: &[Rule] = &[
+    rules::is_over,
     rules::has_no_line,
     rules::is_answered,
     rules::was_told,

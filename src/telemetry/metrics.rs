@@ -31,8 +31,8 @@ mod labels;
 const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
 
 /// What becomes of a carrier's reports, as labels.
-const REPORTS: [&str; 9] =
-    ["new", "repeated", "foreign", "bound", "unbound", "paired", "taken_in", "unsubscribed", "over"];
+const REPORTS: [&str; 10] =
+    ["new", "repeated", "foreign", "bound", "unbound", "paired", "taken_in", "unsubscribed", "learnt", "over"];
 
 /// The results of fetching pictures of texts that wait, as labels.
 const PICTURES: [&str; 4] = ["kept", "failed", "refused", "no_room"];

@@ -19,7 +19,7 @@ use tracing::warn;
 
 use crate::clock::Clock;
 use crate::domain::account::AccountId;
-use crate::domain::conversation::{Conversation, ConversationKey};
+use crate::domain::conversation::Conversation;
 use crate::domain::event::{Event, EventKind};
 use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::{By, Channel, Lines};
@@ -28,6 +28,7 @@ use crate::ports::{CameIn, Carrier, Failure, Incoming, Look};
 use crate::store::{Accepted, LostTime, Store, StoreError};
 
 use super::Worker;
+use super::talks::talks;
 
 /// How much further back each look goes than the last one ended, because a list may lag and two clocks may differ.
 const OVERLAP: Duration = Duration::from_secs(600);
@@ -40,9 +41,6 @@ const BACK_MAX: Duration = Duration::from_secs(2 * 86_400);
 
 /// How long after its last news a talk is asked for.
 const TALK_LIFE: Duration = Duration::from_secs(30 * 86_400);
-
-/// How many conversations are read at once to find the talks.
-const PAGE: usize = 500;
 
 /// The looks for texts at one carrier.
 pub(super) struct MissedTexts {
@@ -154,23 +152,14 @@ impl MissedTexts {
         Looked::To(before(now, OVERLAP))
     }
 
-    /// The talks of this carrier that have had news lately, the latest first.
+    /// The talks of this carrier that have had news lately and are not over, the latest first.
     async fn talks(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
-        let (own, since) = (self.account.scoped(""), before(now, TALK_LIFE));
-        let mut known: Vec<(Timestamp, String)> = Vec::new();
-        let mut after = ConversationKey(own.clone());
-        loop {
-            let page = self.store.conversations(Some(&after), PAGE).await?;
-            let is_own = |conversation: &&Conversation| conversation.key.0.starts_with(&own);
-            let many = page.items.iter().take_while(is_own).count();
-            let last = page.items.last().map(|conversation| conversation.key.clone());
-            let talks = page.items.into_iter().take(many).filter(|one| one.updated_at >= since);
-            known.extend(talks.filter_map(|one| Some((one.updated_at, one.customer.thread?))));
-            match last.filter(|last| page.more && last.0.starts_with(&own)) {
-                Some(last) => after = last,
-                None => break,
-            }
-        }
+        let since = before(now, TALK_LIFE);
+        let lately = |known: Conversation| {
+            let is_asked_for = known.updated_at >= since && known.over_since.is_none();
+            known.customer.thread.filter(|_| is_asked_for).map(|talk| (known.updated_at, talk))
+        };
+        let mut known = talks(&*self.store, self.account, lately).await?;
         known.sort_unstable_by(|one, other| other.cmp(one));
         Ok(known.into_iter().map(|(_, talk)| talk).collect())
     }

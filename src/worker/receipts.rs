@@ -11,20 +11,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::domain::alarm::Notice;
-use crate::domain::conversation::ConversationKey;
+use crate::domain::conversation::{Change, ConversationKey, Subscription};
 use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{CustomerText, Event, EventKind};
 use crate::domain::find::Search;
 use crate::domain::line::{Channel, Line};
-use crate::domain::note::{Note, Saying};
 use crate::domain::outgoing::Outgoing;
 use crate::domain::parts;
 use crate::domain::phone;
-use crate::domain::receipt::{self, Fate, Kept, Report, Reported, WINDOW};
+use crate::domain::receipt::{self, Fate, Kept, Learnt, Report, Reported, WINDOW};
 use crate::domain::retry::later;
 use crate::policy::reports::{is_news, is_sent, known_to_be_out, part_meant, says_the_same, takes_notes};
 use crate::store::{Claim, DeliveryFilter, StoreError, Verdict};
 
+use super::talks::unsubscribed_note;
 use super::{Crew, Worker};
 
 /// Reports that are weighed before the store is asked for more.
@@ -104,7 +104,11 @@ impl Worker {
         let report = &kept.report;
         match &report.what {
             Reported::Wrote(wrote) => self.pair(kept, &wrote.0, now).await,
+            Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, true, now).await,
             Reported::Unsubscribed => self.unsubscribed(report, now).await,
+            Reported::Resubscribed => self.blocked(report, false, now).await,
+            Reported::TalkMoved { into, customer } => self.talk_moved(report, into, customer.as_ref()).await,
+            Reported::TalkOver => self.talk_over(report).await,
             Reported::Sent { .. }
             | Reported::Delivered
             | Reported::Read
@@ -295,10 +299,9 @@ impl Worker {
         if !is_news(&known, report.at) {
             return Ok(Fate::Over);
         }
-        let ticket = known.ticket.as_ref().map(|ticket| ticket.id).filter(|ticket| takes_notes(Some(&known), *ticket));
-        let note = ticket.map(|ticket| Note::fact(ticket, Saying::Unsubscribed));
-        let note = note.map(|note| Box::new(Event { received_at: now, kind: EventKind::Note(note) }));
-        Ok(Fate::OptedOut { conversation: key, note })
+        let changes = vec![Change::SubscriptionAsked(Subscription::Out, report.at)];
+        let note = unsubscribed_note(&known, now);
+        Ok(Fate::Learnt(vec![Learnt { conversation: key, changes, note }]))
     }
 
     /// The outcome of a text that is known to be out, whole, by its carrier's reports; `None` of any other.
@@ -326,6 +329,7 @@ fn word_of(kept: &Kept, fate: &Fate) -> &'static str {
         Fate::Unbound => "unbound",
         Fate::Over => "over",
         Fate::TakenIn { .. } => "taken_in",
-        Fate::OptedOut { .. } => "unsubscribed",
+        Fate::Learnt(_) if kept.report.what == Reported::Unsubscribed => "unsubscribed",
+        Fate::Learnt(_) => "learnt",
     }
 }

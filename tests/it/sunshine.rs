@@ -10,6 +10,7 @@ use crate::support::TestBridge;
 mod bodies;
 mod missed;
 mod reach;
+mod talks;
 mod templates;
 
 const ADA: &str = "+15550123456";

@@ -73,6 +73,12 @@ pub enum Change {
     SubscriptionAsked(Subscription, Timestamp),
     /// The customer wrote at this time, on a channel with a window.
     Heard(Timestamp),
+    /// The carrier's talk goes on in another one, with this customer.
+    TalkMoved(Customer),
+    /// The carrier's talk is over: it was removed, joined with another one, or its phone has gone to another customer.
+    TalkOver,
+    /// The customer wrote in the talk.
+    TalkGoesOn,
     /// The channel refused a free text that went out at this time, because the customer had written too long ago.
     Shut(Timestamp),
     /// The customer is to be asked to write again.

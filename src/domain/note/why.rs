@@ -32,12 +32,13 @@ pub enum Why {
 }
 
 /// The kinds of the bridge's own causes. The first match counts.
-const OWN: [(Why, &str); 12] = [
+const OWN: [(Why, &str); 13] = [
     (Why::OptedOut, cause::OPTED_OUT),
     (Why::Unreachable, cause::CANNOT_BE_TEXTED),
     (Why::Account, cause::FOR_OPERATORS),
     (Why::UnknownCustomer, cause::NO_RECIPIENT),
     (Why::UnknownCustomer, cause::NO_CARRIER_ID),
+    (Why::Window, cause::TALK_OVER),
     (Why::Window, cause::NO_TEMPLATE),
     (Why::Window, cause::TEMPLATE_NOT_SENT),
     (Why::Window, cause::NOT_ANSWERED),
@@ -143,6 +144,7 @@ mod tests {
             ("the requester has no Braze user id: fill the external id of the user in Zendesk", Why::UnknownCustomer),
             ("the customer did not answer the template in time", Why::Window),
             ("the ticket was solved before the customer answered the template", Why::Window),
+            (cause::TALK_OVER, Why::Window),
             (cause::NO_TEMPLATE, Why::Window),
             (cause::TEMPLATE_NOT_SENT, Why::Window),
             ("Zendesk does not show comment 7", Why::NotShown),

@@ -109,6 +109,15 @@ pub(super) fn has_no_recipient(facts: &Facts<'_>) -> Option<Step> {
     facts.to.is_none().then(|| facts.undeliverable(cause::NO_RECIPIENT.to_owned()).into())
 }
 
+/// Nothing goes into a talk that is over. The reply that waits for a template tells the agent, so the template does not.
+pub(super) fn is_over(facts: &Facts<'_>) -> Option<Step> {
+    facts.conversation?.over_since?;
+    Some(match facts.message.content {
+        Content::Template => skip(cause::TALK_OVER),
+        Content::Text(_) | Content::Fixed => facts.undeliverable(cause::TALK_OVER.to_owned()).into(),
+    })
+}
+
 /// The carrier is asked first, where it is asked at all.
 pub(super) fn has_no_consent(facts: &Facts<'_>) -> Option<Step> {
     if let (Some(default), None, Some(to)) = (facts.terms.asks_on, facts.consent, &facts.to) {

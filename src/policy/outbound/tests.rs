@@ -465,6 +465,20 @@ fn outside_of_the_window_a_text_asks_waits_or_ends() {
 }
 
 #[test]
+fn nothing_goes_into_a_talk_that_is_over_and_the_agent_is_told_once() {
+    let over = |scene: &mut Scene| scene.conversation.over_since = Some(at(NOW - 1));
+    for (name, scene, outcome) in [
+        ("a reply", text(|_| {}), "reject"),
+        ("one that waits", text(|_| {}).on_chat(25).asked(Stand::Sent, None), "reject"),
+        ("a closing text", closing(), "skip"),
+        ("a template", template().on_chat(25).asked(Stand::Owed, None), "skip"),
+    ] {
+        let walk = scene.with(over).walk();
+        assert_eq!((walk.outcome(), walk.sent.len()), ((outcome, cause::TALK_OVER), 0), "{name}");
+    }
+}
+
+#[test]
 fn the_template_goes_at_once_and_a_wait_is_weighed_again_within_the_hour() {
     let until = |scene: Scene| {
         let outcome = scene.walk().end.outcome;

@@ -11,7 +11,7 @@ use crate::domain::account::AccountId;
 use crate::domain::event::TicketId;
 use crate::domain::kind::KindName;
 use crate::domain::note::{Note, Saying};
-use crate::domain::receipt::{Failure, Fate, Kept, Mark, Report, Reported, Wrote};
+use crate::domain::receipt::{Failure, Fate, Kept, Learnt, Mark, Report, Reported, Wrote};
 use crate::domain::testing::customer_text;
 
 fn report(id: &str, dispatch: Option<&str>, what: Reported) -> Report {
@@ -259,7 +259,8 @@ pub(crate) async fn an_end_of_a_subscription_is_learnt_with_its_note_and_a_later
         }
         store.take_reports(vec![report(id, None, Reported::Unsubscribed)], Vec::new(), at(second)).await.unwrap();
         let kept = due(&store, at(900)).await;
-        let fate = Fate::OptedOut { conversation: key.clone(), note: None };
+        let changes = vec![Change::SubscriptionAsked(Subscription::Out, at(second))];
+        let fate = Fate::Learnt(vec![Learnt { conversation: key.clone(), changes, note: None }]);
         store.weigh(kept[0].number, fate, at(900)).await.unwrap();
         assert_eq!(subscription(&store).await, counts);
     }

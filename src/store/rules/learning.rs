@@ -22,7 +22,7 @@ pub(in crate::store) struct Learnt {
     /// Other conversations of the customer that have taken over a ticket meanwhile, and the replies on it that went out by
     /// way of this one.
     pub(in crate::store) passed_on: Vec<(Conversation, Forwarded)>,
-    /// Whether the window changed while a text may wait for its customer's answer.
+    /// Whether the window changed while a text may wait for its customer's answer, or the talk is over or has moved.
     pub(in crate::store) wakes: bool,
 }
 
@@ -46,7 +46,7 @@ pub(in crate::store) fn learn<D: Directory>(
     let (mut tickets, mut names, mut passed_on) = (Vec::new(), Vec::new(), Vec::new());
     for change in changes {
         let goes_to = change.ticket_gone_to().filter(|_| !key.is_provisional());
-        if let Change::Customer(customer) = &change {
+        if let Change::Customer(customer) | Change::TalkMoved(customer) = &change {
             names.extend(new_names(directory, key, address::identities_of(customer, after.ends.carrier))?);
         }
         let forwarded_on = if let Change::Forwarded(ticket, ..) = &change { Some(*ticket) } else { None };
@@ -66,7 +66,10 @@ pub(in crate::store) fn learn<D: Directory>(
     }
     let is_unchanged =
         |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
-    let wakes = before.is_some_and(|before| before.window.asked.is_some() && before.window != after.window);
+    let wakes = before.is_some_and(|before| {
+        let is_answered = before.window.asked.is_some() && before.window != after.window;
+        is_answered || before.over_since.is_none() && after.over_since.is_some()
+    });
     let record = if before.is_some_and(is_unchanged) { None } else { Some(after) };
     Ok(Some(Learnt { record, tickets, names, passed_on, wakes }))
 }
@@ -400,6 +403,11 @@ mod tests {
         assert!(!learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), heard()).unwrap().wakes);
         let unchanged = vec![Change::Customer(named("ada"))];
         assert!(!learnt(&Known::default(), "ada", Some(&asked), unchanged).unwrap().wakes, "its window is as it was");
+        let over =
+            learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), vec![Change::TalkOver]).unwrap();
+        assert!(over.wakes, "its texts end");
+        let again = learnt(&Known::default(), "ada", over.record.as_ref(), vec![Change::TalkOver]).unwrap();
+        assert!(!again.wakes && again.record.is_none());
     }
 
     #[test]

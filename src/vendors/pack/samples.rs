@@ -193,7 +193,10 @@ impl Webhook {
                         | Reported::Read
                         | Reported::HeldBack(_)
                         | Reported::Wrote(_)
-                        | Reported::Unsubscribed => None,
+                        | Reported::Unsubscribed
+                        | Reported::Resubscribed
+                        | Reported::TalkMoved { .. }
+                        | Reported::TalkOver => None,
                     };
                     let told =
                         json!({"from": report.line, "to": report.customer.phone, "id": report.dispatch, "code": code});

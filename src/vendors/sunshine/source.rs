@@ -2,7 +2,8 @@
 //!
 //! A customer's message becomes a text. A message of the bridge's own comes back with its mark, and tells that it is out; the
 //! messages of agents and bots at Zendesk are nobody's of this bridge's and are passed over. A delivery is a report, which
-//! finds its text by the message's id. Unknown events, fields and channels are passed over, because the service adds some at
+//! finds its text by the message's id. A talk that is merged into another one or removed, and a phone that is blocked or goes to
+//! another user, are reports as well. Unknown events, fields and channels are passed over, because the service adds some at
 //! any time. An event that cannot be read is kept alone, and the others of its body go their way.
 
 use http::HeaderMap;
@@ -19,6 +20,7 @@ use crate::vendors::sunshine::keys::is_id;
 
 mod content;
 mod failure;
+mod fate;
 mod message;
 mod parts;
 mod reader;

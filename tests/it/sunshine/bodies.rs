@@ -17,7 +17,7 @@ impl Site {
         crate::support::answer(request).await
     }
 
-    async fn post_events(&self, events: &Value) -> (u16, Value) {
+    pub(super) async fn post_events(&self, events: &Value) -> (u16, Value) {
         let body = json!({"app": {"id": "a1"}, "webhook": {"id": "w1", "version": "v2"}, "events": events});
         self.post(Some(&SunshineOptions::default().webhook_secret), body.to_string()).await
     }

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Address, Directory};
-use crate::domain::conversation::{Change, ConversationKey, Subscription};
+use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::State;
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
 use crate::domain::line::Place;
-use crate::domain::receipt::{Fate, Kept, Report, TakenIn};
+use crate::domain::receipt::{Fate, Kept, Learnt, Report, TakenIn};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
 use crate::store::embedded::engine::index::PAGE_MAX;
@@ -189,14 +189,17 @@ impl Core {
                 self.write_report(Some(&kept), None)
             }
             Fate::TakenIn { event, place } => self.take_in(&kept, &event, &place, now),
-            Fate::OptedOut { conversation, note } => {
-                if let Some(known) = Directory::conversation(self, &conversation)? {
-                    let change = Change::SubscriptionAsked(Subscription::Out, kept.report.at);
+            Fate::Learnt(learnt) => {
+                self.write_report(Some(&kept), None)?;
+                for Learnt { conversation, changes, note } in learnt {
+                    let Some(known) = Directory::conversation(self, &conversation)? else { continue };
                     let ends = known.ends;
-                    self.change(&conversation, Some(known), ends, vec![change], now)?;
+                    self.change(&conversation, Some(known), ends, changes, now)?;
                     self.owe(None, note.map(|note| *note), (&conversation, ends), now)?;
+                    // The next note has another position.
+                    self.keep();
                 }
-                self.write_report(Some(&kept), None)
+                Ok(())
             }
         }
     }

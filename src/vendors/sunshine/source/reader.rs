@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::content;
 use super::failure;
+use super::fate;
 use super::message::{self, Message};
 use super::parts::{OnLine, id, time, within};
 use crate::domain::account::AccountId;
@@ -44,6 +45,9 @@ impl Reader {
         let payload = || within(event, "payload").ok_or_else(|| unreadable("`payload` is not an object"));
         match kind.as_str() {
             "conversation:message" => self.message(payload()?, at),
+            "user:merge" | "user:remove" | "conversation:remove" | "client:remove" | "client:update" => {
+                Ok(fate::of(&kind, payload()?).map_or(Meant::Nothing, |told| self.fate(event, told, at)))
+            }
             "conversation:postback" => self.postback(payload()?, at),
             "conversation:message:delivery:channel" => self.delivery(event, Reported::Sent { mark: None }, at),
             "conversation:message:delivery:user" => self.delivery(event, Reported::Delivered, at),
@@ -121,6 +125,21 @@ impl Reader {
         let tapped = within(payload, "postback").and_then(|postback| fields::line(postback, "payload"));
         let words = format!("[The customer tapped a button: {}]", tapped.as_deref().unwrap_or("it has no name"));
         Ok(Meant::Text(Message::new(None, customer, line, (words, Vec::new()), ticket(payload), at)))
+    }
+
+    /// A report of talks.
+    fn fate(&self, event: &Map<String, Value>, (customer, line, what): fate::Told, at: Timestamp) -> Meant {
+        let Ok(own) = id(event, "id") else { return Meant::Nothing };
+        Meant::Report(Report {
+            id: format!("event:{own}"),
+            at,
+            customer,
+            campaign: None,
+            dispatch: None,
+            line,
+            carrier: self.account,
+            what,
+        })
     }
 
     fn delivery(&self, event: &Map<String, Value>, what: Reported, at: Timestamp) -> Result<Meant, Stop> {

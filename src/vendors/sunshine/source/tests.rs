@@ -308,11 +308,9 @@ fn a_message_takes_the_line_of_its_integration_or_none() {
     let on = |kind: &str, integration: Value| {
         with("/payload/message/source", json!({"type": kind, "integrationId": integration}))
     };
-    for (kind, integration, channel) in [
-        ("twilio", json!(TEXTS), "sms"),
-        ("whatsapp", json!(CHATS), "whatsapp"),
-        ("messenger", json!(TEXTS), "sms"),
-    ] {
+    for (kind, integration, channel) in
+        [("twilio", json!(TEXTS), "sms"), ("whatsapp", json!(CHATS), "whatsapp"), ("messenger", json!(TEXTS), "sms")]
+    {
         let (text, ..) = text_of(on(kind, integration.clone()));
         assert_eq!((text.channel.as_str(), json!(text.line)), (channel, integration));
     }
@@ -434,4 +432,56 @@ fn an_external_id_that_the_bridge_has_given_is_none_of_the_brands() {
     assert_eq!(customer("cust-9").external_id.as_deref(), Some("cust-9"));
     let ours = customer("tandem:zendesk:4711");
     assert_eq!((ours.external_id, ours.carrier_id.as_deref()), (None, Some("u1")));
+}
+
+#[test]
+fn a_merge_a_removal_a_block_and_a_phone_that_goes_away_are_reports_of_talks_and_all_else_tells_nothing() {
+    let told = |kind: &str, payload: Value| {
+        let batch = batch_of(&json!([event(kind, payload)]));
+        assert!(batch.entries.is_empty(), "{kind}");
+        batch.ours.into_iter().next().map(|report| {
+            assert_eq!((report.id.as_str(), report.carrier, report.dispatch), ("event:e1", account(), None));
+            (report.customer.thread, report.customer.carrier_id, report.line, report.what)
+        })
+    };
+    let some = |text: &str| Some(text.to_owned());
+    let users = json!({"surviving": {"id": "u1"}, "discarded": {"id": "u2"}});
+    let talks = json!({"surviving": {"id": "c1"}, "discarded": {"id": "c2"}});
+    let moved = Reported::TalkMoved { into: "c1".to_owned(), customer: some("u1") };
+    assert_eq!(
+        told("user:merge", json!({"mergedUsers": users, "mergedConversations": talks, "reason": "api"})),
+        Some((some("c2"), None, None, moved))
+    );
+    let same = json!({"surviving": {"id": "c1"}, "discarded": {"id": "c1"}});
+    for talks in [json!(null), json!({}), same, json!({"surviving": {"id": "c1"}, "discarded": {"id": "../x"}})] {
+        assert_eq!(told("user:merge", json!({"mergedUsers": users, "mergedConversations": talks})), None, "{talks}");
+    }
+    assert_eq!(told("user:remove", json!({"user": {"id": "u1"}})), Some((None, some("u1"), None, Reported::TalkOver)));
+    assert_eq!(
+        told("conversation:remove", json!({"conversation": {"id": "c1"}})),
+        Some((some("c1"), None, None, Reported::TalkOver))
+    );
+    let client = |reason: &str| json!({"reason": reason, "conversation": {"id": "c1"}, "user": {"id": "u1"}, "client": {"integrationId": CHATS}});
+    for (kind, reason, what) in [
+        ("client:remove", "theft", Some(Reported::TalkOver)),
+        ("client:update", "blocked", Some(Reported::Unsubscribed)),
+        ("client:update", "unblocked", Some(Reported::Resubscribed)),
+        ("client:update", "confirmed", None),
+        ("client:update", "theft", None),
+        ("client:remove", "api", None),
+        ("client:remove", "blocked", None),
+        ("client:add", "channelLinking", None),
+    ] {
+        let expected = what.map(|what| (some("c1"), some("u1"), some(CHATS), what));
+        assert_eq!(told(kind, client(reason)), expected, "{kind} {reason}");
+    }
+    // The talk is gone already.
+    let mut gone = client("theft");
+    gone["conversation"] = json!(null);
+    assert_eq!(told("client:remove", gone), Some((None, some("u1"), some(CHATS), Reported::TalkOver)));
+    for payload in [json!({}), json!({"user": {}}), json!({"conversation": 7, "client": null, "reason": "theft"})] {
+        for kind in ["user:merge", "user:remove", "conversation:remove", "client:remove", "client:update"] {
+            assert_eq!(told(kind, payload.clone()), None, "{kind}");
+        }
+    }
 }

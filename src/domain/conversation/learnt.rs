@@ -1,0 +1,31 @@
+//! The facts in an event that need no delivery. Never applies one.
+
+use super::change::Change;
+use super::digest::fingerprint;
+use super::subscription::{Keyword, Subscription};
+use crate::domain::event::{Event, EventKind};
+use crate::domain::line::Channel;
+
+/// The changes that apply as soon as an event is accepted, before its delivery. An opt-out must hold for the agent's
+/// next reply even while the desk is down, and the bridge's own text must be known before it can come back. A text opens
+/// its window from the time at which it came, on a line of this channel also where its webhook names another.
+#[must_use]
+pub fn learnt_from(event: &Event, on: Channel) -> Vec<Change> {
+    if let EventKind::TicketSolved(change) = &event.kind {
+        return vec![Change::SolvedMeanwhile(change.ticket_id)];
+    }
+    let EventKind::CustomerText(text) = &event.kind else { return Vec::new() };
+    let channel = Channel::of_word(&text.channel);
+    let mut changes = vec![Change::Customer(text.customer.clone())];
+    changes.extend(channel.map(Change::Channel));
+    changes.extend(text.customer.thread.is_some().then_some(Change::TalkGoesOn));
+    let has_window = on.has_window() || channel.is_some_and(Channel::has_window);
+    changes.extend(has_window.then_some(Change::Heard(event.received_at)));
+    match text.keyword {
+        Some(Keyword::OptIn) => changes.push(Change::Subscription(Subscription::In, event.received_at)),
+        Some(Keyword::OptOut) => changes.push(Change::Subscription(Subscription::Out, event.received_at)),
+        Some(Keyword::Help) => {}
+        None => changes.push(Change::Wrote(fingerprint(&text.text))),
+    }
+    changes
+}

@@ -1,0 +1,133 @@
+//! For carriers that keep talks: the talks that the store knows, and a carrier's reports of them. A talk that has moved into one
+//! that is not known goes on there with its ticket. Never calls a vendor.
+
+use jiff::Timestamp;
+
+use crate::domain::account::AccountId;
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription};
+use crate::domain::event::{Customer, Event, EventKind};
+use crate::domain::line::{By, Channel, is_one_line};
+use crate::domain::note::{Note, Saying};
+use crate::domain::receipt::{Fate, Learnt, Report};
+use crate::policy::reports::{is_news, takes_notes};
+use crate::store::{Store, StoreError};
+
+use super::Worker;
+
+/// How many conversations are read at once.
+const PAGE: usize = 500;
+
+/// The talks with a carrier's customers that `pick` takes something of.
+pub(super) async fn talks<T>(
+    store: &dyn Store,
+    carrier: AccountId,
+    mut pick: impl FnMut(Conversation) -> Option<T> + Send,
+) -> Result<Vec<T>, StoreError> {
+    let own = carrier.scoped("");
+    let (mut picked, mut after) = (Vec::new(), ConversationKey(own.clone()));
+    loop {
+        let page = store.conversations(Some(&after), PAGE).await?;
+        let last = page.items.last().map(|conversation| conversation.key.clone());
+        let theirs = page.items.into_iter().take_while(|conversation| conversation.key.0.starts_with(&own));
+        picked.extend(theirs.filter_map(&mut pick));
+        match last.filter(|last| page.more && last.0.starts_with(&own)) {
+            Some(last) => after = last,
+            None => return Ok(picked),
+        }
+    }
+}
+
+impl Worker {
+    /// Whether the carrier keeps talks.
+    pub(super) fn keeps_talks(&self) -> bool {
+        self.lines.knows_by(self.ends.carrier) == By::Thread
+    }
+
+    /// The talk goes on in another one. Where that is not known, this conversation and its ticket go on in it; where it is, the
+    /// customer writes on its ticket from now on, and nothing more goes into this one.
+    pub(super) async fn talk_moved(
+        &self,
+        report: &Report,
+        into: &str,
+        customer: Option<&String>,
+    ) -> Result<Fate, StoreError> {
+        let Some(thread) = &report.customer.thread else { return Ok(Fate::Over) };
+        let there = Customer { thread: Some(into.to_owned()), carrier_id: customer.cloned(), ..Customer::default() };
+        let known = self.talk(thread).await?.filter(|known| known.customer.thread.as_ref() == Some(thread));
+        let (Some(known), other) = (known, self.talk(into).await?) else { return Ok(Fate::Over) };
+        let change = match other {
+            Some(other) if other.key != known.key => Change::TalkOver,
+            Some(_) | None => Change::TalkMoved(there),
+        };
+        Ok(Fate::Learnt(vec![Learnt { conversation: known.key, changes: vec![change], note: None }]))
+    }
+
+    /// The talk is over. The texts that wait in it end, each with its note.
+    pub(super) async fn talk_over(&self, report: &Report) -> Result<Fate, StoreError> {
+        let told = self.talks_of(report).await?;
+        let over =
+            |known: Conversation| Learnt { conversation: known.key, changes: vec![Change::TalkOver], note: None };
+        Ok(learnt(told.into_iter().map(over).collect()))
+    }
+
+    /// The customer has blocked the line that they wrote on last, or takes texts there again. A word of their own, such as STOP,
+    /// is lifted by their own word alone.
+    pub(super) async fn blocked(&self, report: &Report, is_out: bool, now: Timestamp) -> Result<Fate, StoreError> {
+        let told = self.talks_of(report).await?;
+        let learn = |known: Conversation| {
+            let lifts = known.subscription == Subscription::Out && known.subscription_at.is_none();
+            let (is_news, subscription) = match is_out {
+                true => (is_news(&known, report.at), Subscription::Out),
+                false => (lifts, Subscription::Unknown),
+            };
+            let note = if is_out { unsubscribed_note(&known, now) } else { None };
+            let changes = vec![Change::SubscriptionAsked(subscription, report.at)];
+            is_news.then_some(Learnt { conversation: known.key, changes, note })
+        };
+        Ok(learnt(told.into_iter().filter_map(learn).collect()))
+    }
+
+    /// The conversation that the name of a talk leads to.
+    async fn talk(&self, thread: &str) -> Result<Option<Conversation>, StoreError> {
+        let customer = Customer { thread: Some(thread.to_owned()), ..Customer::default() };
+        let Some(place) = self.place_on(None, Channel::default()) else { return Ok(None) };
+        let key = self.store.key_of(&customer, &place, None).await?;
+        self.store.conversation(&key).await
+    }
+
+    /// The conversations that a report of a talk is about: that of the talk, or every one of the customer. A report of a line is
+    /// about those on the line alone.
+    async fn talks_of(&self, report: &Report) -> Result<Vec<Conversation>, StoreError> {
+        let Customer { thread, carrier_id, .. } = &report.customer;
+        let is_on_line = |known: &Conversation| {
+            let told = report.line.as_deref().zip(known.line.as_deref());
+            told.is_none_or(|(told, known)| is_one_line(told, known))
+        };
+        match (thread, carrier_id) {
+            (Some(thread), _) => {
+                // Another talk may have moved into this conversation.
+                let is_it = |known: &Conversation| known.customer.thread.as_ref() == Some(thread) && is_on_line(known);
+                Ok(self.talk(thread).await?.filter(is_it).into_iter().collect())
+            }
+            (None, Some(customer)) => {
+                talks(&*self.store, self.ends.carrier, |known| {
+                    let is_theirs = known.customer.carrier_id.as_ref() == Some(customer);
+                    (is_theirs && is_on_line(&known)).then_some(known)
+                })
+                .await
+            }
+            (None, None) => Ok(Vec::new()),
+        }
+    }
+}
+
+fn learnt(learnt: Vec<Learnt>) -> Fate {
+    if learnt.is_empty() { Fate::Over } else { Fate::Learnt(learnt) }
+}
+
+/// The note that a conversation's customer was unsubscribed, where its ticket takes one.
+pub(super) fn unsubscribed_note(known: &Conversation, now: Timestamp) -> Option<Box<Event>> {
+    let ticket = known.ticket.as_ref().map(|ticket| ticket.id).filter(|ticket| takes_notes(Some(known), *ticket))?;
+    let note = Note::fact(ticket, Saying::Unsubscribed);
+    Some(Box::new(Event { received_at: now, kind: EventKind::Note(note) }))
+}

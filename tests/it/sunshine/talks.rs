@@ -1,0 +1,220 @@
+//! Talks that are merged into another one, or removed, and customers who block the business or take a phone to another user.
+
+use jiff::SignedDuration;
+use serde_json::{Value, json};
+use tandem::sandbox::sunshine::{SMS, WHATSAPP};
+
+use super::{ADA, Site};
+
+const OVER: &str = "this conversation is over at the carrier";
+
+/// No look for missed texts, which would find those that these tests drop.
+const NO_LOOKS: &str = "catch_up_minutes = 0";
+
+impl Site {
+    /// With a template on the WhatsApp line.
+    async fn with_talks() -> Self {
+        Self::start_on(NO_LOOKS, "", "template = \"please_write_again\"").await
+    }
+
+    /// A reply that waits for the customer's answer to the template.
+    async fn waiting_on(&self, ticket: u64, words: &str) {
+        self.bridge.clock.advance(SignedDuration::from_hours(24));
+        self.reply(ticket, words);
+        self.bridge.until("the template is out", |_| !self.sunshine.texts().is_empty()).await;
+        self.bridge.until("the reply waits", |bridge| !bridge.notes(ticket).is_empty()).await;
+    }
+
+    async fn told(&self, ticket: u64, words: &str) {
+        let has = |notes: &[String]| notes.iter().any(|note| note.contains(words));
+        self.bridge.until(words, |bridge| has(&bridge.notes(ticket))).await;
+    }
+
+    /// Lets time pass until the only conversation has this subscription.
+    async fn subscribed(&self, subscription: &str) {
+        let started = self.bridge.clock.now();
+        loop {
+            let known = self.bridge.conversations().await;
+            if known[0]["subscription"] == subscription {
+                return;
+            }
+            assert!(self.bridge.clock.now().duration_since(started).as_mins() < 10, "{subscription}: {}", known[0]);
+            self.bridge.sandbox.wait_until(crate::support::QUIET, || false).await;
+            self.bridge.clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+
+    /// Lets time pass until so many reports of talks are weighed.
+    async fn learnt(&self, many: usize) {
+        let line = format!("tandem_reports_total{{destination=\"sunshine\",fate=\"learnt\"}} {many}");
+        let started = self.bridge.clock.now();
+        loop {
+            let url = format!("{}/metrics", self.bridge.operator);
+            let page = self.bridge.http.get(url).send().await.unwrap().text().await.unwrap();
+            if page.lines().any(|known| known == line) {
+                return;
+            }
+            assert!(self.bridge.clock.now().duration_since(started).as_mins() < 10, "{line}\n{page}");
+            self.bridge.sandbox.wait_until(crate::support::QUIET, || false).await;
+            self.bridge.clock.advance(SignedDuration::from_secs(1));
+        }
+    }
+
+    fn client_event(&self, id: &str, kind: &str, reason: &str, integration: &str) -> Value {
+        let talk = self.sunshine.conversation_of(SMS, ADA).unwrap();
+        json!([{"id": id, "type": kind, "createdAt": self.bridge.clock.now().to_string(), "payload": {
+            "conversation": {"id": talk}, "user": {"id": "u1"}, "reason": reason,
+            "client": {"id": "k1", "type": "twilio", "integrationId": integration}}}])
+    }
+}
+
+#[tokio::test]
+async fn a_talk_that_is_merged_into_an_unknown_one_goes_on_there_with_its_ticket() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking().await;
+    let discarded = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(WHATSAPP, ADA, "unheard");
+    drop(site.sunshine.take_held_webhooks());
+    site.sunshine.resume_webhooks();
+    let surviving = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+    site.sunshine.merge(&surviving, &discarded);
+    site.learnt(1).await;
+    site.sunshine.text(SMS, ADA, "It is me");
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "It is me"]);
+    site.reply(ticket, "Hi Ada");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["Hi Ada"]);
+    assert_eq!(site.sunshine.texts()[0].conversation, surviving);
+    let known = site.bridge.conversations().await;
+    assert_eq!((known.len(), &known[0]["key"]), (1, &json!(format!("sunshine:{discarded}"))), "one customer, one talk");
+    assert_eq!(site.bridge.notes(ticket), [""; 0]);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_in_a_talk_goes_out_after_the_answer_in_the_one_that_it_was_merged_into() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking_on(WHATSAPP, ADA).await;
+    site.waiting_on(ticket, "Your parcel is there").await;
+    let discarded = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(SMS, ADA, "unheard");
+    drop(site.sunshine.take_held_webhooks());
+    site.sunshine.resume_webhooks();
+    let surviving = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    site.sunshine.merge(&surviving, &discarded);
+    site.learnt(1).await;
+    site.sunshine.text(WHATSAPP, ADA, "Yes?");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA).last().map(String::as_str), Some("Your parcel is there"));
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "Your parcel is there", "Yes?"]);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_in_a_talk_merged_into_a_known_one_ends_with_a_note_on_its_ticket() {
+    let site = Site::with_talks().await;
+    let (lasting, ended) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
+    assert_ne!(lasting, ended);
+    site.waiting_on(ended, "Your parcel is there").await;
+    let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+    site.sunshine.merge(&talk(SMS), &talk(WHATSAPP));
+    site.told(ended, OVER).await;
+    site.settled().await;
+    let sends = site.sends();
+    site.reply(ended, "once more");
+    site.settled().await;
+    assert_eq!(site.sends(), sends, "nothing goes into a talk that is over");
+    site.sunshine.text(WHATSAPP, ADA, "Yes?");
+    site.settled().await;
+    assert_eq!(site.bridge.comments(lasting), ["Hello", "Yes?"]);
+    site.reply(lasting, "Your parcel is there");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA).last().map(String::as_str), Some("Your parcel is there"));
+    site.finish(2).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_for_a_removed_customer_ends_with_a_note_and_nothing_more_is_tried() {
+    for by_talk in [false, true] {
+        let site = Site::with_talks().await;
+        let ticket = site.talking_on(WHATSAPP, ADA).await;
+        site.waiting_on(ticket, "Your parcel is there").await;
+        let talk = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+        site.sunshine.pause_webhooks();
+        site.sunshine.remove_user_of(&talk);
+        // The events of the user and of the talk, each alone.
+        let word = if by_talk { "conversation:remove" } else { "user:remove" };
+        let held = site.sunshine.take_held_webhooks();
+        let mut events: Vec<Value> = Vec::new();
+        for webhook in &held {
+            let body: Value = serde_json::from_str(&webhook.body).unwrap();
+            events.extend(body["events"].as_array().unwrap().iter().filter(|event| event["type"] == word).cloned());
+        }
+        assert_eq!(events.len(), 1, "{word}");
+        assert_eq!(site.post_events(&json!(events)).await.0, 200);
+        site.told(ticket, OVER).await;
+        let sends = site.sends();
+        site.reply(ticket, "once more");
+        site.bridge.settled().await;
+        assert_eq!(site.sends(), sends, "{word}");
+        site.bridge.finish(2).await;
+    }
+}
+
+#[tokio::test]
+async fn a_phone_that_goes_to_another_user_ends_the_talk_until_its_customer_writes_there_again() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking().await;
+    let elsewhere = site.client_event("e1", "client:remove", "theft", WHATSAPP);
+    assert_eq!(site.post_events(&elsewhere).await.0, 200);
+    site.settled().await;
+    site.reply(ticket, "one");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["one"], "another phone of theirs");
+    let theft = site.client_event("e2", "client:remove", "theft", SMS);
+    assert_eq!(site.post_events(&theft).await.0, 200);
+    site.learnt(1).await;
+    site.reply(ticket, "two");
+    site.told(ticket, OVER).await;
+    site.settled().await;
+    site.sunshine.text(SMS, ADA, "here I am");
+    site.settled().await;
+    site.reply(ticket, "three");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["one", "three"]);
+    site.finish(1).await;
+}
+
+#[tokio::test]
+async fn a_customer_who_blocks_the_business_gets_no_texts_until_they_lift_it() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking_on(WHATSAPP, ADA).await;
+    site.sunshine.block(WHATSAPP, ADA, true);
+    site.subscribed("out").await;
+    site.settled().await;
+    assert_eq!(site.bridge.notes(ticket).len(), 1, "the agent is told");
+    let sends = site.sends();
+    site.reply(ticket, "in vain");
+    site.settled().await;
+    assert_eq!(site.sends(), sends);
+    site.told(ticket, "opted out").await;
+    site.sunshine.block(WHATSAPP, ADA, false);
+    site.subscribed("unknown").await;
+    site.reply(ticket, "welcome back");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["welcome back"]);
+    // A word of their own is lifted by a word of their own.
+    site.sunshine.text(WHATSAPP, ADA, "STOP");
+    site.subscribed("out").await;
+    site.sunshine.block(WHATSAPP, ADA, true);
+    site.sunshine.block(WHATSAPP, ADA, false);
+    site.settled().await;
+    site.bridge.clock.advance(SignedDuration::from_mins(3));
+    site.reply(ticket, "after STOP");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["welcome back"]);
+    site.finish(2).await;
+}
