@@ -10,6 +10,7 @@
 //! A carrier that keeps talks lists each by itself, so each talk that the store knows of the last month is asked for, the one
 //! of the latest news first. A talk that the store does not know cannot be found.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,11 +37,17 @@ const OVERLAP: Duration = Duration::from_secs(600);
 /// How long a text is left to its webhook.
 const LEFT_FOR: Duration = Duration::from_secs(60);
 
-/// How far back the first look goes at most: far less than dedupe keys are kept.
+/// How far back a look goes at most: far less than dedupe keys are kept.
 const BACK_MAX: Duration = Duration::from_secs(2 * 86_400);
 
 /// How long after its last news a talk is asked for.
 const TALK_LIFE: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many talks in a row fail before the look ends: the carrier is in trouble, and not the talks.
+const FAILED_MAX: usize = 3;
+
+/// The talks whose lists could not be read, each with the time after which its texts are still to be looked for.
+type Unread = BTreeMap<String, Timestamp>;
 
 /// The looks for texts at one carrier.
 pub(super) struct MissedTexts {
@@ -58,6 +65,8 @@ enum Looked {
     To(Timestamp),
     /// The next look has to cover the same time, because of this.
     Failed(String),
+    /// The same of one talk alone.
+    Unread(String),
     /// No call was made.
     PutOff,
     /// The carrier has no list.
@@ -80,21 +89,23 @@ impl MissedTexts {
     /// Looks at once, and then each time that `every` has passed, until `stop`.
     pub(super) async fn run(&self, every: Duration, stop: &CancellationToken) {
         let (first, mut lost) = self.first().await;
-        let mut since = first;
+        let (mut since, mut unread) = (first, Unread::new());
         let mut told = String::new();
         while !stop.is_cancelled() {
             let now = self.clock.now();
             let is_paused = self.store.paused(self.account).is_some_and(|pause| !pause.has_ended(now));
             if !is_paused {
-                let Some(looked) = stop.run_until_cancelled(self.look_everywhere(since, now)).await else { return };
+                since = self.no_further_back(since, &mut unread, now);
+                let look = self.look_everywhere(since, &mut unread, now);
+                let Some(looked) = stop.run_until_cancelled(look).await else { return };
                 if matches!(looked, Looked::To(_) | Looked::Failed(_)) {
                     self.tell(lost.take());
                 }
                 match looked {
                     Looked::To(to) => (since, told) = (to.max(first), String::new()),
                     Looked::PutOff => {}
-                    Looked::Failed(cause) if cause == told => {}
-                    Looked::Failed(cause) => {
+                    Looked::Failed(cause) | Looked::Unread(cause) if cause == told => {}
+                    Looked::Failed(cause) | Looked::Unread(cause) => {
                         warn!(account = %self.account, "missed_texts.failed: {cause}; the next look covers the same time");
                         told = cause;
                     }
@@ -130,22 +141,55 @@ impl MissedTexts {
         }
     }
 
+    /// Where looks have failed for days, the time from which the next one begins: a text of before might be in the store, and
+    /// its dedupe key forgotten.
+    fn no_further_back(&self, since: Timestamp, unread: &mut Unread, now: Timestamp) -> Timestamp {
+        let bound = before(now, BACK_MAX);
+        unread.values_mut().for_each(|since| *since = bound.max(*since));
+        if since < bound {
+            warn!(
+                account = %self.account,
+                "missed_texts.left_out: texts that came between {since} and {bound} are not looked for any more, because no \
+                 look has succeeded since"
+            );
+        }
+        since.max(bound)
+    }
+
     /// Takes in the texts after this time, from the carrier's list or from that of each known talk.
-    async fn look_everywhere(&self, since: Timestamp, now: Timestamp) -> Looked {
+    async fn look_everywhere(&self, since: Timestamp, unread: &mut Unread, now: Timestamp) -> Looked {
         match self.lines.knows_by(self.account) {
             By::Id | By::Phone => self.look(since, None, now).await,
-            By::Thread => self.look_in_talks(since, now).await,
+            By::Thread => self.look_in_talks(since, unread, now).await,
         }
     }
 
-    async fn look_in_talks(&self, since: Timestamp, now: Timestamp) -> Looked {
+    /// A talk that cannot be read is left to the next look, and the others are not to wait for it. Those of before come last.
+    async fn look_in_talks(&self, since: Timestamp, unread: &mut Unread, now: Timestamp) -> Looked {
         let talks = match self.talks(now).await {
             Ok(talks) => talks,
             Err(error) => return Looked::Failed(format!("the conversations could not be read: {error}")),
         };
-        for talk in talks {
-            match self.look(since, Some(&talk), now).await {
-                Looked::To(_) => {}
+        let (again, talks): (Vec<_>, Vec<_>) = talks.into_iter().partition(|talk| unread.contains_key(talk));
+        unread.retain(|talk, _| again.contains(talk));
+        let mut failed = 0;
+        for talk in talks.into_iter().chain(again) {
+            let known = unread.get(&talk).copied();
+            match self.look(known.unwrap_or(since), Some(&talk), now).await {
+                Looked::To(_) => {
+                    failed = 0;
+                    unread.remove(&talk);
+                }
+                Looked::Unread(cause) => {
+                    failed += 1;
+                    if failed >= FAILED_MAX && known.is_none() {
+                        return Looked::Failed(cause);
+                    }
+                    if known.is_none() {
+                        warn!(account = %self.account, "missed_texts.talk_not_read: {cause}; the next look covers the same time");
+                        unread.insert(talk, since);
+                    }
+                }
                 looked @ (Looked::Failed(_) | Looked::PutOff | Looked::NoList) => return looked,
             }
         }
@@ -156,7 +200,7 @@ impl MissedTexts {
     async fn talks(&self, now: Timestamp) -> Result<Vec<String>, StoreError> {
         let since = before(now, TALK_LIFE);
         let lately = |known: Conversation| {
-            let is_asked_for = known.updated_at >= since && known.over_since.is_none();
+            let is_asked_for = known.updated_at >= since && !known.talk.is_over();
             known.customer.thread.filter(|_| is_asked_for).map(|talk| (known.updated_at, talk))
         };
         let mut known = talks(&*self.store, self.account, lately).await?;
@@ -177,10 +221,12 @@ impl MissedTexts {
                 }
                 Err(Failure::Postpone { .. }) => return Looked::PutOff,
                 // Another look would end so as well, and the other talks are not to wait for it.
-                Err(Failure::GiveUp { cause }) if talk.is_some() => {
+                Err(Failure::GiveUp { cause } | Failure::NotFound { cause }) if talk.is_some() => {
                     warn!(account = %self.account, "missed_texts.talk_not_read: {cause}");
                     return Looked::To(before(now, OVERLAP));
                 }
+                Err(failure @ Failure::Pause { .. }) => return Looked::Failed(failure.cause().to_owned()),
+                Err(failure) if talk.is_some() => return Looked::Unread(failure.cause().to_owned()),
                 Err(failure) => return Looked::Failed(failure.cause().to_owned()),
             };
             if unreadable > 0 {

@@ -188,7 +188,7 @@ impl Sunshine {
                 let latest = json["conversation"]["lastUpdatedAt"].as_str().and_then(|at| at.parse().ok());
                 Ok(latest.is_none_or(|at: Timestamp| at >= since))
             }
-            Err(Failure::GiveUp { .. }) => Ok(false),
+            Err(Failure::GiveUp { .. } | Failure::NotFound { .. }) => Ok(false),
             Err(failure) => Err(failure),
         }
     }

@@ -162,3 +162,45 @@ async fn a_look_that_fails_covers_the_same_time_again() {
     assert_eq!(site.bridge.comments(ticket), ["Hello", "one"]);
     site.finish(0).await;
 }
+
+#[tokio::test]
+async fn a_talk_that_cannot_be_read_keeps_no_other_back_and_is_read_once_it_can() {
+    let mut site = Site::catching_up().await;
+    let (ada, bob) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, BOB).await);
+    let shut = site.sunshine.conversation_of(WHATSAPP, BOB).unwrap();
+    site.bridge.stop().await;
+    site.text_unheard(SMS, ADA, "one");
+    site.text_unheard(WHATSAPP, BOB, "two");
+    // Bob's talk has the latest news, so it is asked for first.
+    site.sunshine.fail(Fault::on("GET", &shut, FaultKind::status(403)).times(3));
+    site.run_again().await;
+    site.bridge.until("the other talk is read", |bridge| bridge.comments(ada).len() == 2).await;
+    assert_eq!(site.bridge.comments(bob), ["Hello"], "its talk is shut");
+    site.bridge.until("the talk is read", |bridge| bridge.comments(bob).len() == 2).await;
+    assert_eq!((site.bridge.comments(ada), site.bridge.comments(bob)), (said(["Hello", "one"]), said(["Hello", "two"])));
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn after_days_of_failed_looks_no_text_is_written_again() {
+    let mut site = Site::start_on("catch_up_minutes = 720", "", "").await;
+    let (ada, bob) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, BOB).await);
+    let shut = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    site.bridge.stop().await;
+    site.run_again().await;
+    site.text_unheard(WHATSAPP, BOB, "two");
+    site.sunshine.fail(Fault::on("GET", &shut, FaultKind::status(403)).times(1000));
+    // Dedupe keys are kept for seven days.
+    for _ in 0..20 {
+        site.bridge.clock.advance(SignedDuration::from_hours(12));
+        let before = site.asked(&shut);
+        site.bridge.until("the talk is asked for", |_| site.asked(&shut) > before).await;
+        site.settled().await;
+    }
+    assert_eq!((site.bridge.comments(ada), site.bridge.comments(bob)), (said(["Hello"]), said(["Hello", "two"])));
+    site.finish(0).await;
+}
+
+fn said<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
