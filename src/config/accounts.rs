@@ -257,14 +257,14 @@ fn addresses_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
 fn parts_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
     for (index, (at, VendorAccount { keys, .. })) in accounts.iter().enumerate() {
         let Some((key, part)) = keys.part() else { continue };
-        let place = |keys: &VendorKeys| (keys.vendor(), keys.url().as_str().trim_end_matches('/').to_owned());
+        // An installation may have several addresses.
         let is_same = |other: &&VendorAccount| {
-            place(&other.keys) == place(keys) && other.keys.part().is_some_and(|(_, other)| other == part)
+            other.keys.vendor() == keys.vendor() && other.keys.part().is_some_and(|(_, other)| other == part)
         };
         if let Some(other) = accounts.iter().take(index).map(|(_, other)| other).find(is_same) {
             let other = other.account;
             let problem =
-                format!("is that of {other} as well, at the same url, so that each text would open a ticket for both");
+                format!("is that of {other} as well, so that each text would open a ticket for both");
             let remedy = "Keep one of the two accounts, and describe its channels by lines with an address";
             book.fault::<()>(at, key, Flaw::new(problem, remedy));
         }
