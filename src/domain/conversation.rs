@@ -21,6 +21,7 @@ mod learnt;
 mod opening;
 mod status;
 mod subscription;
+mod talk;
 mod window;
 
 pub use change::{Change, TakenUp};
@@ -30,6 +31,7 @@ pub use learnt::learnt_from;
 pub use opening::Opening;
 pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
+pub use talk::Talk;
 pub use window::{Asked, Stand, Window};
 
 /// How long a text on the ticket that equals one of the bridge's own counts as an echo.
@@ -189,9 +191,9 @@ pub struct Conversation {
     /// Whether free text may go, on a channel with a window.
     #[serde(default, skip_serializing_if = "Window::is_unknown")]
     pub window: Window,
-    /// Since when the carrier's talk is over, so that no text reaches the customer in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub over_since: Option<Timestamp>,
+    /// The state of the carrier's talk, where it keeps talks.
+    #[serde(default, skip_serializing_if = "Talk::is_unknown")]
+    pub talk: Talk,
     /// Whether the last reply came with its text but without its comment's number (a recipe's trigger). Then the bridge
     /// cannot tell which of the ticket's comments went out.
     #[serde(default)]
@@ -229,7 +231,7 @@ impl Conversation {
             subscription: Subscription::Unknown,
             subscription_at: None,
             window: Window::default(),
-            over_since: None,
+            talk: Talk::default(),
             own_writes: Vec::new(),
             updated_at: now,
         }
@@ -241,7 +243,10 @@ impl Conversation {
         self.hold_no_later_than(now);
         match change {
             Change::Customer(newer) => self.know(newer),
-            Change::TalkMoved(there) => self.customer.update(&there),
+            Change::TalkMoved(there) => {
+                self.customer.update(&there);
+                self.talk = Talk::default();
+            }
             Change::Line(line) => self.line = Some(line),
             Change::Channel(channel) => self.channel = channel,
             Change::Requester(user) => self.requester_id = Some(user),
@@ -297,8 +302,9 @@ impl Conversation {
                 }
             }
             Change::Heard(at) => self.window.heard(at),
-            Change::TalkOver => self.over_since = self.over_since.or(Some(now)),
-            Change::TalkGoesOn => self.over_since = None,
+            Change::TalkOver(at) => self.talk.end(at),
+            Change::Blocked(at) => self.talk.block(at),
+            Change::Reached(at) => self.talk.reach(at),
             Change::Shut(at) => self.window.shut(at),
             Change::Asked => self.window.ask(now),
             Change::AskStands(stand) => self.window.asked(stand, now),
@@ -333,6 +339,13 @@ impl Conversation {
     fn hold_no_later_than(&mut self, now: Timestamp) {
         self.subscription_at = self.subscription_at.map(|at| at.min(now));
         self.window.hold_no_later_than(now);
+        self.talk.hold_no_later_than(now);
+    }
+
+    /// Whether the customer may be texted. A block of their line counts as their word against it.
+    #[must_use]
+    pub fn takes_texts(&self) -> Subscription {
+        if self.talk.is_blocked() { Subscription::Out } else { self.subscription }
     }
 
     /// A keyword came at this time. An end that was told late counts all the same: a text to a customer who wants none is the

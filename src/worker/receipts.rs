@@ -104,9 +104,9 @@ impl Worker {
         let report = &kept.report;
         match &report.what {
             Reported::Wrote(wrote) => self.pair(kept, &wrote.0, now).await,
-            Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, true, now).await,
+            Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, now).await,
             Reported::Unsubscribed => self.unsubscribed(report, now).await,
-            Reported::Resubscribed => self.blocked(report, false, now).await,
+            Reported::Resubscribed => self.unblocked(report).await,
             Reported::TalkMoved { into, customer } => self.talk_moved(report, into, customer.as_ref()).await,
             Reported::TalkOver => self.talk_over(report).await,
             Reported::Sent { .. }

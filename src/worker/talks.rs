@@ -9,7 +9,7 @@ use crate::domain::event::{Customer, Event, EventKind};
 use crate::domain::line::{By, Channel, is_one_line};
 use crate::domain::note::{Note, Saying};
 use crate::domain::receipt::{Fate, Learnt, Report};
-use crate::policy::reports::{is_news, takes_notes};
+use crate::policy::reports::takes_notes;
 use crate::store::{Store, StoreError};
 
 use super::Worker;
@@ -55,36 +55,44 @@ impl Worker {
         let there = Customer { thread: Some(into.to_owned()), carrier_id: customer.cloned(), ..Customer::default() };
         let known = self.talk(thread).await?.filter(|known| known.customer.thread.as_ref() == Some(thread));
         let (Some(known), other) = (known, self.talk(into).await?) else { return Ok(Fate::Over) };
-        let change = match other {
-            Some(other) if other.key != known.key => Change::TalkOver,
-            Some(_) | None => Change::TalkMoved(there),
+        let learn = |conversation, change| Learnt { conversation, changes: vec![change], note: None };
+        let Some(other) = other.filter(|other| other.key != known.key) else {
+            return Ok(Fate::Learnt(vec![learn(known.key, Change::TalkMoved(there))]));
         };
-        Ok(Fate::Learnt(vec![Learnt { conversation: known.key, changes: vec![change], note: None }]))
+        // Their word against texts holds in the other talk too.
+        let word = known.subscription_at.filter(|_| known.subscription == Subscription::Out);
+        let word = word.map(|at| learn(other.key, Change::Subscription(Subscription::Out, at)));
+        Ok(Fate::Learnt(word.into_iter().chain([learn(known.key, Change::TalkOver(report.at))]).collect()))
     }
 
     /// The talk is over. The texts that wait in it end, each with its note.
     pub(super) async fn talk_over(&self, report: &Report) -> Result<Fate, StoreError> {
         let told = self.talks_of(report).await?;
         let over =
-            |known: Conversation| Learnt { conversation: known.key, changes: vec![Change::TalkOver], note: None };
+            |known: Conversation| Learnt { conversation: known.key, changes: vec![Change::TalkOver(report.at)], note: None };
         Ok(learnt(told.into_iter().map(over).collect()))
     }
 
-    /// The customer has blocked the line that they wrote on last, or takes texts there again. A word of their own, such as STOP,
-    /// is lifted by their own word alone.
-    pub(super) async fn blocked(&self, report: &Report, is_out: bool, now: Timestamp) -> Result<Fate, StoreError> {
+    /// The customer has blocked the line that they wrote on last. A later text of theirs lifts that as well as a report.
+    pub(super) async fn blocked(&self, report: &Report, now: Timestamp) -> Result<Fate, StoreError> {
         let told = self.talks_of(report).await?;
         let learn = |known: Conversation| {
-            let lifts = known.subscription == Subscription::Out && known.subscription_at.is_none();
-            let (is_news, subscription) = match is_out {
-                true => (is_news(&known, report.at), Subscription::Out),
-                false => (lifts, Subscription::Unknown),
-            };
-            let note = if is_out { unsubscribed_note(&known, now) } else { None };
-            let changes = vec![Change::SubscriptionAsked(subscription, report.at)];
-            is_news.then_some(Learnt { conversation: known.key, changes, note })
+            let is_news = known.takes_texts() != Subscription::Out && known.talk.once_blocked(report.at).is_blocked();
+            let note = if is_news { unsubscribed_note(&known, now) } else { None };
+            Learnt { conversation: known.key, changes: vec![Change::Blocked(report.at)], note }
         };
-        Ok(learnt(told.into_iter().filter_map(learn).collect()))
+        Ok(learnt(told.into_iter().map(learn).collect()))
+    }
+
+    /// The customer takes texts on the line again. A word of their own, such as STOP, is lifted by their own word alone.
+    pub(super) async fn unblocked(&self, report: &Report) -> Result<Fate, StoreError> {
+        let told = self.talks_of(report).await?;
+        let learn = |known: Conversation| Learnt {
+            conversation: known.key,
+            changes: vec![Change::Reached(report.at)],
+            note: None,
+        };
+        Ok(learnt(told.into_iter().map(learn).collect()))
     }
 
     /// The conversation that the name of a talk leads to.

@@ -75,10 +75,13 @@ pub enum Change {
     Heard(Timestamp),
     /// The carrier's talk goes on in another one, with this customer.
     TalkMoved(Customer),
-    /// The carrier's talk is over: it was removed, joined with another one, or its phone has gone to another customer.
-    TalkOver,
-    /// The customer wrote in the talk.
-    TalkGoesOn,
+    /// The carrier's talk was over at this time: it was removed, joined with another one, or its phone had gone to another
+    /// customer.
+    TalkOver(Timestamp),
+    /// The customer had blocked the line of the talk at this time.
+    Blocked(Timestamp),
+    /// The customer wrote in the talk at this time, or lifted their block.
+    Reached(Timestamp),
     /// The channel refused a free text that went out at this time, because the customer had written too long ago.
     Shut(Timestamp),
     /// The customer is to be asked to write again.

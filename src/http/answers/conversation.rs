@@ -59,7 +59,7 @@ impl Conversation {
             line: conversation.line.clone(),
             line_name: conversation.line_name(lines).map(str::to_owned),
             phone_end: conversation.customer.phone.as_deref().map(phone::redacted),
-            subscription: conversation.subscription,
+            subscription: conversation.takes_texts(),
             updated_at: conversation.updated_at,
         }
     }

@@ -51,7 +51,7 @@ fn shown(conversation: &Conversation, (line, desk): (&str, Option<&Url>), now: T
         ticket_href: ticket.map(|ticket| view::ticket_href(desk, ticket.id)).unwrap_or_default(),
         phone: view::phone(conversation.customer.phone.as_deref()),
         line: line.to_owned(),
-        subscription: match conversation.subscription {
+        subscription: match conversation.takes_texts() {
             Subscription::Unknown => "",
             Subscription::In => "opted in",
             Subscription::Out => "opted out",

@@ -152,7 +152,7 @@ impl<'a> Facts<'a> {
     /// Whether the customer takes texts. Where the carrier knows, its answer counts, and otherwise their last keyword. On a
     /// chat channel the carrier knows no keywords, so only the customer's own word opts them in again.
     pub(super) fn subscription(&self) -> Subscription {
-        let remembered = self.conversation.map(|known| known.subscription).unwrap_or_default();
+        let remembered = self.conversation.map(Conversation::takes_texts).unwrap_or_default();
         let is_chat = self.line.is_some_and(|line| line.channel.has_window());
         match self.consent.flatten() {
             Some(true) if is_chat && remembered == Subscription::Out => Subscription::Out,

@@ -111,7 +111,7 @@ pub(super) fn has_no_recipient(facts: &Facts<'_>) -> Option<Step> {
 
 /// Nothing goes into a talk that is over. The reply that waits for a template tells the agent, so the template does not.
 pub(super) fn is_over(facts: &Facts<'_>) -> Option<Step> {
-    facts.conversation?.over_since?;
+    facts.conversation.filter(|known| known.talk.is_over())?;
     Some(match facts.message.content {
         Content::Template => skip(cause::TALK_OVER),
         Content::Text(_) | Content::Fixed => facts.undeliverable(cause::TALK_OVER.to_owned()).into(),

@@ -466,7 +466,7 @@ fn outside_of_the_window_a_text_asks_waits_or_ends() {
 
 #[test]
 fn nothing_goes_into_a_talk_that_is_over_and_the_agent_is_told_once() {
-    let over = |scene: &mut Scene| scene.conversation.over_since = Some(at(NOW - 1));
+    let over = |scene: &mut Scene| scene.conversation.apply(Change::TalkOver(at(NOW - 1)), at(NOW));
     for (name, scene, outcome) in [
         ("a reply", text(|_| {}), "reject"),
         ("one that waits", text(|_| {}).on_chat(25).asked(Stand::Sent, None), "reject"),

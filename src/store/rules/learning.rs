@@ -68,7 +68,7 @@ pub(in crate::store) fn learn<D: Directory>(
         |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
     let wakes = before.is_some_and(|before| {
         let is_answered = before.window.asked.is_some() && before.window != after.window;
-        is_answered || before.over_since.is_none() && after.over_since.is_some()
+        is_answered || !before.talk.is_over() && after.talk.is_over()
     });
     let record = if before.is_some_and(is_unchanged) { None } else { Some(after) };
     Ok(Some(Learnt { record, tickets, names, passed_on, wakes }))
@@ -404,9 +404,9 @@ mod tests {
         let unchanged = vec![Change::Customer(named("ada"))];
         assert!(!learnt(&Known::default(), "ada", Some(&asked), unchanged).unwrap().wakes, "its window is as it was");
         let over =
-            learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), vec![Change::TalkOver]).unwrap();
+            learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), vec![Change::TalkOver(at(0))]).unwrap();
         assert!(over.wakes, "its texts end");
-        let again = learnt(&Known::default(), "ada", over.record.as_ref(), vec![Change::TalkOver]).unwrap();
+        let again = learnt(&Known::default(), "ada", over.record.as_ref(), vec![Change::TalkOver(at(0))]).unwrap();
         assert!(!again.wakes && again.record.is_none());
     }
 

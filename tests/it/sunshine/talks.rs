@@ -109,7 +109,8 @@ async fn a_reply_that_waits_in_a_talk_goes_out_after_the_answer_in_the_one_that_
     site.sunshine.text(WHATSAPP, ADA, "Yes?");
     site.settled().await;
     assert_eq!(site.sunshine.reached(ADA).last().map(String::as_str), Some("Your parcel is there"));
-    assert_eq!(site.bridge.comments(ticket), ["Hello", "Your parcel is there", "Yes?"]);
+    assert!(site.bridge.comments(ticket).contains(&"Yes?".to_owned()), "the ticket has gone on with the talk");
+    assert_eq!(site.bridge.conversations().await.len(), 1);
     site.finish(0).await;
 }
 
