@@ -1,4 +1,5 @@
-//! `tandem setup`: installs tandem at Zendesk, and prints everything that a person has to type into Braze.
+//! `tandem setup`: installs tandem at Zendesk and at Sunshine Conversations, and prints everything that a person has to type
+//! into Braze.
 //!
 //! It never decides: the vendors' `setup` compares and words, their clients call, and this module prints.
 
@@ -15,6 +16,8 @@ use crate::vendors::folder::SettingUp;
 
 mod braze;
 mod page;
+mod report;
+mod sunshine;
 mod wait;
 mod zendesk;
 
@@ -59,8 +62,12 @@ fn set_up(words: &[String], output: &mut impl Write) -> Result<(), Failure> {
         return Err(Failure::Usage(format!("there is no account {name}; the configuration has {}", known.join(", "))));
     };
     match vendor.setting_up() {
-        SettingUp::Calls => match parsed(options, output)? {
+        SettingUp::Triggers => match parsed(options, output)? {
             Some(arguments) => zendesk::run(&arguments, *account, output),
+            None => Ok(()),
+        },
+        SettingUp::Integration => match parsed(options, output)? {
+            Some(arguments) => sunshine::run(&arguments, *account, output),
             None => Ok(()),
         },
         SettingUp::Sheet => match parsed::<braze::Braze>(options, output)? {

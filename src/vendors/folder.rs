@@ -88,8 +88,10 @@ pub trait Folder: Exchanging + Sized + 'static {
 /// How an account is set up at its vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettingUp {
-    /// `tandem setup` makes the calls.
-    Calls,
+    /// `tandem setup` makes a webhook and the triggers that notify it.
+    Triggers,
+    /// `tandem setup` makes an integration with a webhook of its own.
+    Integration,
     /// `tandem setup` prints a sheet to type in.
     Sheet,
     /// A person does, as this page of the documents tells.

@@ -7,15 +7,21 @@ mod client;
 mod error_phrases;
 mod first_contact;
 mod folder;
+mod installation;
+pub mod integrations;
 pub mod keys;
 mod limits;
+mod look;
 pub mod remedies;
+pub mod setup;
 mod shorthand;
 pub mod source;
 mod talks;
 mod templates;
+pub mod triggers;
 
 pub use client::{Sunshine, SunshineOptions};
+pub use installation::Installation;
 
 /// The field of a message's metadata that holds the bridge's mark.
 const MARK: &str = "tandem";

@@ -31,6 +31,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vendors", &[]),
     ("vendors/http", &["domain", "clock", "ports"]),
     ("vendors/checkup", &["domain", "ports", "vendors/http"]),
+    ("vendors/setup", &[]),
     // The contents of each vendor's folder, in words that name no vendor.
     ("vendors/folder", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
     // No vendor names another.
@@ -118,8 +119,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "vendors/http",
             "vendors/zendesk",
             "vendors/braze",
+            "vendors/sunshine",
             "vendors/sources",
             "vendors/checkup",
+            "vendors/setup",
             "vendors/folder",
             "http",
             "worker",
@@ -133,8 +136,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("main", &["cli"]),
 ];
 
-const OF_A_VENDOR: &[&str] =
-    &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup", "vendors/folder"];
+const OF_A_VENDOR: &[&str] = &[
+    "domain",
+    "clock",
+    "intake",
+    "keys",
+    "ports",
+    "vendors/http",
+    "vendors/checkup",
+    "vendors/setup",
+    "vendors/folder",
+];
 
 const ALL_BUT_COMMANDS: &[&str] = &[
     "domain",
@@ -191,9 +203,12 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors", &["axum", "sled"]),
     ("vendors/sources", IMPURE),
     ("vendors/checkup", IMPURE),
+    ("vendors/setup", IMPURE),
     // A checkup judges the objects that the client has read, and makes no call.
     ("vendors/zendesk/checkup", IMPURE),
     ("vendors/braze/checkup", IMPURE),
+    ("vendors/sunshine/checkup", IMPURE),
+    ("vendors/sunshine/setup", IMPURE),
     ("vendors/zendesk/source", IMPURE),
     ("vendors/zendesk/signature", IMPURE),
     ("vendors/zendesk/setup", IMPURE),

@@ -10,6 +10,7 @@ use crate::support::TestBridge;
 mod bodies;
 mod missed;
 mod reach;
+mod set_up;
 mod talks;
 mod templates;
 

@@ -1,21 +1,16 @@
 //! `tandem setup zendesk`: reads the present installation, has [`crate::vendors::zendesk::setup`] find the difference, and makes the
 //! missing calls.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::Write;
 use std::sync::Arc;
 
 use clap::Args;
 use http::Method;
-use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Value, json};
+use secrecy::ExposeSecret;
 
-use crate::cli::client::{Bridge, Token};
+use super::report::{ID_TO_COME, Report, Told};
 use crate::cli::failure::{Failure, runtime};
 use crate::cli::options::{ConfigFile, Form};
-use crate::cli::streams::print_json;
-use crate::cli::table::printable;
-use crate::cli::way::reachable;
 use crate::clock::Clock;
 use crate::config::{self, Vendor};
 use crate::domain::account::AccountId;
@@ -23,12 +18,10 @@ use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
 use crate::vendors::http::{HttpTransport, Reach};
+use crate::vendors::setup::{Step, Write as Change};
 use crate::vendors::zendesk::admin::SETUP_SCOPE;
-use crate::vendors::zendesk::setup::{self as decide, Does, Step, TAG, Wanted};
+use crate::vendors::zendesk::setup::{self as decide, TAG, Wanted};
 use crate::vendors::zendesk::{Installation, Zendesk, ZendeskOptions};
-
-/// Stands for the id of an object that does not exist yet, in a dry run.
-const ID_TO_COME: &str = "(the id that it will get)";
 
 /// The arguments of `tandem setup zendesk`.
 #[derive(Debug, Args)]
@@ -44,26 +37,6 @@ pub(in crate::cli) struct Arguments {
     file: ConfigFile,
     #[command(flatten)]
     form: Form,
-}
-
-/// The steps that were taken, or would be.
-#[derive(Default)]
-struct Report {
-    steps: Vec<Step>,
-    /// The webhook's signing secret, unless it is configured already.
-    secret: Option<SecretString>,
-    /// Facts that could not be looked up.
-    notes: Vec<String>,
-    /// The reason for an early end.
-    failed: Option<String>,
-}
-
-/// Whether a bridge runs with this configuration, and at which address.
-enum Running {
-    At(String),
-    Nowhere(String),
-    /// The configuration does not say where.
-    Unknown,
 }
 
 pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl Write) -> Result<(), Failure> {
@@ -88,23 +61,16 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
         }
     });
     report.failed = ended.err();
-    if arguments.form.json {
-        print_json(output, &report.json(arguments.dry_run))?;
-    } else {
-        report.print(output, &config, &installer.wanted, arguments.dry_run)?;
-        report.print_secret(output, table)?;
-        if report.failed.is_none() && !arguments.dry_run && !arguments.remove {
-            print_next(output, report.secret.as_ref(), &running(arguments.file.config.as_deref()))?;
-        }
-    }
-    let refused = report.steps.iter().any(|step| matches!(step.does, Does::Refuses(_)));
-    match report.failed {
-        // With --json, the JSON has said everything.
-        Some(_) if arguments.form.json => Err(Failure::Failed(String::new())),
-        Some(why) => Err(Failure::Failed(why)),
-        None if refused => Err(Failure::Failed(String::new())),
-        None => Ok(()),
-    }
+    let told = Told {
+        table,
+        heading: format!("Zendesk at {}; webhooks go to {}", config.url, installer.wanted.endpoint),
+        dry_run: arguments.dry_run,
+        as_json: arguments.form.json,
+        secret: ("signing_secret", "The webhook signs with this secret"),
+        refused: "see to it in Zendesk, or name another",
+        then: (!arguments.remove).then_some(path),
+    };
+    report.tell(&told, output)
 }
 
 /// Reads the installation, and writes the missing parts.
@@ -192,16 +158,12 @@ impl Installer {
         read.map_err(|failure| explain(self.table, &failure, &Method::GET, path))
     }
 
-    /// Takes a step, unless it is a dry run, and returns the id of its object.
     async fn act(&self, step: Step, report: &mut Report) -> Result<String, String> {
-        let mut id = step.id.clone();
-        if let (Some(write), false) = (&step.write, self.dry_run) {
+        let write = async |write: &Change| {
             let made = self.zendesk.write(write).await;
-            let made = made.map_err(|failure| explain(self.table, &failure, &write.method, &write.path))?;
-            id = id.or(made);
-        }
-        report.steps.push(step);
-        Ok(id.unwrap_or_else(|| ID_TO_COME.to_owned()))
+            made.map_err(|failure| explain(self.table, &failure, &write.method, &write.path))
+        };
+        report.act(step, self.dry_run, write).await
     }
 }
 
@@ -250,107 +212,5 @@ fn explain(table: AccountTable, failure: &CallFailure, method: &Method, path: &s
         | CallFailure::TooLong { .. }
         | CallFailure::NotFound { .. }
         | CallFailure::IdempotencyMismatch { .. } => format!("{cause} to {method} {path}"),
-    }
-}
-
-impl Report {
-    fn json(&self, dry_run: bool) -> Value {
-        let step = |step: &Step| {
-            let call = step
-                .write
-                .as_ref()
-                .map(|write| json!({"method": write.method.as_str(), "path": write.path, "body": write.body}));
-            json!({"what": step.what, "does": step.does, "id": step.id, "call": call})
-        };
-        json!({
-            "dry_run": dry_run,
-            "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
-            "changes": self.changes(),
-            "notes": self.notes,
-            "signing_secret": self.secret.as_ref().map(ExposeSecret::expose_secret),
-            "failed": self.failed,
-        })
-    }
-
-    fn changes(&self) -> usize {
-        self.steps.iter().filter(|step| step.write.is_some()).count()
-    }
-
-    fn print(
-        &self,
-        output: &mut impl Write,
-        config: &Installation,
-        wanted: &Wanted,
-        dry_run: bool,
-    ) -> Result<(), Failure> {
-        writeln!(output, "Zendesk at {}; webhooks go to {}", config.url, wanted.endpoint)?;
-        for note in &self.notes {
-            writeln!(output, "  ? {}", printable(note))?;
-        }
-        for step in &self.steps {
-            writeln!(output, "  {}", printable(&sentence(step, dry_run)))?;
-            if let (Some(write), true) = (&step.write, dry_run) {
-                writeln!(output, "\n{} {}", write.method, write.path)?;
-                match &write.body {
-                    Some(body) => print_json(output, body)?,
-                    None => writeln!(output, "(no body)")?,
-                }
-                writeln!(output)?;
-            }
-        }
-        match (self.changes(), dry_run) {
-            (0, _) if self.failed.is_none() => writeln!(output, "Nothing has to be changed.")?,
-            (_, true) if self.failed.is_some() => {
-                writeln!(output, "Nothing was changed; what would be is not all known.")?
-            }
-            (changes, true) => writeln!(output, "{changes} of these would be changed; nothing was.")?,
-            (changes, false) => writeln!(output, "Changed: {changes}.")?,
-        }
-        Ok(())
-    }
-
-    fn print_secret(&self, output: &mut impl Write, table: AccountTable) -> io::Result<()> {
-        let Some(secret) = self.secret.as_ref().map(ExposeSecret::expose_secret) else { return Ok(()) };
-        writeln!(output, "\nThe webhook signs with this secret, which the bridge does not know yet:\n")?;
-        writeln!(output, "  {}={secret}", table.variable("webhook_secrets"))?;
-        writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
-        writeln!(output, "  [{}]\n  webhook_secrets = [\"{secret}\"]", table.name())?;
-        writeln!(output, "\nBeside others, if there are some.")
-    }
-}
-
-/// Asks the operator listener of this configuration whether it is up.
-fn running(config: Option<&Path>) -> Running {
-    let Ok(glimpse) = config::glimpse(config) else { return Running::Unknown };
-    let url = format!("http://{}", reachable(glimpse.operator.listen));
-    let answers = Bridge::at(&format!("{url}/healthz"), Token::None).is_ok_and(|bridge| bridge.get().is_ok());
-    if answers { Running::At(url) } else { Running::Nowhere(url) }
-}
-
-/// The next step at the bridge.
-fn print_next(output: &mut impl Write, secret: Option<&SecretString>, running: &Running) -> io::Result<()> {
-    let in_force = "reload the bridge where the secret is in a file (SIGHUP: systemctl reload tandem), and restart it \
-                    where the secret is in its environment, which a process keeps as it was started with";
-    match (secret, running) {
-        (_, Running::Nowhere(url)) => writeln!(output, "No bridge answers at {url}: start it with tandem serve."),
-        (Some(_), Running::At(url)) => writeln!(output, "A bridge runs at {url}: {in_force}."),
-        (Some(_), Running::Unknown) => {
-            writeln!(output, "Then start the bridge with tandem serve; where it runs, {in_force}.")
-        }
-        (None, Running::At(_) | Running::Unknown) => Ok(()),
-    }
-}
-
-/// The sentence about one step.
-fn sentence(step: &Step, dry_run: bool) -> String {
-    let Step { what, does, .. } = step;
-    let verb = if dry_run { "would be" } else { "was" };
-    match does {
-        Does::Keeps => format!("= {what} is as it should be"),
-        Does::Creates => format!("+ {what} {verb} made"),
-        Does::Mends(faults) => format!("~ {what} {verb} put right: found that it {}", faults.join(", ")),
-        Does::Removes => format!("- {what} {verb} removed"),
-        Does::Leaves(why) => format!("= {what} stays: {why}"),
-        Does::Refuses(why) => format!("! {what} {why}: see to it in Zendesk, or name another"),
     }
 }

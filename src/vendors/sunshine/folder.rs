@@ -9,6 +9,7 @@ use url::Url;
 use super::checkup as judge;
 use super::client::{Sunshine, SunshineOptions};
 use super::keys::{self, Sunshine as Keys};
+use super::look;
 use super::source::{Reader, Webhooks};
 use crate::domain::account::AccountId;
 use crate::domain::line::{By, Channel, Forms};
@@ -27,7 +28,7 @@ impl Folder for Sunshine {
     const ONE_PROOF: &'static str = "Give each account the secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["smooch.io", "zendesk.com/sc"];
     const OWN_ADDRESS: &'static str = "Set it to the address of the Zendesk account with /sc behind it";
-    const SETTING_UP: SettingUp = SettingUp::ByHand("docs/sunshine.md");
+    const SETTING_UP: SettingUp = SettingUp::Integration;
 
     type Keys = Keys;
 
@@ -68,11 +69,19 @@ impl Folder for Sunshine {
 
     async fn look(keys: &Keys, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
         let clock = reach.clock.clone();
-        let first = Self::open(keys, reach).ask_whether_let_in().await;
+        let client = Self::open(keys, reach);
+        let first = client.ask_whether_let_in().await;
+        let is_let_in = first.is_ok();
         let host = Self::url(keys).host_str().unwrap_or_default();
         let known = Finding::new(Self::TITLE, "key", State::Good, format!("{host} knows it, and the app"));
-        let tolerance = keys.signature_tolerance_seconds;
-        checkup::key_and_clock(Self::TITLE, Self::SENDER.remedies, place.table, first, known, clock.now(), tolerance)
+        let (remedies, tolerance) = (Self::SENDER.remedies, keys.signature_tolerance_seconds);
+        let mut found =
+            checkup::key_and_clock(Self::TITLE, remedies, place.table, first, known, clock.now(), tolerance);
+        match is_let_in {
+            true => found.extend(look::at_installation(&client, keys, place).await),
+            false => found.extend(judge::behind_the_key()),
+        }
+        found
     }
 }
 

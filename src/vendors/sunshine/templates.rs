@@ -37,6 +37,20 @@ impl Sunshine {
         content(&listed, wanted).map_err(|cause| Failure::GiveUp { cause })
     }
 
+    /// Why a template that is to go without parameters cannot go; `None` where it can.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub(super) async fn template_fault(&self, integration: &str, wanted: &Wanted) -> Result<Option<String>, Failure> {
+        let listed = self.templates(integration, &wanted.name).await?;
+        Ok(match choose(&listed, wanted) {
+            Ok(template) => {
+                check(template, wanted).err().map(|_| format!("{} needs parameters, which no line gives", wanted.name))
+            }
+            Err(cause) => Some(cause),
+        })
+    }
+
     async fn templates(&self, integration: &str, name: &str) -> Result<Vec<Value>, Failure> {
         let path = format!("/v1.1/apps/{}/integrations/{integration}/messageTemplates", self.app_id);
         let (mut found, mut after) = (Vec::new(), None::<String>);

@@ -28,7 +28,7 @@ impl Folder for Zendesk {
     const ONE_PROOF: &'static str = "Give each account the signing secret of its own webhook";
     const DOMAINS: &'static [&'static str] = &["zendesk.com"];
     const OWN_ADDRESS: &'static str = "Set it to the address of the Zendesk account, such as https://acme.zendesk.com";
-    const SETTING_UP: SettingUp = SettingUp::Calls;
+    const SETTING_UP: SettingUp = SettingUp::Triggers;
     type Keys = Keys;
 
     fn url(keys: &Keys) -> &Url {

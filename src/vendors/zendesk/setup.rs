@@ -4,10 +4,10 @@
 //! their name, the webhook also by the address that it posts to. No other object is ever part of a step that writes.
 
 use http::Method;
-use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::vendors::zendesk::admin::{CategoryView, TriggerView, UserFieldView, WebhookView, Write};
+use crate::vendors::setup::{Does, Step, Write};
+use crate::vendors::zendesk::admin::{CategoryView, TriggerView, UserFieldView, WebhookView};
 
 /// The tag of the tickets that tandem serves.
 pub const TAG: &str = "sms";
@@ -72,62 +72,6 @@ pub const TRIGGERS: [TriggerSpec; 3] = [
         body: r#"{"event":"ticket_reopened","ticket_id":"{{ticket.id}}","requester_id":"{{ticket.requester.id}}"}"#,
     },
 ];
-
-/// The step for one object.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Step {
-    /// The object, with its name: `webhook "tandem"`.
-    pub what: String,
-    /// The kind of the step.
-    pub does: Does,
-    /// Its id, where it exists.
-    pub id: Option<String>,
-    /// Its call; `None` where it changes nothing.
-    pub write: Option<Write>,
-}
-
-/// The kinds of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Does {
-    /// Nothing: it is as it should be.
-    Keeps,
-    /// It was not there.
-    Creates,
-    /// It had drifted, in these ways.
-    Mends(Vec<String>),
-    /// It is ours and goes.
-    Removes,
-    /// It is not ours, for this reason, and stays.
-    Leaves(String),
-    /// It stands in the way, and only a person can put it right.
-    Refuses(String),
-}
-
-impl Step {
-    fn keep(what: String, id: impl ToString) -> Self {
-        Self { what, does: Does::Keeps, id: Some(id.to_string()), write: None }
-    }
-
-    fn create(what: String, path: &str, body: Value) -> Self {
-        let write = Write { method: Method::POST, path: path.to_owned(), body: Some(body) };
-        Self { what, does: Does::Creates, id: None, write: Some(write) }
-    }
-
-    fn mend(what: String, id: impl ToString, faults: Vec<String>, write: Write) -> Self {
-        Self { what, does: Does::Mends(faults), id: Some(id.to_string()), write: Some(write) }
-    }
-
-    fn remove(what: String, id: impl ToString, path: &str) -> Self {
-        let id = id.to_string();
-        let write = Write { method: Method::DELETE, path: format!("{path}/{id}"), body: None };
-        Self { what, does: Does::Removes, id: Some(id), write: Some(write) }
-    }
-
-    fn untouched(what: String, id: impl ToString, does: Does) -> Self {
-        Self { what, does, id: Some(id.to_string()), write: None }
-    }
-}
 
 /// Our webhook: the one that posts to our endpoint, by preference under our name; else the one of our name, which
 /// posts to an earlier endpoint. A webhook that is subscribed to events cannot be notified by triggers.

@@ -78,7 +78,7 @@ fn triggers_of_an_earlier_version_work_and_are_told() {
         subscriptions: None,
     };
     let installed = |body: fn(&str) -> String| -> Vec<TriggerView> {
-        let made = |(step, id): (setup::Step, u64)| {
+        let made = |(step, id): (crate::vendors::setup::Step, u64)| {
             let mut trigger = step.write.unwrap().body.unwrap()["trigger"].clone();
             trigger["id"] = id.into();
             let posted = body(trigger["actions"][0]["value"][1].as_str().unwrap());

@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, PoisonError};
 
-use http::Method;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -16,6 +15,7 @@ use super::{Credential, PAGE, Zendesk};
 use crate::ports::Failure;
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
+use crate::vendors::setup::Write;
 use crate::vendors::zendesk::limits;
 
 /// Pages of one list of settings that are read. Accounts have far fewer than 1000 triggers or webhooks.
@@ -26,17 +26,6 @@ pub const SETUP_SCOPE: &str = "read users:write webhooks:write triggers:write";
 
 /// The scope of `tandem check`: the bridge's own, and the test of a webhook, which is a POST.
 pub const CHECK_SCOPE: &str = "read tickets:write users:write webhooks:write";
-
-/// A change to the account's settings, as it goes over the wire.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Write {
-    /// POST, PUT or DELETE.
-    pub method: Method,
-    /// The path, from `/api/v2` on.
-    pub path: String,
-    /// The body; none for DELETE.
-    pub body: Option<Value>,
-}
 
 /// The user of tandem's credential, and the time of the answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

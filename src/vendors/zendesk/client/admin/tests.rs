@@ -1,5 +1,7 @@
 //! Tests of the settings against a scripted Zendesk on this machine.
 
+use http::Method;
+
 use super::*;
 use crate::clock::Clock;
 use crate::vendors::http::scripted::{self, Reply, Scripted};

@@ -1,0 +1,45 @@
+//! The events that the webhook has to bring, in one list for setting up and for the look at an installation. Never more than
+//! [`super::source`] reads.
+
+/// The triggers of the webhook of the second generation.
+pub const TRIGGERS: [&str; 5] = [
+    "conversation:message",
+    "conversation:postback",
+    "conversation:message:delivery:channel",
+    "conversation:message:delivery:user",
+    "conversation:message:delivery:failure",
+];
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::domain::inbound::Door;
+    use crate::domain::line::Lines;
+    use crate::intake::signature::Verified;
+    use crate::intake::{Intake, Posted, Source};
+    use crate::vendors::sunshine::source::Webhooks;
+
+    /// How many events of this type a body with one of them passes over.
+    fn passed_over(kind: &str) -> u64 {
+        let account = "sun".parse().unwrap();
+        let webhooks = Webhooks { account, lines: Lines::default(), secrets: Vec::new() };
+        let body = json!({"events": [{"id": "e1", "type": kind, "payload": {}}]}).to_string();
+        let verified = Verified::when_it_came(body.as_bytes());
+        let at = Timestamp::UNIX_EPOCH;
+        let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/sun", at };
+        let read = webhooks.read(&posted).into_intake(at, || unreachable!("the body itself can be read"));
+        let Intake::Reports(batch) = read else { panic!("{read:?}") };
+        batch.passed_over
+    }
+
+    #[test]
+    fn each_event_that_is_asked_for_is_read() {
+        for trigger in TRIGGERS {
+            assert_eq!(passed_over(trigger), 0, "{trigger}");
+        }
+        assert_eq!(passed_over("conversation:typing"), 1);
+    }
+}
