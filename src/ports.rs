@@ -8,6 +8,7 @@ mod account;
 mod carrier;
 pub mod desk;
 mod failure;
+mod responders;
 mod talk;
 mod terms;
 
@@ -15,6 +16,7 @@ pub use account::Account;
 pub use carrier::{CameIn, Carrier, Incoming, Look, Meant, RECEIPT, Sent, Sought, Text};
 pub use desk::Desk;
 pub use failure::Failure;
+pub use responders::Responders;
 pub use talk::{FirstContact, Talk};
 pub use terms::{CarrierTerms, DeskTerms};
 

@@ -34,6 +34,7 @@ use crate::telemetry::{Metrics, Readiness};
 use crate::vendors::http::Attempt;
 
 mod alarm;
+mod answered_twice;
 mod catch_up;
 mod claimed;
 mod claims;

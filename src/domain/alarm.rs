@@ -41,6 +41,18 @@ pub enum Notice {
         /// The vendor.
         account: AccountId,
     },
+    /// A carrier's own platform opens tickets as well, so that the account's texts wait.
+    AnsweredTwice {
+        /// The carrier.
+        account: AccountId,
+        /// Why.
+        cause: String,
+    },
+    /// The texts of a carrier go on.
+    AnsweredAlone {
+        /// The carrier.
+        account: AccountId,
+    },
     /// A carrier reports a customer's text of which no webhook came, so no agent sees it.
     NoWebhook,
     /// The deliveries that were given up or set aside before this start, whether or not an alarm told of them.
@@ -139,6 +151,9 @@ struct Turn {
     /// The cause of its pause, if it was paused.
     paused: Option<String>,
     resumed: bool,
+    /// The reason why its texts wait, if they began to.
+    answered_twice: Option<String>,
+    answered_alone: bool,
 }
 
 /// The content of one alarm.
@@ -159,9 +174,15 @@ impl Digest {
             Notice::Dead(left) => self.dead.add(left),
             Notice::SetAside(left) => self.set_aside.add(left),
             Notice::Paused { account, cause } => {
-                self.turns.insert(account, Turn { paused: Some(cause), resumed: false });
+                let turn = self.turns.entry(account).or_default();
+                (turn.paused, turn.resumed) = (Some(cause), false);
             }
             Notice::Resumed { account } => self.turns.entry(account).or_default().resumed = true,
+            Notice::AnsweredTwice { account, cause } => {
+                let turn = self.turns.entry(account).or_default();
+                (turn.answered_twice, turn.answered_alone) = (Some(cause), false);
+            }
+            Notice::AnsweredAlone { account } => self.turns.entry(account).or_default().answered_alone = true,
             Notice::NoWebhook => self.without_webhook = self.without_webhook.saturating_add(1),
             Notice::Standing { dead: 0, set_aside: 0 } => {}
             Notice::Standing { dead, set_aside } => self.stood = Some((dead, set_aside)),
@@ -177,6 +198,10 @@ impl Digest {
             if newer.paused.is_none() {
                 newer.paused = turn.paused;
                 newer.resumed |= turn.resumed;
+            }
+            if newer.answered_twice.is_none() {
+                newer.answered_twice = turn.answered_twice;
+                newer.answered_alone |= turn.answered_alone;
             }
         }
         self.without_webhook = self.without_webhook.saturating_add(older.without_webhook);
@@ -218,6 +243,12 @@ impl Digest {
             if turn.resumed {
                 alarms.push(json!({ "kind": "resumed", "destination": account }));
             }
+            if let Some(cause) = &turn.answered_twice {
+                alarms.push(json!({ "kind": "answered_twice", "destination": account, "cause": cause }));
+            }
+            if turn.answered_alone {
+                alarms.push(json!({ "kind": "answered_alone", "destination": account }));
+            }
         }
         alarms
     }
@@ -247,10 +278,10 @@ impl Digest {
         }
         for (account, turn) in &self.turns {
             let account = account.name();
-            match &turn.paused {
-                Some(cause) => lines.push(format!("{account} refuses the bridge: {cause}.")),
-                None if turn.resumed => {}
-                None => continue,
+            lines.extend(turn.paused.as_ref().map(|cause| format!("{account} refuses the bridge: {cause}.")));
+            lines.extend(turn.answered_twice.as_ref().map(|cause| format!("The texts of {account} wait: {cause}.")));
+            if turn.answered_alone {
+                lines.push(format!("The texts of {account} go on."));
             }
             if turn.resumed {
                 lines.push(format!("{account} takes calls again."));
@@ -392,6 +423,22 @@ mod tests {
         let body = alarms.take().json(at(10), 0, 0, None);
         assert_eq!(body["alarms"], json!([{"kind": "paused", "destination": "zendesk", "cause": "403"}]));
         assert_eq!(body["text"], "tandem: zendesk refuses the bridge: 403.");
+    }
+
+    #[test]
+    fn texts_that_wait_for_a_responder_are_told_beside_a_pause_and_so_is_their_end() {
+        let mut alarms = Alarms::default();
+        let account = Ends::FIRST.carrier;
+        alarms.note(Notice::Paused { account, cause: "401".into() }, at(0));
+        alarms.note(Notice::AnsweredTwice { account, cause: "it is answered twice".into() }, at(1));
+        let untold = alarms.take();
+        alarms.note(Notice::AnsweredAlone { account }, at(2));
+        alarms.failed(untold, at(40));
+        let body = alarms.take().json(at(40), 0, 0, None);
+        let kinds: Vec<&str> = body["alarms"].as_array().unwrap().iter().map(|a| a["kind"].as_str().unwrap()).collect();
+        assert_eq!(kinds, ["paused", "answered_twice", "answered_alone"]);
+        let text = "tandem: braze refuses the bridge: 401. The texts of braze wait: it is answered twice. The texts of braze go on.";
+        assert_eq!(body["text"], text);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::domain::event::{Customer, CustomerText, DedupeKey, EventId, TicketId}
 use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 
-use super::{Account, Failure, FirstContact, Talk};
+use super::{Account, Failure, FirstContact, Responders, Talk};
 
 /// The receipt that a send leaves at the carrier beside the text, under this name, so that a later look can tell whether it
 /// went out. On a further line of the customer's the name goes on with an underscore and digits.
@@ -138,6 +138,11 @@ pub trait Carrier: Account {
     /// The header that opens a link to a customer's picture, where the link is the carrier's own and needs one. Never for a
     /// link to another host.
     fn opens(&self, _link: &str) -> Option<HeaderValue> {
+        None
+    }
+
+    /// The responders of its own platform that may answer customers beside the bridge; `None` where there are none.
+    fn responders(&self) -> Option<&dyn Responders> {
         None
     }
 

@@ -31,6 +31,8 @@ pub enum Trouble {
     Refuses,
     /// The vendor gives no answer.
     Unreachable,
+    /// The vendor's own platform opens a ticket for each text as well, so that the account's texts wait.
+    AnsweredTwice,
 }
 
 /// The cause of a trouble, and its beginning.
@@ -97,6 +99,7 @@ impl Readiness {
             match trouble {
                 Trouble::Refuses => format!("{name}: refuses the bridge: {cause}"),
                 Trouble::Unreachable => format!("{name} connection: {cause}"),
+                Trouble::AnsweredTwice => format!("{name}: texts wait: {cause}"),
             }
         });
         troubles.chain(sentences(&lists.notes)).collect()

@@ -13,6 +13,7 @@ pub mod keys;
 mod limits;
 mod look;
 pub mod remedies;
+mod responders;
 pub mod setup;
 mod shorthand;
 pub mod source;

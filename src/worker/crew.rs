@@ -1,6 +1,6 @@
 //! The workers of a bridge and the loops that they share: one that hands out the claims of each route, one janitor, one
 //! that weighs reports, one that fetches pictures, for each desk a catch-up and a completion of users, and for each carrier a
-//! look for texts that no webhook brought.
+//! look for texts that no webhook brought, and one at who else answers its customers.
 //!
 //! A worker serves conversations between one pair of accounts, so a claim goes to the worker of its own pair and never
 //! to another. A claim whose account the configuration has lost waits, and a note tells the operator which account it
@@ -22,6 +22,7 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
 
+use super::answered_twice::{Held, Looks};
 use super::catch_up::CatchUp;
 use super::missed_texts::MissedTexts;
 use super::{Loop, Retention, Supervisor, Worker, janitor};
@@ -46,6 +47,8 @@ pub struct Crew {
     workers: BTreeMap<Ends, Arc<Worker>>,
     /// The accounts that claims have named in vain, each with the last time.
     missing: Mutex<BTreeMap<AccountId, Timestamp>>,
+    /// The carriers whose texts wait.
+    held: Held,
 }
 
 impl Crew {
@@ -57,9 +60,10 @@ impl Crew {
         retention: Retention,
         workers: impl IntoIterator<Item = Worker>,
     ) -> Self {
-        let workers = workers.into_iter().map(|worker| (worker.ends, Arc::new(worker))).collect();
-        let clock = supervisor.clock.clone();
-        Self { store, clock, retention, supervisor, workers, missing: Mutex::default() }
+        let workers: BTreeMap<Ends, Arc<Worker>> =
+            workers.into_iter().map(|worker| (worker.ends, Arc::new(worker))).collect();
+        let (clock, held) = (supervisor.clock.clone(), Held::until_looked(workers.values()));
+        Self { store, clock, retention, supervisor, workers, missing: Mutex::default(), held }
     }
 
     /// Works until `stop`, then lets running claims finish. The caller sets the deadline: a claim that is dropped in
@@ -131,12 +135,17 @@ impl Crew {
         self.workers.iter().map(|(ends, worker)| (ends.carrier, worker)).collect()
     }
 
-    /// Runs the loop of one carrier.
+    /// Runs the loops of one carrier.
     async fn keep_carrier(&self, carrier: AccountId, lead: &Arc<Worker>, stop: &CancellationToken) {
-        if let Some(every) = lead.options.catch_up {
-            let texts = MissedTexts::of(lead);
-            self.supervisor.keep(Loop::MissedTexts(carrier), stop, || texts.run(every, stop)).await;
-        }
+        let missed_texts = async {
+            if let Some(every) = lead.options.catch_up {
+                let texts = MissedTexts::of(lead);
+                self.supervisor.keep(Loop::MissedTexts(carrier), stop, || texts.run(every, stop)).await;
+            }
+        };
+        let looks = Looks::of(lead, &self.held);
+        let responders = self.supervisor.keep(Loop::Responders(carrier), stop, || looks.run(stop));
+        tokio::join!(missed_texts, responders);
     }
 
     /// Runs the loops of one desk.
@@ -154,26 +163,31 @@ impl Crew {
 
     /// The task of one claim: the worker of its accounts works on it.
     pub(super) async fn work(&self, claim: Claim) {
-        match self.worker(claim.ends) {
-            Some(worker) => worker.work(claim).await,
-            None => self.put_off(&claim).await,
+        let now = self.clock.now();
+        let Some(worker) = self.worker(claim.ends) else { return self.put_off_missing(&claim, now).await };
+        match self.held.back(&claim, now) {
+            Some((cause, until)) => self.put_off(&claim, &cause, until, now).await,
+            None => worker.work(claim).await,
         }
     }
 
-    /// Puts a claim off for which there is no worker. It keeps its place in its lane and is not given up, however old
-    /// it is.
-    async fn put_off(&self, claim: &Claim) {
-        let now = self.clock.now();
+    /// Puts a claim off for which there is no worker.
+    async fn put_off_missing(&self, claim: &Claim, now: Timestamp) {
         let configured = self.configured();
         let missing: Vec<AccountId> =
             claim.ends.accounts().into_iter().filter(|account| !configured.contains(account)).collect();
         let names = missing.iter().map(|account| account.name()).collect::<Vec<_>>().join(" and ");
         self.missing().extend(missing.iter().map(|account| (*account, now)));
         self.tell_missing(now);
-        let until = later(now, MISSING_WAIT);
-        let cause = format!("{names} is not configured");
+        self.put_off(claim, &format!("{names} is not configured"), later(now, MISSING_WAIT), now).await;
+    }
+
+    /// Puts a claim off. It keeps its place in its lane and is not given up, however old it is.
+    async fn put_off(&self, claim: &Claim, cause: &str, until: Timestamp, now: Timestamp) {
         let put_off = |delivery: &Delivery| match &delivery.state {
-            State::Unconfirmed { .. } => Transition::LookAgain { look_at: until, counts: false, cause: cause.clone() },
+            State::Unconfirmed { .. } => {
+                Transition::LookAgain { look_at: until, counts: false, cause: cause.to_owned() }
+            }
             State::Pending
             | State::Sending { .. }
             | State::Waiting { .. }
@@ -181,13 +195,13 @@ impl Crew {
             | State::Skipped { .. }
             | State::Dead { .. }
             | State::Quarantined { .. } => {
-                Transition::Postpone { due_at: until, cause: cause.clone(), for_budget: false }
+                Transition::Postpone { due_at: until, cause: cause.to_owned(), for_budget: false }
             }
         };
         let moves = claim.work.iter().map(|work| (work.delivery.id, put_off(&work.delivery))).collect();
         let recorded = self.store.record(claim, Verdict { moves, ..Verdict::default() }, now).await;
         if let Err(error) = recorded {
-            error!(%error, "delivery.not_recorded: a delivery for {names} waits for the end of its lease");
+            error!(%error, "delivery.not_recorded: a delivery that was put off ({cause}) waits for the end of its lease");
         }
     }
 

@@ -41,6 +41,8 @@ pub enum Loop {
     CatchUp(AccountId),
     /// Looks at one carrier for texts that no webhook brought.
     MissedTexts(AccountId),
+    /// Looks at who else answers one carrier's customers.
+    Responders(AccountId),
     /// Completes the users of one desk.
     Completions(AccountId),
     /// Weighs the carrier's reports.
@@ -66,7 +68,8 @@ impl Loop {
         let desks: BTreeSet<AccountId> = pairs.iter().map(|ends| ends.desk).collect();
         let of_desks = desks.into_iter().flat_map(|desk| [Self::CatchUp(desk), Self::Completions(desk)]);
         let carriers: BTreeSet<AccountId> = pairs.iter().map(|ends| ends.carrier).collect();
-        let of_carriers = carriers.into_iter().map(Self::MissedTexts);
+        let of_carriers =
+            carriers.into_iter().flat_map(|carrier| [Self::MissedTexts(carrier), Self::Responders(carrier)]);
         let others = [
             Self::Janitor,
             Self::Reports,
@@ -91,6 +94,7 @@ impl Loop {
             Self::Janitor => "janitor".into(),
             Self::CatchUp(desk) => of_account("catch_up", desk),
             Self::MissedTexts(carrier) => of_account("missed_texts", carrier),
+            Self::Responders(carrier) => of_account("responders", carrier),
             Self::Completions(desk) => of_account("completions", desk),
             Self::Reports => "reports".into(),
             Self::Alarms => "alarms".into(),
@@ -115,6 +119,7 @@ impl Loop {
             Self::CatchUp(desk) if desk.is_first() => "replies that no webhook brought".into(),
             Self::CatchUp(desk) => format!("replies that no webhook of {desk} brought").into(),
             Self::MissedTexts(carrier) => format!("texts that no webhook of {carrier} brought").into(),
+            Self::Responders(carrier) => format!("the look at who else answers on {carrier}").into(),
             Self::Completions(desk) => format!("the completion of users at {desk}").into(),
             Self::Reports => "delivery receipts".into(),
             Self::Alarms => "alarms".into(),

@@ -7,6 +7,7 @@ use tandem::sandbox::sunshine::{End, SMS, Sunshine, SunshineOptions, WHATSAPP};
 
 use crate::support::TestBridge;
 
+mod answered_twice;
 mod bodies;
 mod missed;
 mod reach;

@@ -76,6 +76,7 @@ pub(super) struct Vendor {
     pub(super) end: End,
     pub(super) refuses: Option<Since>,
     pub(super) unreachable: Option<Since>,
+    pub(super) answered_twice: Option<Since>,
     pub(super) paused: Option<Pause>,
     pub(super) reached: Vec<Reached>,
     pub(super) remedies: Remedies,
@@ -105,6 +106,7 @@ pub(super) fn needs(facts: &Facts) -> Vec<Need> {
     needs.extend(facts.reasons.iter().map(|reason| turned_away(reason)));
     needs.extend(facts.vendors.iter().filter_map(|vendor| refuses(facts, vendor)));
     needs.extend(facts.vendors.iter().filter_map(|vendor| unreachable(facts, vendor)));
+    needs.extend(facts.vendors.iter().filter_map(|vendor| answered_twice(facts, vendor)));
     needs.extend(dead(facts));
     needs.extend(set_aside(facts));
     needs.extend(quarantined(facts));
@@ -149,6 +151,20 @@ fn unreachable(facts: &Facts, vendor: &Vendor) -> Option<Need> {
         said: vec![sentence(&since.cause), waits_for(facts, vendor)],
         remedy: (vendor.remedies.of_silence)(AccountTable(vendor.account)),
         ..late(vendor.account)
+    })
+}
+
+fn answered_twice(facts: &Facts, vendor: &Vendor) -> Option<Need> {
+    let since = vendor.answered_twice.as_ref()?;
+    let name = view::vendor(vendor.account);
+    Some(Need {
+        tone: "bad",
+        title: format!("The texts of {name} wait, because another responder opens tickets too"),
+        since: Some(moment(since.at, facts.now)),
+        said: vec![sentence(&since.cause), "Nothing is lost, and their order stays.".to_owned()],
+        href: view::query("/console/deliveries", &[("show", "open")]),
+        link: "See what waits",
+        ..Need::default()
     })
 }
 
@@ -334,6 +350,7 @@ mod tests {
             end,
             refuses: None,
             unreachable: None,
+            answered_twice: None,
             paused: None,
             reached: Vec::new(),
             remedies: Remedies {
@@ -480,6 +497,15 @@ mod tests {
                 "warn",
                 "Half of the room for waiting deliveries is taken",
                 "",
+            ),
+            (
+                |facts| {
+                    let cause = "it is answered twice".to_owned();
+                    facts.vendors[1].answered_twice = Some(Since { at: ago(9), cause });
+                },
+                "bad",
+                "The texts of Braze wait, because another responder opens tickets too",
+                "show=open",
             ),
             (
                 |facts| facts.counts.room.disk_free_bytes = Some(1023 * MIB),

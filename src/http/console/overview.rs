@@ -123,6 +123,7 @@ async fn facts(state: &OperatorState) -> Result<Facts, StoreError> {
             end,
             refuses: state.readiness.trouble(account, Trouble::Refuses),
             unreachable: state.readiness.trouble(account, Trouble::Unreachable),
+            answered_twice: state.readiness.trouble(account, Trouble::AnsweredTwice),
             paused: state.store.paused(account),
             reached,
             remedies,
@@ -184,11 +185,13 @@ fn allowance(state: &OperatorState, account: AccountId) -> Allowance {
 }
 
 fn line(vendor: &Vendor, levels: &[Level], now: Timestamp) -> Line {
-    let (trouble, since) = match (&vendor.refuses, &vendor.unreachable) {
-        (Some(since), _) => ("refuses the bridge", Some(since)),
-        (None, Some(since)) => ("gives no answer", Some(since)),
-        (None, None) => ("", None),
-    };
+    let troubles = [
+        ("refuses the bridge", &vendor.refuses),
+        ("gives no answer", &vendor.unreachable),
+        ("texts wait", &vendor.answered_twice),
+    ];
+    let first = troubles.into_iter().find_map(|(trouble, since)| Some((trouble, since.as_ref()?)));
+    let (trouble, since) = first.map_or(("", None), |(trouble, since)| (trouble, Some(since)));
     Line {
         name: vendor.account.name(),
         vendor: view::vendor(vendor.account),

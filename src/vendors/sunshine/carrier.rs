@@ -20,7 +20,7 @@ use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, FirstContact, Look, Meant, Sent, Sought, Talk, Text};
+use crate::ports::{CameIn, Carrier, Failure, FirstContact, Look, Meant, Responders, Sent, Sought, Talk, Text};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::sunshine::client::Sunshine;
 use crate::vendors::sunshine::source::Reader;
@@ -52,6 +52,10 @@ impl Carrier for Sunshine {
     fn opens(&self, link: &str) -> Option<HeaderValue> {
         let link = Url::parse(link).ok()?;
         (link.origin() == self.exchange.base.origin()).then(|| self.credential()).flatten()
+    }
+
+    fn responders(&self) -> Option<&dyn Responders> {
+        Some(self)
     }
 
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
