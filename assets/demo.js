@@ -203,6 +203,7 @@ function showDesk(view) {
 
 // The bridge's own words for what stands, and how good that is.
 const states = {
+  kept: ['kept by the carrier', ''], undelivered: ['did not arrive', 'bad'],
   sent: ['sent', ''], unheard: ['nobody home', 'warn'], accepted: ['accepted', ''], pending: ['on its way', ''],
   sending: ['on its way', ''], waiting: ['waiting', 'warn'], unconfirmed: ['unconfirmed', 'warn'],
   delivered: ['delivered', 'good'], skipped: ['nothing to send', ''], dead: ['not sent', 'bad'], quarantined: ['put aside', 'bad'],

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use crate::clock::Clock;
 use crate::config;
+use crate::demo::Carrier;
 use crate::telemetry::{self, Traces};
 use crate::vendors::http::{CONNECT_TIMEOUT, http_client};
 
@@ -67,7 +68,7 @@ enum Command {
         file: ConfigFile,
     },
     /// Serves one page until Ctrl-C: a customer's phone, the agent's ticket, the bridge between them, and switches for
-    /// trouble. Zendesk and Braze are a sandbox inside it. Needs no account, no configuration, no network.
+    /// trouble. Zendesk and the carrier are a sandbox inside it. Needs no account, no configuration, no network.
     #[command(after_help = "Examples:\n  tandem demo\n  tandem demo --port 9000\n  tandem demo --script")]
     Demo {
         /// Play a conversation on the terminal instead, and end.
@@ -76,6 +77,9 @@ enum Command {
         /// The page's port on 127.0.0.1; 0 for any. Without it, 8484, or any where that is taken.
         #[arg(long)]
         port: Option<u16>,
+        /// The carrier of the customer's texts, embedded like Zendesk.
+        #[arg(long, value_enum, default_value_t)]
+        carrier: Carrier,
     },
     /// Runs the bridge of the demo page, which starts it. It ends when its standard input ends.
     #[command(hide = true)]
@@ -218,7 +222,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(command: Command, input: &mut impl Read, output: &mut impl Write) -> Result<ExitCode, Failure> {
     match command {
         Command::Serve { file } => serve(&file),
-        Command::Demo { script, port } => demo(script, port),
+        Command::Demo { script, port, carrier } => demo(script, port, carrier),
         Command::DemoBridge { file } => demo_bridge(&file),
         Command::Drill { name } => drill(name),
         Command::Init(init) => init.run(input, output),
@@ -262,13 +266,13 @@ fn serve(file: &ConfigFile) -> Result<(), Failure> {
     })
 }
 
-fn demo(script: bool, port: Option<u16>) -> Result<(), Failure> {
+fn demo(script: bool, port: Option<u16>, carrier: Carrier) -> Result<(), Failure> {
     // The demo's own words are its output; the bridge logs only errors, unless `RUST_LOG` asks for more.
     init_logs("error", &Traces::off())?;
     let runtime = runtime()?;
     let played = match script {
-        true => runtime.block_on(crate::demo::script::run()),
-        false => runtime.block_on(crate::demo::page::run(port)),
+        true => runtime.block_on(crate::demo::script::run(carrier)),
+        false => runtime.block_on(crate::demo::page::run(port, carrier)),
     };
     played.map_err(|error| Failure::Failed(error.to_string()))
 }

@@ -3,19 +3,24 @@
 //! * [`page`] — one page in the browser: a phone, the agent's ticket, the bridge between them, and trouble switches.
 //! * [`script`] — the same conversation on the terminal, which ends by itself.
 //!
-//! Neither looks inside the bridge: they act as customers and agents, and look at the vendors' records afterwards.
+//! Both run over each carrier of [`Carrier`]. Neither looks inside the bridge: they act as customers and agents, and look
+//! at the vendors' records afterwards.
 //! The bridge's store lies in a directory for temporary files, which is removed at the end.
 
 mod account;
 mod auth;
+mod carriers;
 mod child;
 mod conversation;
 mod deliveries;
+mod handset;
 pub mod page;
 pub mod script;
 mod troubles;
 mod view;
 
+pub use carriers::Carrier;
+pub(crate) use carriers::of_braze;
 pub use child::serve as serve_as_child;
 
 use std::fmt::Write as _;
@@ -30,9 +35,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::config;
-use crate::sandbox::braze::Profile;
 use crate::sandbox::{Sandbox, SandboxOptions};
 use crate::serve::{Listeners, ServeError, serve};
+use handset::Settings;
 
 /// How long one step may take. It takes milliseconds; the deadline allows for a busy machine.
 pub(crate) const STEP_DEADLINE: Duration = Duration::from_secs(20);
@@ -70,26 +75,29 @@ pub enum DemoError {
 
 /// A bridge that runs in this process, between the embedded vendors.
 pub(crate) struct Bridge {
+    /// The address for webhooks.
+    public: String,
     stop: CancellationToken,
     running: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Bridge {
-    /// Starts the bridge on free ports, with its store in this directory, and tells the vendors its address. It does
-    /// not catch up: no webhook is lost here, so the conversation shows that it works without.
-    pub(crate) async fn start(sandbox: &Sandbox, directory: &Path) -> Result<Self, DemoError> {
+    /// Starts the bridge on free ports, with its store in this directory and this carrier, and tells the sandbox its
+    /// address. It does not catch up: no webhook is lost here, so the conversation shows that it works without.
+    pub(crate) async fn start(sandbox: &Sandbox, carrier: &Settings, directory: &Path) -> Result<Self, DemoError> {
         // The addresses stand for the listeners that are bound below, and only have to differ.
         let [listen, operator] = [0, 1].map(|port| SocketAddr::from(([127, 0, 0, 1], port)));
-        let text = configuration(sandbox, directory, listen, operator, "catch_up_minutes = 0", "");
-        let (config, _) = config::parse(Some(&text), secrets(), directory)?;
+        let text = configuration(sandbox, directory, listen, operator, "catch_up_minutes = 0", carrier);
+        let (config, _) = config::parse(Some(&text), secrets(carrier), directory)?;
         let listeners = Listeners {
             public: TcpListener::bind("127.0.0.1:0").await?,
             operator: TcpListener::bind("127.0.0.1:0").await?,
         };
-        sandbox.connect(&format!("http://{}", listeners.public.local_addr()?));
+        let public = format!("http://{}", listeners.public.local_addr()?);
+        sandbox.connect(&public);
         let stop = CancellationToken::new();
         let running = tokio::spawn(serve(config, listeners, Clock::system(), stop.clone().cancelled_owned()));
-        Ok(Self { stop, running })
+        Ok(Self { public, stop, running })
     }
 
     /// Stops it in order.
@@ -99,14 +107,14 @@ impl Bridge {
     }
 }
 
-/// The bridge's configuration but for its [`secrets`], with more lines for the top and for `[braze]`.
+/// The bridge's configuration but for its [`secrets`], with more lines for the top.
 fn configuration(
     sandbox: &Sandbox,
     directory: &Path,
     listen: SocketAddr,
     operator: SocketAddr,
     top: &str,
-    braze: &str,
+    carrier: &Settings,
 ) -> String {
     let options = SandboxOptions::default();
     let mut text = String::new();
@@ -123,45 +131,26 @@ url = "sled:{store}"
 [zendesk]
 url = "{zendesk_url}"
 client_id = "{client_id}"
-[braze]
-url = "{braze_url}"
-{braze}
-[braze.campaigns]
-agent_reply = "{agent_reply}"
-ticket_solved = "{ticket_solved}"
+{tables}
 "#,
         store = store.display(),
         zendesk_url = sandbox.zendesk.url(),
         client_id = options.zendesk_client_id,
-        braze_url = sandbox.braze.url(),
-        agent_reply = options.campaign_agent_reply,
-        ticket_solved = options.campaign_ticket_solved,
+        tables = carrier.tables,
     )
     .ok();
     text
 }
 
 /// The sandbox's secrets, as the environment gives them to a bridge. They open nothing anywhere else.
-fn secrets() -> [(String, String); 4] {
+fn secrets(carrier: &Settings) -> Vec<(String, String)> {
     let options = SandboxOptions::default();
-    [
+    let of_desk = [
         ("TANDEM_ZENDESK__CLIENT_SECRET", options.zendesk_client_secret),
         ("TANDEM_ZENDESK__WEBHOOK_SECRETS", options.zendesk_webhook_secret),
-        ("TANDEM_BRAZE__API_KEY", options.braze_api_key),
-        ("TANDEM_BRAZE__WEBHOOK_TOKENS", options.braze_webhook_token),
-    ]
-    .map(|(name, secret)| (name.to_owned(), secret))
-}
-
-/// The customer.
-fn customer() -> Profile {
-    Profile {
-        external_id: Some("customer-1815".to_owned()),
-        phone: Some("+15555550123".to_owned()),
-        first_name: Some("Ada".to_owned()),
-        last_name: Some("Lovelace".to_owned()),
-        ..Profile::default()
-    }
+    ];
+    let all = of_desk.into_iter().chain(carrier.secrets.iter().cloned());
+    all.map(|(name, secret)| (name.to_owned(), secret)).collect()
 }
 
 /// Plays in a directory of its own for temporary files, which is removed afterwards, also after a failure.

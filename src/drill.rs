@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use crate::clock::Clock;
-use crate::demo::{Bridge, DemoError, STEP_DEADLINE, say, scratch};
+use crate::demo::{Bridge, DemoError, STEP_DEADLINE, of_braze, say, scratch};
 use crate::sandbox::braze::Profile;
 use crate::sandbox::sender::AttemptResult;
 use crate::sandbox::server::{Fault, FaultKind};
@@ -32,8 +32,9 @@ async fn play(directory: &Path) -> Result<(), DemoError> {
     say("tandem drill lost-store: three conversations, and the disk with the store is lost\n")?;
     let sandbox = Sandbox::start(SandboxOptions::default(), Clock::system()).await?;
     let scene = Scene { profiles: CUSTOMERS.map(|(id, name)| profile(&sandbox, id, name)), sandbox };
+    let carrier = of_braze(&scene.sandbox, "");
 
-    let bridge = Bridge::start(&scene.sandbox, directory).await?;
+    let bridge = Bridge::start(&scene.sandbox, &carrier, directory).await?;
     scene.everybody_texts("Hello, where is my order?", 1).await?;
     scene.every_agent_replies("It left today.", 1).await?;
     say("1. Three customers text and are answered: tickets #1, #2, #3.")?;
@@ -50,7 +51,7 @@ async fn play(directory: &Path) -> Result<(), DemoError> {
     bridge.stop().await?;
     std::fs::remove_dir_all(directory.join("store"))?;
     scene.sandbox.zendesk.clear_faults();
-    let bridge = Bridge::start(&scene.sandbox, directory).await?;
+    let bridge = Bridge::start(&scene.sandbox, &carrier, directory).await?;
     say("3. The store is wiped. The bridge starts with an empty one; Zendesk is back.")?;
 
     let first = scene.ticket_of(0)?.id;

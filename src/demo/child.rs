@@ -22,15 +22,16 @@ use tokio::process::{Child, Command};
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::handset::Handset;
 use super::{DemoError, configuration, secrets};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::retry::later;
-use crate::sandbox::{Sandbox, SandboxOptions};
+use crate::sandbox::Sandbox;
 use crate::serve::{Listeners, ServeError, serve_with_media};
 use crate::vendors::http::media::MediaClient;
 
-/// How long a killed bridge stays down: long enough to text into the silence, shorter than Braze's five repeats last.
+/// How long a killed bridge stays down: long enough to text into the silence, shorter than the carrier's repeats last.
 const DOWN: Duration = Duration::from_secs(3);
 
 /// The state of the bridge.
@@ -64,6 +65,8 @@ pub(super) struct Keeper {
     file: PathBuf,
     /// The configuration, and the same with `on_unconfirmed = "hold"`.
     texts: [String; 2],
+    /// The secrets, which are in no file.
+    secrets: Vec<(String, String)>,
     /// The address for webhooks.
     pub(super) public: SocketAddr,
     /// The address for operators.
@@ -79,20 +82,19 @@ impl Keeper {
     ///
     /// Its addresses stay the same over every start, so that a webhook finds either the bridge or no listener. The
     /// bridge catches up with those that found none.
-    pub(super) fn new(sandbox: &Sandbox, directory: &Path, clock: Clock) -> io::Result<Self> {
+    pub(super) fn new(sandbox: &Sandbox, handset: &dyn Handset, directory: &Path, clock: Clock) -> io::Result<Self> {
         // Both are bound at once, so that they differ; a moment later they are free again.
         let free = [StdListener::bind("127.0.0.1:0")?, StdListener::bind("127.0.0.1:0")?];
         let (public, operator) = (free[0].local_addr()?, free[1].local_addr()?);
-        // By default the looks for a lost answer are minutes apart, which is too long for a visitor. An opt-out may
-        // wait behind a text that Zendesk does not take, so Braze is asked for the customer's state before each text.
-        let group = SandboxOptions::default().subscription_group;
-        let braze = format!("confirm_after_seconds = [2, 4]\nsubscription_group = \"{group}\"");
-        let text = |braze: &str| configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", braze);
-        let texts = [text(&braze), text(&format!("{braze}\non_unconfirmed = \"hold\""))];
+        let texts = [false, true].map(|holds| {
+            let carrier = handset.settings(holds);
+            configuration(sandbox, directory, public, operator, "catch_up_minutes = 1", &carrier)
+        });
+        let secrets = secrets(&handset.settings(false));
         let file = directory.join("tandem.toml");
         let standing = watch::Sender::new(Standing::Starting);
         let (killing, reconfiguring) = Default::default();
-        let keeper = Self { file, texts, public, operator, standing, killing, reconfiguring, clock };
+        let keeper = Self { file, texts, secrets, public, operator, standing, killing, reconfiguring, clock };
         keeper.write(false)?;
         Ok(keeper)
     }
@@ -154,7 +156,7 @@ impl Keeper {
             .arg("--config")
             .arg(&self.file)
             .env_clear()
-            .envs(secrets())
+            .envs(self.secrets.iter().cloned())
             .env("RUST_LOG", "info")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -191,7 +193,7 @@ impl Keeper {
 }
 
 /// The child's side: runs the bridge until standard input ends, and takes pictures from this machine, where the demo's
-/// Braze is.
+/// carrier is.
 ///
 /// # Errors
 /// When it cannot start.

@@ -3,9 +3,10 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
-use super::customer;
+use super::handset::{Handset, Picture};
 use super::troubles::{Trouble, Troubles};
 use crate::clock::Clock;
 use crate::sandbox::Sandbox;
@@ -34,22 +35,28 @@ pub(super) struct Said {
     pub(super) number: usize,
     pub(super) way: Way,
     pub(super) words: String,
-    /// Its address on the customer's phone.
-    pub(super) picture: Option<String>,
+    /// The number of its picture.
+    pub(super) picture: Option<usize>,
     /// A word such as STOP, which is for the carrier and becomes a note for the agent.
     pub(super) is_keyword: bool,
     pub(super) at: Timestamp,
-    /// Braze's id of a text.
-    pub(super) dispatch: Option<String>,
+    /// The carrier's id of a text; `None` where the carrier kept the text to itself.
+    pub(super) id: Option<String>,
     /// Zendesk's id of a reply.
     pub(super) comment: Option<u64>,
+}
+
+impl Said {
+    /// Whether the carrier kept a text to itself.
+    pub(super) fn is_kept(&self) -> bool {
+        self.way == Way::Text && self.id.is_none()
+    }
 }
 
 /// Both sides of the page.
 pub(super) struct Conversation {
     pub(super) sandbox: Sandbox,
-    /// The customer's Braze id.
-    pub(super) customer: String,
+    pub(super) handset: Box<dyn Handset>,
     clock: Clock,
     state: Mutex<State>,
 }
@@ -58,8 +65,8 @@ pub(super) struct Conversation {
 struct State {
     said: Vec<Said>,
     troubles: Troubles,
-    /// The address of each picture at Braze.
-    pictures: Vec<String>,
+    /// The pictures on the phone.
+    pictures: Vec<Picture>,
     solved: usize,
     /// Whether a switch has gone off lately.
     mended: bool,
@@ -70,29 +77,29 @@ struct State {
 pub(super) struct Refused(pub(super) &'static str);
 
 impl Conversation {
-    pub(super) fn new(sandbox: Sandbox, clock: Clock) -> Self {
-        let customer = sandbox.braze.add_profile(customer());
-        Self { sandbox, customer, clock, state: Mutex::default() }
+    pub(super) fn new(sandbox: Sandbox, handset: Box<dyn Handset>, clock: Clock) -> Self {
+        Self { sandbox, handset, clock, state: Mutex::default() }
     }
 
     /// The customer texts, with the picture of this number where there is one.
     pub(super) fn text(&self, words: &str, picture: Option<usize>) -> Result<(), Refused> {
         check(words)?;
         let mut state = self.room()?;
-        let picture = match picture {
-            Some(number) => Some(state.pictures.get(number).cloned().ok_or(Refused("That picture is not here."))?),
+        let sent = match picture {
+            Some(_) if !self.handset.about().takes_pictures => {
+                return Err(Refused("This carrier passes no pictures on."));
+            }
+            Some(number) => Some(state.pictures.get(number).ok_or(Refused("That picture is not here."))?),
             None => None,
         };
-        let phone = &self.sandbox.phone;
-        let media: Vec<&str> = picture.as_deref().into_iter().collect();
-        let dispatch = phone.text_with_media(&self.customer, words, &media);
-        if let (true, Some(dispatch)) = (state.troubles.twice, &dispatch) {
-            phone.repeat(dispatch);
+        let id = self.handset.text(words, sent);
+        if let (true, Some(id)) = (state.troubles.twice, &id) {
+            self.handset.repeat(id);
         }
-        let is_keyword = matches!(phone.category(words).as_str(), "opt_in" | "opt_out" | "help");
+        let is_keyword = self.handset.is_keyword(words);
         let number = state.said.len();
         let (words, at) = (words.to_owned(), self.clock.now());
-        state.said.push(Said { number, way: Way::Text, words, picture, is_keyword, at, dispatch, comment: None });
+        state.said.push(Said { number, way: Way::Text, words, picture, is_keyword, at, id, comment: None });
         Ok(())
     }
 
@@ -108,8 +115,7 @@ impl Conversation {
         if public {
             let number = state.said.len();
             let (words, at) = (words.to_owned(), self.clock.now());
-            let said =
-                Said { number, way: Way::Reply, words, picture: None, is_keyword: false, at, dispatch: None, comment };
+            let said = Said { number, way: Way::Reply, words, picture: None, is_keyword: false, at, id: None, comment };
             state.said.push(said);
         }
         Ok(())
@@ -131,11 +137,11 @@ impl Conversation {
 
     /// Keeps a picture for the customer's phone. Returns the number by which it is sent.
     pub(super) fn add_picture(&self, media_type: &str, bytes: &[u8]) -> Result<usize, Refused> {
-        let ending = match media_type {
-            "image/png" => "png",
-            "image/jpeg" => "jpg",
-            "image/gif" => "gif",
-            "image/webp" => "webp",
+        let (media_type, ending) = match media_type {
+            "image/png" => ("image/png", "png"),
+            "image/jpeg" => ("image/jpeg", "jpg"),
+            "image/gif" => ("image/gif", "gif"),
+            "image/webp" => ("image/webp", "webp"),
             _ => return Err(Refused("A picture must be a PNG, JPEG, GIF or WebP file.")),
         };
         let mut state = self.lock();
@@ -143,9 +149,14 @@ impl Conversation {
         if number >= PICTURES_MAX {
             return Err(Refused("That is enough pictures for one demo. Start it again for more."));
         }
-        let url = self.sandbox.braze.add_media(&format!("picture-{number}.{ending}"), media_type, bytes);
-        state.pictures.push(url);
+        let (name, bytes) = (format!("picture-{number}.{ending}"), Bytes::copy_from_slice(bytes));
+        state.pictures.push(Picture { name, media_type, bytes });
         Ok(number)
+    }
+
+    /// The picture of this number.
+    pub(super) fn picture(&self, number: usize) -> Option<Picture> {
+        self.lock().pictures.get(number).cloned()
     }
 
     /// Moves a switch.
@@ -153,7 +164,7 @@ impl Conversation {
         let mut state = self.lock();
         state.mended |= !on;
         state.troubles = state.troubles.with(trouble, on);
-        state.troubles.apply(&self.sandbox);
+        state.troubles.apply(&self.sandbox, &*self.handset);
     }
 
     /// Whether a switch has gone off since this was asked last.

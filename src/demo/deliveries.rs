@@ -26,6 +26,14 @@ pub(super) struct Delivery {
     pub(super) attempts: u32,
     pub(super) cause: Option<String>,
     pub(super) due_at: Option<Timestamp>,
+    receipts: Vec<Receipt>,
+}
+
+/// The carrier's reports about a part of a text.
+#[derive(Clone, Debug, Deserialize)]
+struct Receipt {
+    /// Why it did not reach the phone.
+    failed: Option<Value>,
 }
 
 /// A part of the list.
@@ -41,6 +49,11 @@ impl Delivery {
         matches!(self.state.as_str(), "delivered" | "skipped" | "dead" | "quarantined") || self.is_set_aside()
     }
 
+    /// Whether it was sent, and the carrier has reported since that it did not arrive.
+    pub(super) fn is_undelivered(&self) -> bool {
+        self.state == "delivered" && self.receipts.iter().any(|receipt| receipt.failed.is_some())
+    }
+
     /// Whether the operator has to decide whether it arrived.
     pub(super) fn is_set_aside(&self) -> bool {
         self.state == "unconfirmed" && self.due_at.is_none()
@@ -54,6 +67,8 @@ pub(super) struct Deliveries {
     list: BTreeMap<String, Delivery>,
     /// The comment of each text to the phone.
     comments: BTreeMap<String, u64>,
+    /// The words of each text to the ticket.
+    words: BTreeMap<String, String>,
     /// The texts that came from catching up, and not from a webhook.
     caught_up: BTreeSet<String>,
     /// The attempt whose answer was lost, where that was seen.
@@ -65,8 +80,8 @@ pub(super) struct Deliveries {
 impl Deliveries {
     pub(super) fn of(operator: SocketAddr) -> Result<Self, reqwest::Error> {
         let client = http_client(PATIENCE, PATIENCE)?;
-        let (list, comments, caught_up, lost, failed) = Default::default();
-        Ok(Self { client, operator, list, comments, caught_up, lost, failed })
+        let (list, comments, words, caught_up, lost, failed) = Default::default();
+        Ok(Self { client, operator, list, comments, words, caught_up, lost, failed })
     }
 
     /// Asks again.
@@ -88,15 +103,23 @@ impl Deliveries {
             let most = self.failed.entry(delivery.id.clone()).or_default();
             *most = delivery.attempts.max(*most);
         }
-        let is_new = |delivery: &&Delivery| delivery.kind == "phone_text" && !self.comments.contains_key(&delivery.id);
-        let new: Vec<String> = self.list.values().filter(is_new).map(|delivery| delivery.id.clone()).collect();
-        for id in new {
+        let is_new = |delivery: &&Delivery| match delivery.kind.as_str() {
+            "phone_text" => !self.comments.contains_key(&delivery.id),
+            "customer_text" => !self.words.contains_key(&delivery.id),
+            _ => false,
+        };
+        let named = |delivery: &Delivery| (delivery.id.clone(), delivery.kind.clone());
+        let new: Vec<(String, String)> = self.list.values().filter(is_new).map(named).collect();
+        for (id, kind) in new {
             let Some(shown) = self.ask(&format!("/api/deliveries/{id}")).await else { return };
             let event = &shown["event"];
             if event["caught_up"] == true {
                 self.caught_up.insert(id.clone());
             }
-            self.comments.insert(id, event["comment_id"].as_u64().unwrap_or_default());
+            match kind.as_str() {
+                "customer_text" => drop(self.words.insert(id, event["text"].as_str().unwrap_or_default().to_owned())),
+                _ => drop(self.comments.insert(id, event["comment_id"].as_u64().unwrap_or_default())),
+            }
         }
     }
 
@@ -108,6 +131,14 @@ impl Deliveries {
     /// The delivery that brings this comment to the phone.
     pub(super) fn of_comment(&self, comment: u64) -> Option<&Delivery> {
         let (id, _) = self.comments.iter().find(|(_, other)| **other == comment)?;
+        self.get(id)
+    }
+
+    /// A delivery that brings these words to the ticket, but for those `taken`, to which it is added.
+    pub(super) fn of_words<'a>(&'a self, words: &str, taken: &mut BTreeSet<&'a str>) -> Option<&'a Delivery> {
+        let is_free = |(id, other): &(&'a String, &'a String)| *other == words && !taken.contains(id.as_str());
+        let (id, _) = self.words.iter().find(is_free)?;
+        taken.insert(id);
         self.get(id)
     }
 

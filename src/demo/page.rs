@@ -5,6 +5,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,9 +25,11 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::carriers::Carrier;
 use super::child::Keeper;
 use super::conversation::{Conversation, Refused};
 use super::deliveries::Deliveries;
+use super::handset::{About, Picture};
 use super::troubles::Trouble;
 use super::view::View;
 use super::{DemoError, auth, say, scratch};
@@ -38,7 +41,7 @@ use crate::serve::stop_signal;
 /// The page's port, unless it is taken.
 const PORT: u16 = 8484;
 
-/// The pause before Braze repeats a webhook. Braze's own are minutes, which is too long for a visitor.
+/// The pause before the carrier repeats a webhook. Its own are minutes, which is too long for a visitor.
 const REPEAT_AFTER: Duration = Duration::from_secs(2);
 
 /// The largest picture: the bridge's own limit.
@@ -54,6 +57,13 @@ const LATER: Duration = Duration::from_secs(5);
 const PAGE: &str = include_str!("../../assets/demo.html");
 /// Stands in the page for the address of the bridge's console.
 const CONSOLE: &str = "{{console}}";
+/// Stands for the carrier's name.
+const CARRIER: &str = "{{carrier}}";
+/// Stands for the status with which it refuses a text.
+const REFUSAL: &str = "{{refusal}}";
+/// Stand for `hidden` in the parts that need pictures from customers, or receipts that can be hidden.
+const PICTURES: &str = "{{pictures}}";
+const RECEIPTS: &str = "{{receipts}}";
 const SCRIPT: &str = include_str!("../../assets/demo.js");
 const BASE_STYLE: &str = include_str!("../../assets/base.css");
 const STYLE: &str = include_str!("../../assets/demo.css");
@@ -74,16 +84,19 @@ struct Desk {
 ///
 /// # Errors
 /// When the port is taken, or the bridge cannot run.
-pub async fn run(port: Option<u16>) -> Result<(), DemoError> {
+pub async fn run(port: Option<u16>, carrier: Carrier) -> Result<(), DemoError> {
     let stop = stop_signal()?;
     let listener = listen(port).await?;
     scratch("demo", async |directory| {
         let clock = Clock::system();
         let options = SandboxOptions { retry_spacing: REPEAT_AFTER, ..SandboxOptions::default() };
         let sandbox = Sandbox::start(options, clock.clone()).await?;
-        let keeper = Arc::new(Keeper::new(&sandbox, directory, clock.clone())?);
-        sandbox.connect(&format!("http://{}", keeper.public));
-        let conversation = Arc::new(Conversation::new(sandbox, clock.clone()));
+        let handset = carrier.start(&sandbox, REPEAT_AFTER, clock.clone()).await?;
+        let keeper = Arc::new(Keeper::new(&sandbox, &*handset, directory, clock.clone())?);
+        let public = format!("http://{}", keeper.public);
+        sandbox.connect(&public);
+        handset.connect(&public);
+        let conversation = Arc::new(Conversation::new(sandbox, handset, clock.clone()));
         // The sample is the first picture.
         conversation.add_picture("image/png", PARCEL).map_err(|Refused(why)| io::Error::other(why))?;
 
@@ -126,7 +139,8 @@ async fn watch_over(
     sender: watch::Sender<Arc<str>>,
     clock: Clock,
 ) {
-    let (mut changes, mut standing) = (conversation.sandbox.changes(), keeper.standing());
+    let (mut at_desk, mut at_carrier) = (conversation.sandbox.changes(), conversation.handset.changes());
+    let mut standing = keeper.standing();
     let mut mended = false;
     while !sender.is_closed() {
         // Otherwise the bridge would wait on for up to five minutes after a long trouble.
@@ -143,8 +157,9 @@ async fn watch_over(
         tokio::time::sleep(PACE).await;
         let patience = if view.is_restless() { SOON } else { LATER };
         tokio::select! {
-            // Both senders live as long as their owners, which this task holds.
-            _ = changes.changed() => {}
+            // The senders live as long as their owners, which this task holds.
+            _ = at_desk.changed() => {}
+            _ = at_carrier.changed() => {}
             _ = standing.changed() => {}
             () = tokio::time::sleep(patience) => {}
         }
@@ -155,7 +170,7 @@ fn router(desk: Desk) -> Router {
     let text = |media_type: &'static str, body: &'static str| {
         get(move || async move { ([(header::CONTENT_TYPE, media_type)], body) })
     };
-    let page: Bytes = PAGE.replace(CONSOLE, &format!("http://{}/console", desk.keeper.operator)).into();
+    let page: Bytes = page(desk.conversation.handset.about(), desk.keeper.operator).into();
     let page = get(move || async move { ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page) });
     let parcel = get(|| async { ([(header::CONTENT_TYPE, "image/png")], PARCEL) });
     Router::new()
@@ -177,6 +192,20 @@ fn router(desk: Desk) -> Router {
         .with_state(desk)
 }
 
+/// The page, without the parts that this carrier does not have.
+fn page(about: &About, operator: SocketAddr) -> String {
+    let hidden_unless = |has: bool| if has { "" } else { "hidden" };
+    [
+        (CONSOLE, format!("http://{operator}/console").as_str()),
+        (CARRIER, about.carrier),
+        (REFUSAL, &about.refusal.0.to_string()),
+        (PICTURES, hidden_unless(about.takes_pictures)),
+        (RECEIPTS, hidden_unless(about.can_hide_receipts)),
+    ]
+    .into_iter()
+    .fold(PAGE.to_owned(), |page, (place, words)| page.replace(place, words))
+}
+
 /// The view now, and again whenever it has changed.
 async fn views(State(desk): State<Desk>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
     let mut view = desk.view;
@@ -189,13 +218,18 @@ async fn views(State(desk): State<Desk>) -> Sse<impl Stream<Item = Result<Event,
     Sse::new(stream).keep_alive(KeepAlive::default())
 }
 
-/// A picture that a vendor has.
+/// A picture on the phone or on the ticket.
 async fn file(State(desk): State<Desk>, Path(path): Path<String>) -> Response {
-    let sandbox = &desk.conversation.sandbox;
+    if let Some(number) = path.strip_prefix("pictures/") {
+        let picture = number.parse().ok().and_then(|number| desk.conversation.picture(number));
+        return match picture {
+            Some(Picture { media_type, bytes, .. }) => ([(header::CONTENT_TYPE, media_type)], bytes).into_response(),
+            None => StatusCode::NOT_FOUND.into_response(),
+        };
+    }
     let request = http::Request::get(format!("/{path}")).body(Bytes::new());
-    let answer = match (request, path.starts_with("media/"), path.starts_with("attachments/")) {
-        (Ok(request), true, _) => sandbox.braze.answer(request).await,
-        (Ok(request), _, true) => sandbox.zendesk.answer(request).await,
+    let answer = match request {
+        Ok(request) if path.starts_with("attachments/") => desk.conversation.sandbox.zendesk.answer(request).await,
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
     let media_type = answer.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -281,9 +315,9 @@ struct Kill {}
 
 async fn kill(State(desk): State<Desk>, headers: HeaderMap, body: Bytes) -> Response {
     act(&headers, &body, |Kill {}| {
-        // Braze gives up after five repeats, so repeated kills would lose a text that no bridge could save.
-        if !desk.conversation.sandbox.braze.is_idle() {
-            return Err(Refused("Braze still repeats what nobody heard. Let it come through, then kill again."));
+        // A carrier gives up after some repeats, so repeated kills would lose a text that no bridge could save.
+        if !desk.conversation.handset.is_idle() {
+            return Err(Refused("The carrier still repeats what nobody heard. Let it come through, then kill again."));
         }
         if desk.keeper.kill() { Ok(()) } else { Err(Refused("It is dead already, and starts again in a moment.")) }
     })

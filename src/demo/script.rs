@@ -2,11 +2,13 @@
 //!
 //! The bridge's side is never scripted: the play texts as the customer and answers as the agent, and prints the texts
 //! on the phone and the comments on the ticket. A step that does not come true within its time ends the play as
-//! failed.
+//! failed. It is the same play over each carrier, but for steps that a carrier does not take.
 
 use std::io;
 
-use super::{Bridge, DemoError, STEP_DEADLINE, customer, say, scratch};
+use super::carriers::Carrier;
+use super::handset::Handset;
+use super::{Bridge, DemoError, STEP_DEADLINE, say, scratch};
 use crate::clock::Clock;
 use crate::sandbox::zendesk::{Comment, Ticket, TicketStatus};
 use crate::sandbox::{Sandbox, SandboxOptions};
@@ -18,22 +20,24 @@ const COLUMN: usize = 46;
 ///
 /// # Errors
 /// When a step does not come true, or the bridge cannot run.
-pub async fn run() -> Result<(), DemoError> {
+pub async fn run(carrier: Carrier) -> Result<(), DemoError> {
     scratch("demo", async |directory| {
-        let sandbox = Sandbox::start(SandboxOptions::default(), Clock::system()).await?;
-        let bridge = Bridge::start(&sandbox, directory).await?;
-        let told = Stage { sandbox, customer: String::new(), shown: 0, texted: 0 }.conversation().await;
+        let options = SandboxOptions::default();
+        let sandbox = Sandbox::start(options.clone(), Clock::system()).await?;
+        let handset = carrier.start(&sandbox, options.retry_spacing, Clock::system()).await?;
+        let bridge = Bridge::start(&sandbox, &handset.settings(false), directory).await?;
+        handset.connect(&bridge.public);
+        let told = Stage { sandbox, handset, shown: 0, texted: 0 }.conversation().await;
         bridge.stop().await?;
         told
     })
     .await
 }
 
-/// The sandbox, and how much of it has been printed.
+/// The desk and the phone, and how much of them has been printed.
 struct Stage {
     sandbox: Sandbox,
-    /// The customer's Braze id.
-    customer: String,
+    handset: Box<dyn Handset>,
     /// Comments shown so far.
     shown: usize,
     /// Texts on the phone shown so far.
@@ -43,9 +47,9 @@ struct Stage {
 impl Stage {
     /// The whole play, chapter by chapter.
     async fn conversation(&mut self) -> Result<(), DemoError> {
-        say("tandem demo: a real bridge between an embedded Braze and an embedded Zendesk, over HTTP\n")?;
+        let carrier = self.handset.about().carrier;
+        say(&format!("tandem demo: a real bridge between an embedded {carrier} and an embedded Zendesk, over HTTP\n"))?;
         two_columns("THE CUSTOMER'S PHONE", "THE AGENT'S TICKET")?;
-        self.customer = self.sandbox.braze.add_profile(customer());
 
         chapter("A first text opens a ticket")?;
         self.text("Hi! My engine hasn't arrived.\nOrder #1843, \"express\".").await?;
@@ -59,26 +63,10 @@ impl Stage {
         chapter("A second text joins the same ticket")?;
         self.text("Great, thanks {{agent}}!").await?;
 
-        chapter("Braze repeats the webhook, Zendesk rings twice: nothing is shown twice")?;
-        self.sandbox.zendesk.duplicate_webhooks(true);
-        let question = "Is Tuesday \\o/ right?";
-        let dispatch = self.sandbox.phone.text(&self.customer, question);
-        two_columns(&format!("{question} ▶ (and again)"), "")?;
-        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
-        if let Some(dispatch) = dispatch {
-            self.sandbox.phone.repeat(&dispatch);
-        }
-        self.show()?;
-        self.reply(ticket, "<p>Tuesday it is.</p>").await?;
-        self.sandbox.zendesk.duplicate_webhooks(false);
-        self.until("both repeats answered", |stage| stage.sandbox.zendesk.is_idle() && stage.sandbox.braze.is_idle())
-            .await?;
+        chapter(&format!("{carrier} repeats the webhook, Zendesk rings twice: nothing is shown twice"))?;
+        self.twice(ticket).await?;
 
-        chapter("Solved: the closing text goes out")?;
-        self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
-        self.until("the closing text", |stage| stage.texts().len() > stage.texted).await?;
-        two_columns("", &format!("[ticket #{ticket} is solved]"))?;
-        self.show()?;
+        self.solve(ticket).await?;
 
         chapter("A text reopens the ticket")?;
         self.text("Wait: it arrived broken.").await?;
@@ -96,14 +84,49 @@ impl Stage {
         self.account()
     }
 
-    /// The customer texts; shows the comment on the ticket.
+    /// The customer texts; shows the comment on the ticket, unless the carrier keeps the text to itself.
     async fn text(&mut self, text: &str) -> Result<(), DemoError> {
-        self.sandbox.phone.text(&self.customer, text);
+        let id = self.handset.text(text, None);
         for line in text.lines() {
             two_columns(&format!("{line} ▶"), "")?;
         }
+        if id.is_none() {
+            return Ok(());
+        }
         self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
         self.show()
+    }
+
+    /// A text and a reply, of which both vendors tell twice.
+    async fn twice(&mut self, ticket: u64) -> Result<(), DemoError> {
+        self.sandbox.zendesk.duplicate_webhooks(true);
+        let question = "Is Tuesday \\o/ right?";
+        let id = self.handset.text(question, None);
+        two_columns(&format!("{question} ▶ (and again)"), "")?;
+        self.until("the text on the ticket", |stage| stage.comments().len() > stage.shown).await?;
+        if let Some(id) = id {
+            self.handset.repeat(&id);
+        }
+        self.show()?;
+        self.reply(ticket, "<p>Tuesday it is.</p>").await?;
+        self.sandbox.zendesk.duplicate_webhooks(false);
+        self.until("both repeats answered", |stage| stage.sandbox.zendesk.is_idle() && stage.handset.is_idle()).await
+    }
+
+    /// The agent solves the ticket; shows the closing text, or the agent's own good bye where the carrier takes none.
+    async fn solve(&mut self, ticket: u64) -> Result<(), DemoError> {
+        let has_closing = self.handset.about().has_closing;
+        chapter(if has_closing { "Solved: the closing text goes out" } else { "Solved: the agent says good bye" })?;
+        self.sandbox.zendesk.set_status(ticket, TicketStatus::Solved);
+        if has_closing {
+            self.until("the closing text", |stage| stage.texts().len() > stage.texted).await?;
+        }
+        two_columns("", &format!("[ticket #{ticket} is solved]"))?;
+        if has_closing {
+            return self.show();
+        }
+        // The reply shows that the bridge has heard of the end before it, as a closing text does.
+        self.reply(ticket, "<p>Glad to help. Good bye!</p>").await
     }
 
     /// The agent replies; shows the text on the phone.
@@ -151,10 +174,18 @@ impl Stage {
 
     /// Waits until something has happened, for [`STEP_DEADLINE`] at most.
     async fn until(&self, what: &'static str, happened: impl Fn(&Self) -> bool) -> Result<(), DemoError> {
-        if self.sandbox.wait_until(STEP_DEADLINE, || happened(self)).await {
-            return Ok(());
-        }
-        Err(DemoError::NotSeen(what))
+        // Registered before the first look, so that a change between a look and the wait is not missed.
+        let (mut at_desk, mut at_carrier) = (self.sandbox.changes(), self.handset.changes());
+        let looking = async {
+            while !happened(self) {
+                tokio::select! {
+                    // Both senders live as long as their owners, which the stage holds.
+                    _ = at_desk.changed() => {}
+                    _ = at_carrier.changed() => {}
+                }
+            }
+        };
+        tokio::time::timeout(STEP_DEADLINE, looking).await.map_err(|_| DemoError::NotSeen(what))
     }
 
     fn ticket(&self) -> Result<Ticket, DemoError> {
@@ -166,7 +197,7 @@ impl Stage {
     }
 
     fn texts(&self) -> Vec<String> {
-        self.sandbox.braze.texts().into_iter().map(|text| text.body).collect()
+        self.handset.texts().into_iter().map(|text| text.words).collect()
     }
 }
 

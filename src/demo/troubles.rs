@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
+use super::handset::Handset;
 use crate::sandbox::Sandbox;
 use crate::sandbox::server::{Fault, FaultKind};
 
@@ -20,9 +20,9 @@ pub(super) struct Troubles {
     pub(super) twice: bool,
     /// Both vendors answer call after call with 429, in squalls.
     pub(super) storm: bool,
-    /// Braze refuses every text for good.
+    /// The carrier refuses every text for good.
     pub(super) texts_refused: bool,
-    /// Braze sends every text, loses its answer, and shows the receipt after the last look.
+    /// The carrier sends every text, loses its answer, and shows the receipt after the last look.
     pub(super) receipts_late: bool,
 }
 
@@ -40,13 +40,6 @@ pub(super) enum Trouble {
 
 /// The calls that write a message at a vendor: method and path.
 const WRITES: [(&str, &str); 2] = [("POST", "/api/v2/tickets"), ("PUT", "/api/v2/tickets")];
-const SENDS: (&str, &str) = ("POST", "/campaigns/trigger/send");
-
-/// How Braze refuses a text that no phone can get.
-const REFUSAL: &str = r#"{"message":"The phone number is a landline"}"#;
-
-/// The delay of late receipts: longer than a demo.
-const LATE: SignedDuration = SignedDuration::from_hours(24);
 
 /// A storm comes in squalls: [`REFUSED`] calls are refused, and the next [`CALM`] are not. A message takes up to
 /// eight calls that must all succeed one after the other, so a calm has more than that.
@@ -73,10 +66,10 @@ impl Troubles {
 
     /// Injects the faults of the switches that are on, and clears all others. Of several faults that strike a call,
     /// the first given does.
-    pub(super) fn apply(self, sandbox: &Sandbox) {
-        let (zendesk, braze) = (&sandbox.zendesk, &sandbox.braze);
+    pub(super) fn apply(self, sandbox: &Sandbox, handset: &dyn Handset) {
+        let (zendesk, about) = (&sandbox.zendesk, handset.about());
         zendesk.clear_faults();
-        braze.clear_faults();
+        handset.clear_faults();
         let for_ever = |(method, path): (&str, &str), what| Fault::on(method, path, what).times(u32::MAX);
         if self.zendesk_down {
             zendesk.fail(for_ever(("", "/"), FaultKind::status(503)));
@@ -86,21 +79,22 @@ impl Troubles {
                 let squall = [(FaultKind::retry_after(429, 1), REFUSED), (FaultKind::Delay(Duration::ZERO), CALM)];
                 for (what, times) in squall {
                     zendesk.fail(Fault::on("", "/api/", what.clone()).times(times));
-                    braze.fail(Fault::on("", "/", what).times(times));
+                    handset.fail(Fault::on("", "/", what).times(times));
                 }
             }
         }
         if self.texts_refused {
-            let refusal = FaultKind::Status { code: 400, headers: Vec::new(), body: REFUSAL.to_owned() };
-            braze.fail(for_ever(SENDS, refusal));
+            let (code, body) = about.refusal;
+            let refusal = FaultKind::Status { code, headers: Vec::new(), body: body.to_owned() };
+            handset.fail(for_ever(about.send, refusal));
         }
         if self.answers_lost {
             WRITES.into_iter().for_each(|write| zendesk.fail(for_ever(write, FaultKind::LoseAnswer)));
         }
         if self.answers_lost || self.receipts_late {
-            braze.fail(for_ever(SENDS, FaultKind::LoseAnswer));
+            handset.fail(for_ever(about.send, FaultKind::LoseAnswer));
         }
-        braze.set_attribute_lag(if self.receipts_late { LATE } else { SignedDuration::ZERO });
+        handset.hide_receipts(self.receipts_late);
         zendesk.duplicate_webhooks(self.twice);
     }
 }

@@ -1,6 +1,8 @@
 //! The whole content of the demo page as one value: the vendors' records, and beside each message the bridge's state
 //! of it. It never acts.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -8,6 +10,7 @@ use super::account::{Account, Fate, match_up, texts_in};
 use super::child::Standing;
 use super::conversation::{Conversation, Said, Way};
 use super::deliveries::{Deliveries, Delivery};
+use super::handset::{About, Shown};
 use super::troubles::Troubles;
 use crate::sandbox::sender::{Attempt, AttemptResult};
 use crate::sandbox::zendesk::{Comment, Ticket};
@@ -20,6 +23,9 @@ const MESSAGES: usize = 12;
 
 /// The age at which a reply that the bridge does not know counts as lost: two looks and a bit.
 const FOUND_WITHIN_SECONDS: i64 = 150;
+
+/// The age at which a message that was handed over, and is not shown, counts as lost: until then a report may tell of it.
+const REPORTED_WITHIN_SECONDS: i64 = 10;
 
 /// The page, whole.
 #[derive(Clone, Debug, Serialize)]
@@ -99,6 +105,7 @@ struct Known<'a> {
     /// How often it was handed over again as a duplicate.
     rings: usize,
     delivery: Option<&'a Delivery>,
+    about: &'static About,
     caught_up: bool,
     /// Seen at the other side after its answer was lost.
     found: bool,
@@ -111,35 +118,41 @@ impl View {
     /// it.
     pub(super) fn of(conversation: &Conversation, deliveries: &Deliveries, bridge: Standing, now: Timestamp) -> Self {
         let sandbox = &conversation.sandbox;
-        let (said, tickets, texts) = (conversation.said(), sandbox.zendesk.tickets(), sandbox.braze.texts());
-        let media = format!("{}/media/", sandbox.braze.url());
+        let handset = &*conversation.handset;
+        let (said, tickets, texts) = (conversation.said(), sandbox.zendesk.tickets(), handset.texts());
+        let media = handset.media();
         let customers = tickets.iter().flat_map(|ticket| ticket.comments.iter().filter(|it| is_customers(ticket, it)));
         let on_tickets: Vec<String> = customers.flat_map(|comment| texts_in(&comment.plain_body, &media)).collect();
-        let on_phone: Vec<&str> = texts.iter().map(|text| text.body.as_str()).collect();
+        let on_phone: Vec<&str> = texts.iter().map(|text| text.words.as_str()).collect();
         let (shown, doubled) = compare(&said, &on_tickets, &on_phone, conversation.solved());
         let zendesk_tried = sandbox.zendesk.webhooks_delivered();
-        let is_idle = (sandbox.braze.is_idle(), sandbox.zendesk.is_idle());
+        let is_idle = (handset.is_idle(), sandbox.zendesk.is_idle());
+        let mut taken = BTreeSet::new();
         let known: Vec<Known<'_>> = said
             .iter()
             .zip(shown)
             .map(|(said, shown)| {
-                let tries = match (&said.dispatch, said.comment) {
-                    (Some(dispatch), _) => sandbox.braze.attempts_of(dispatch),
+                let tries = match (&said.id, said.comment) {
+                    (Some(id), _) => handset.attempts(id),
                     (None, comment) => tries_of_comment(&zendesk_tried, comment),
                 };
-                let event = tries.iter().find_map(taken_as);
-                let delivery = match said.comment {
-                    Some(comment) => deliveries.of_comment(comment),
-                    None => event.as_deref().and_then(|id| deliveries.get(id)),
+                let (heard, event) = (tries.iter().any(is_heard), tries.iter().find_map(taken_as));
+                let delivery = match (said.comment, event) {
+                    (Some(comment), _) => deliveries.of_comment(comment),
+                    (None, Some(id)) => deliveries.get(&id),
+                    // The answer to a body of several events names none of them.
+                    (None, None) if heard => deliveries.of_words(&said.words, &mut taken),
+                    (None, None) => None,
                 };
                 Known {
                     said,
                     shown,
-                    heard: event.is_some(),
+                    heard,
                     tries: tries.len(),
-                    rings: tries.iter().filter(|attempt| is_known_already(attempt)).count(),
-                    given_up: if said.dispatch.is_some() { is_idle.0 } else { is_idle.1 } && event.is_none(),
+                    rings: rings(&tries),
+                    given_up: if said.id.is_some() { is_idle.0 } else { is_idle.1 } && !heard,
                     delivery,
+                    about: handset.about(),
                     caught_up: delivery.is_some_and(|delivery| deliveries.is_caught_up(&delivery.id)),
                     found: delivery.is_some_and(|delivery| deliveries.is_found(delivery)),
                     failed: delivery.map_or(0, |delivery| deliveries.failed_before(delivery)),
@@ -148,15 +161,15 @@ impl View {
             .collect();
         let counted: Vec<Fate> =
             known.iter().filter(|known| !known.said.is_keyword).map(|known| known.fate(now)).collect();
-        let unheard = known.iter().any(|known| known.said.dispatch.is_some() && known.tries > 0 && !known.heard);
+        let unheard = known.iter().any(|known| known.said.id.is_some() && known.tries > 0 && !known.heard);
         let skipped = known.len().saturating_sub(MESSAGES);
         Self {
             may_kill: matches!(bridge, Standing::Up { .. }) && (is_idle.0 || !unheard),
             bridge,
             troubles: conversation.troubles(),
             account: Account::of(&counted, doubled),
-            opted_out: sandbox.braze.profile(&conversation.customer).is_some_and(|profile| profile.opted_out),
-            phone: phone(&said, conversation),
+            opted_out: handset.is_opted_out(),
+            phone: phone(&said, &texts),
             tickets: tickets.iter().map(|ticket| desk(ticket, conversation, &media)).collect(),
             messages: known.iter().skip(skipped).map(|known| known.message(now)).collect(),
         }
@@ -190,13 +203,15 @@ impl Known<'_> {
     fn fate(&self, now: Timestamp) -> Fate {
         let waited = now.duration_since(self.said.at).as_secs();
         match self.delivery {
-            _ if self.shown => Fate::Arrived,
+            _ if self.shown || self.said.is_kept() => Fate::Arrived,
             Some(delivery) if !delivery.is_settled() => Fate::OnTheWay,
             Some(_) if self.said.is_keyword => Fate::Arrived,
-            Some(delivery) if delivery.state == "delivered" => Fate::Lost,
+            Some(delivery) if delivery.is_undelivered() => Fate::Refused,
+            Some(delivery) if delivery.state == "delivered" && waited > REPORTED_WITHIN_SECONDS => Fate::Lost,
+            Some(delivery) if delivery.state == "delivered" => Fate::OnTheWay,
             // A dead, skipped or set-aside delivery tells its reason to the agent or to the operator.
             Some(_) => Fate::Refused,
-            // Braze repeats a text and then gives up; a reply that Zendesk gives up is caught up with.
+            // A carrier repeats a text and then gives up; a reply that Zendesk gives up is caught up with.
             None if self.given_up && self.said.way == Way::Text => Fate::Lost,
             None if waited > FOUND_WITHIN_SECONDS => Fate::Lost,
             None => Fate::OnTheWay,
@@ -205,7 +220,8 @@ impl Known<'_> {
 
     fn message(&self, now: Timestamp) -> Message {
         let fate = self.fate(now);
-        let is_known = self.delivery.is_some_and(|delivery| delivery.state == "delivered");
+        let is_known =
+            self.delivery.is_some_and(|delivery| delivery.state == "delivered" && !delivery.is_undelivered());
         let passed = match (self.shown || is_known, self.heard || self.delivery.is_some()) {
             (true, _) if is_known => 4,
             (true, _) => 3,
@@ -213,11 +229,17 @@ impl Known<'_> {
             (false, false) => 0,
         };
         let (state, cause) = match (self.delivery, self.tries) {
+            (Some(delivery), _) if delivery.is_undelivered() => ("undelivered".to_owned(), None),
             (Some(delivery), _) => (delivery.state.clone(), delivery.cause.clone()),
             (None, _) if self.heard => ("accepted".to_owned(), None),
+            (None, 0) if self.said.is_kept() => {
+                ("kept".to_owned(), Some(format!("{} keeps this word to itself", self.about.carrier)))
+            }
             (None, 0) => ("sent".to_owned(), None),
             (None, tries) if self.said.way == Way::Text => {
-                ("unheard".to_owned(), Some(format!("nobody answered Braze, which repeats it ({tries} of 6)")))
+                let About { carrier, attempts_max, .. } = self.about;
+                let cause = format!("nobody answered {carrier}, which repeats it ({tries} of {attempts_max})");
+                ("unheard".to_owned(), Some(cause))
             }
             (None, _) => {
                 let cause = "nobody answered, and Zendesk does not repeat: the bridge finds it when it looks";
@@ -236,7 +258,8 @@ impl Known<'_> {
             attempts: self.delivery.map_or(0, |delivery| delivery.attempts),
             caught_up: self.caught_up,
             traces: self.traces(),
-            is_settled: self.delivery.is_some_and(Delivery::is_settled) && fate != Fate::OnTheWay,
+            is_settled: self.said.is_kept()
+                || self.delivery.is_some_and(Delivery::is_settled) && fate != Fate::OnTheWay,
         }
     }
 }
@@ -268,11 +291,27 @@ impl Known<'_> {
         if delivery.is_set_aside() {
             traces.push("no receipt tells whether it arrived: the console asks you".to_owned());
         }
+        if delivery.is_undelivered() {
+            traces.push("reported as not arrived: a note for the agent".to_owned());
+        }
         if delivery.state == "dead" {
             traces.push("given up: a note for the agent, a dead letter in the console".to_owned());
         }
         traces
     }
+}
+
+/// Whether the bridge has acknowledged a webhook.
+fn is_heard(attempt: &Attempt) -> bool {
+    matches!(attempt.result, AttemptResult::Answered { status: 200 | 202, .. })
+}
+
+/// The attempts that the bridge has answered as duplicates. The answer to a body of several events does not tell, so
+/// of these all but the first are meant.
+fn rings(tries: &[Attempt]) -> usize {
+    let is_several = |attempt: &&Attempt| matches!(attempt.result, AttemptResult::Answered { status: 200, .. });
+    let several = tries.iter().filter(is_several).count().saturating_sub(1);
+    tries.iter().filter(|attempt| is_known_already(attempt)).count().saturating_add(several)
 }
 
 /// Whether the bridge has answered a webhook as a duplicate.
@@ -300,20 +339,18 @@ fn is_customers(ticket: &Ticket, comment: &Comment) -> bool {
 }
 
 /// Both sides of the phone's thread, in the order in which the phone has them.
-fn phone(said: &[Said], conversation: &Conversation) -> Vec<Bubble> {
-    let sandbox = &conversation.sandbox;
+fn phone(said: &[Said], texts: &[Shown]) -> Vec<Bubble> {
     let mine = said.iter().filter(|said| said.way == Way::Text).map(|said| Bubble {
         id: format!("s{}", said.number),
         mine: true,
         words: said.words.clone(),
-        picture: said.picture.as_deref().and_then(|url| local(url, sandbox.braze.url())),
+        picture: said.picture.map(|number| format!("/files/pictures/{number}")),
         at: said.at,
     });
-    let texts = sandbox.braze.texts();
     let theirs = texts.iter().enumerate().map(|(place, text)| Bubble {
         id: format!("r{place}"),
         mine: false,
-        words: text.body.clone(),
+        words: text.words.clone(),
         picture: None,
         at: text.at,
     });

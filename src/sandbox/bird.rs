@@ -29,9 +29,6 @@ use crate::domain::line::Channel;
 /// The letters of Bird's ids.
 const ID_LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
 
-/// How long it waits before it tries a webhook again.
-const SPACING: Duration = Duration::from_millis(20);
-
 /// How Bird is set up. The default values are obviously not real ones.
 #[derive(Clone)]
 pub struct BirdOptions {
@@ -47,6 +44,8 @@ pub struct BirdOptions {
     pub on_whatsapp: Vec<String>,
     /// The slugs of the WhatsApp templates that Meta has approved.
     pub templates: Vec<String>,
+    /// The pause before a webhook is tried again.
+    pub retry_spacing: Duration,
 }
 
 impl Default for BirdOptions {
@@ -58,6 +57,7 @@ impl Default for BirdOptions {
             senders: vec!["+15550100100".into(), "+15550100200".into()],
             on_whatsapp: vec!["+15550100200".into()],
             templates: vec!["please_write_again".into()],
+            retry_spacing: Duration::from_millis(20),
         }
     }
 }
@@ -173,7 +173,8 @@ impl Bird {
         stop: CancellationToken,
     ) -> Self {
         let changes = Changes::default();
-        let sender = Sender::new(client, Rules::Bird, SPACING, clock.clone(), changes.clone(), stop.clone());
+        let sender =
+            Sender::new(client, Rules::Bird, options.retry_spacing, clock.clone(), changes.clone(), stop.clone());
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
         let (url, state) = (url.to_owned(), Mutex::default());
         let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
@@ -234,6 +235,12 @@ impl Bird {
         lock(&self.inner.state).suppressed.insert((sender.to_owned(), recipient.to_owned()));
     }
 
+    /// Whether texts from this sender to this recipient are stopped.
+    #[must_use]
+    pub fn is_suppressed(&self, sender: &str, recipient: &str) -> bool {
+        lock(&self.inner.state).suppressed.contains(&(sender.to_owned(), recipient.to_owned()))
+    }
+
     /// The texts that left for phones, in order.
     #[must_use]
     pub fn texts(&self) -> Vec<Message> {
@@ -275,6 +282,12 @@ impl Bird {
         self.inner.sender.attempts()
     }
 
+    /// The attempts to hand over the webhook with this id.
+    #[must_use]
+    pub fn attempts_of(&self, id: &str) -> Vec<Attempt> {
+        self.inner.sender.attempts_of(id)
+    }
+
     /// Whether no webhook is under way or waiting to be tried again.
     #[must_use]
     pub fn is_idle(&self) -> bool {
@@ -292,10 +305,21 @@ impl Bird {
         self.inner.traffic.fail(fault);
     }
 
+    /// Forgets all faults.
+    pub fn clear_faults(&self) {
+        self.inner.traffic.clear_faults();
+    }
+
     /// Waits until `predicate` holds, looking again whenever anything changes; false when it still does not hold after
     /// `deadline`.
     pub async fn wait_until(&self, deadline: Duration, predicate: impl FnMut() -> bool) -> bool {
         self.inner.changes.wait_until(deadline, predicate).await
+    }
+
+    /// Reports every change from now on. A change carries no content.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.changes.subscribe()
     }
 }
 

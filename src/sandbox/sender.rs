@@ -3,7 +3,7 @@
 //! First attempts keep their order within a lane (a ticket, a profile), and lanes do not wait for each other. A repeat
 //! waits its turn outside the lane, so a later webhook overtakes it, as it does at both vendors.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -295,6 +295,17 @@ impl Sender {
     pub(super) fn repeat(&self, id: &str) -> bool {
         let found = lock(&self.0.state).sent.iter().rev().find(|webhook| webhook.id == id).cloned();
         found.map(|webhook| self.send_now(webhook)).is_some()
+    }
+
+    /// Sends again every webhook whose body has these words in it; gives their number.
+    pub(super) fn repeat_about(&self, words: &str) -> usize {
+        let sent = lock(&self.0.state).sent.clone();
+        let found: BTreeMap<String, Webhook> = sent
+            .into_iter()
+            .filter(|webhook| webhook.body.contains(words))
+            .map(|webhook| (webhook.id.clone(), webhook))
+            .collect();
+        found.into_values().map(|webhook| self.send_now(webhook)).count()
     }
 
     pub(super) fn pause(&self) {

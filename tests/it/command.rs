@@ -493,28 +493,42 @@ async fn the_most_talkative_log_tells_no_secret_and_no_words() {
 }
 
 #[tokio::test]
-async fn the_scripted_demo_plays_to_its_end_and_leaves_nothing_behind() {
-    let (here, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut command = tandem(&["demo", "--script"]);
-    command.current_dir(here.path()).env("TMPDIR", temporary.path());
-    let said = run(command).await;
-    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
-    let lines_with = |words: &str| said.out.lines().filter(|line| line.contains(words)).count();
-    for (words, times) in [
-        ("over HTTP", 1),
-        ("Great, thanks {{agent}}!", 2),
-        ("Is Tuesday \\o/ right?", 2),
-        ("Tuesday it is.", 2),
-        ("◀ Track it here (https://example.com/t/1843)", 1),
-        ("◀ Your ticket has been closed", 1),
-        ("was not texted to", 1),
-        ("Done: 1 ticket", 1),
-    ] {
-        assert_eq!(lines_with(words), times, "{words:?} in {}", said.out);
+async fn the_scripted_demo_plays_over_each_carrier_to_its_end_and_leaves_nothing_behind() {
+    // Sunshine Conversations keeps STOP to itself, so that only the refused reply tells of it.
+    for (carrier, title, closings, comments) in
+        [(None, "Braze", 1, 9), (Some("bird"), "Bird", 0, 10), (Some("sunshine"), "Sunshine Conversations", 0, 9)]
+    {
+        let (here, temporary) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let chosen = carrier.map(|carrier| ["--carrier", carrier]);
+        let mut command = tandem(&[&["demo", "--script"][..], chosen.as_ref().map_or(&[], |chosen| chosen)].concat());
+        command.current_dir(here.path()).env("TMPDIR", temporary.path());
+        let said = run(command).await;
+        assert_eq!((said.code, said.err.as_str()), (0, ""), "{title}: {said:?}");
+        let lines_with = |words: &str| said.out.lines().filter(|line| line.contains(words)).count();
+        for (words, times) in [
+            (format!("an embedded {title} and an embedded Zendesk, over HTTP").as_str(), 1),
+            ("Great, thanks {{agent}}!", 2),
+            (&format!("{title} repeats the webhook"), 1),
+            ("Is Tuesday \\o/ right?", 2),
+            ("Tuesday it is.", 2),
+            ("◀ Track it here (https://example.com/t/1843)", 1),
+            ("◀ Your ticket has been closed", closings),
+            ("is solved]", 1),
+            ("is open]", 1),
+            ("STOP ▶", 1),
+            ("◀ We will send a new one.", 0),
+            ("◀ Glad to help. Good bye!", 1 - closings),
+            ("opted out", if carrier == Some("sunshine") { 1 } else { 2 }),
+            (&format!("Done: 1 ticket, {comments} comments, 3 texts"), 1),
+        ] {
+            assert_eq!(lines_with(words), times, "{title}: {words:?} in {}", said.out);
+        }
+        for directory in [&here, &temporary] {
+            assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "{title}: nothing is left in {directory:?}");
+        }
     }
-    for directory in [&here, &temporary] {
-        assert_eq!(std::fs::read_dir(directory).unwrap().count(), 0, "nothing is left in {directory:?}");
-    }
+    let said = run(tandem(&["demo", "--script", "--carrier", "pigeon"])).await;
+    assert!(said.code == 2 && said.err.contains("[possible values: braze, bird, sunshine]"), "{said:?}");
 }
 
 /// The items of a list, whole.

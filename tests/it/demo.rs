@@ -34,7 +34,12 @@ impl Demo {
 
     /// One whose bridge runs.
     async fn ready() -> (Self, u64) {
-        let demo = Self::start(&["--port", "0"]).await;
+        Self::ready_over("braze").await
+    }
+
+    /// The same over this carrier.
+    async fn ready_over(carrier: &str) -> (Self, u64) {
+        let demo = Self::start(&["--port", "0", "--carrier", carrier]).await;
         let pid = demo.pid().await;
         (demo, pid)
     }
@@ -347,6 +352,98 @@ async fn a_refused_text_and_one_without_a_receipt_are_left_to_the_operator() {
     demo.act("/reply", json!({"words": "All is well", "public": true})).await;
     let well = |view: &Value| view["messages"][3]["passed"] == 4;
     demo.view("the next one is proven again", well).await;
+}
+
+#[tokio::test]
+async fn the_page_is_the_same_over_bird() {
+    over("bird", "Bird").await;
+}
+
+#[tokio::test]
+async fn the_page_is_the_same_over_sunshine_conversations() {
+    over("sunshine", "Sunshine Conversations").await;
+}
+
+/// A conversation with troubles over a further carrier.
+async fn over(carrier: &str, title: &str) {
+    let (demo, first) = Demo::ready_over(carrier).await;
+    let switch = async |trouble: &str, on: bool| demo.act("/trouble", json!({"trouble": trouble, "on": on})).await;
+    let reply = async |words: &str| demo.act("/reply", json!({"words": words, "public": true})).await;
+    let page = demo.http.get(&demo.origin).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&format!("<strong>{title} refuses texts</strong>")), "{page}");
+    assert!(
+        page.contains("<label class=\"trouble\" hidden><input type=\"checkbox\" role=\"switch\" id=\"receipts_late\"")
+    );
+
+    demo.act("/text", json!({"words": "Hello"})).await;
+    demo.arrived(1, 1).await;
+    reply("Hi").await;
+    let view = demo.arrived(2, 2).await;
+    assert_eq!(
+        (words(&view["phone"]), words(&view["tickets"][0]["comments"])),
+        (vec!["Hello", "Hi"], vec!["Hello", "Hi"])
+    );
+    demo.view("the reply is proven", |view| view["messages"][1]["passed"] == 4).await;
+
+    switch("twice", true).await;
+    demo.act("/text", json!({"words": "Twice"})).await;
+    let ignored = |view: &Value| view["messages"][2]["traces"] == json!(["2nd ring ignored"]);
+    demo.view("the second ring stays to be seen", ignored).await;
+    demo.arrived(3, 3).await;
+    switch("twice", false).await;
+
+    switch("answers_lost", true).await;
+    demo.act("/text", json!({"words": "Lost, I ask"})).await;
+    reply("Lost, you say").await;
+    demo.arrived(5, 5).await;
+    demo.view("both are proven", |view| [3, 4].iter().all(|place| view["messages"][place]["passed"] == 4)).await;
+    switch("answers_lost", false).await;
+
+    switch("texts_refused", true).await;
+    reply("To a landline").await;
+    let view = demo.arrived(6, 5).await;
+    assert_eq!(view["messages"][5]["state"], "dead", "{view:#}");
+    switch("texts_refused", false).await;
+
+    demo.act("/kill", json!({})).await;
+    demo.view("it is dead", |view| view["bridge"]["is"] == "killed").await;
+    demo.act("/text", json!({"words": "Meanwhile"})).await;
+    let unheard = |view: &Value| view["messages"][6]["cause"].as_str().is_some_and(|cause| cause.contains(title));
+    demo.view("the carrier repeats it", unheard).await;
+    demo.arrived(7, 6).await;
+    assert_ne!(demo.pid().await, first);
+
+    demo.act("/text", json!({"words": "stop"})).await;
+    demo.view("opted out", |view| view["opted_out"] == true && view["messages"][7]["fate"] == "arrived").await;
+    reply("Are you gone?").await;
+    let view = demo.arrived(8, 6).await;
+    assert_eq!(view["messages"][8]["fate"], "refused");
+    let told = |view: &Value| {
+        let comments = view["tickets"][0]["comments"].as_array().unwrap();
+        comments.iter().any(|it| it["public"] == false && it["words"].as_str().unwrap().contains("opted out"))
+    };
+    demo.view("the agent is told", told).await;
+    demo.act("/text", json!({"words": "START"})).await;
+    demo.view("opted in", |view| view["opted_out"] == false && view["messages"][9]["fate"] == "arrived").await;
+    reply("Welcome back").await;
+    demo.arrived(9, 7).await;
+}
+
+#[tokio::test]
+async fn pictures_come_where_the_carrier_passes_them_on() {
+    let (demo, _) = Demo::ready_over("bird").await;
+    let refused = demo.post("/text", json!({"words": "look", "picture": 0})).await;
+    assert_eq!(refused, (409, "This carrier passes no pictures on.".to_owned()));
+    let (demo, _) = Demo::ready_over("sunshine").await;
+    demo.act("/text", json!({"words": "look", "picture": 0})).await;
+    let view = demo.arrived(1, 1).await;
+    let sample = demo.http.get(format!("{}/parcel.png", demo.origin)).send().await.unwrap().bytes().await.unwrap();
+    let (sent, seen) = (&view["phone"][0]["picture"], &view["tickets"][0]["comments"][0]["pictures"][0]);
+    for path in [sent, seen] {
+        let path = path.as_str().unwrap_or_else(|| panic!("no picture: {view:#}"));
+        let answer = demo.http.get(format!("{}{path}", demo.origin)).send().await.unwrap();
+        assert_eq!(answer.bytes().await.unwrap(), sample, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -2,7 +2,6 @@
 //!
 //! It never knows a call of the API: the modules beside it do.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,9 +19,6 @@ use super::model::State;
 use super::options::SunshineOptions;
 use super::start::installed;
 use crate::clock::Clock;
-
-/// How long it waits before it tries a webhook again.
-const SPACING: Duration = Duration::from_millis(20);
 
 /// A handle on the embedded app. Cheap to clone; the server stops with the last handle.
 #[derive(Clone)]
@@ -87,7 +83,8 @@ impl Sunshine {
         stop: CancellationToken,
     ) -> Self {
         let changes = Changes::default();
-        let sender = Sender::new(client, Rules::Sunshine, SPACING, clock.clone(), changes.clone(), stop.clone());
+        let sender =
+            Sender::new(client, Rules::Sunshine, options.retry_spacing, clock.clone(), changes.clone(), stop.clone());
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
         let state = Mutex::new(installed(&options));
         let inner = Arc::new(Inner { url: format!("{url}/sc"), options, clock, changes, traffic, sender, state });
@@ -145,10 +142,15 @@ impl Sunshine {
 
     /// Sends again every webhook whose body has these words in it, such as the id of a message; gives their number.
     pub fn repeat_webhooks(&self, words: &str) -> usize {
-        let about = |attempt: &Attempt| attempt.attempt == 1 && attempt.body.contains(words);
-        let found: BTreeSet<String> =
-            self.webhooks_delivered().into_iter().filter(about).map(|attempt| attempt.id).collect();
-        found.iter().filter(|id| self.inner.sender.repeat(id)).count()
+        self.inner.sender.repeat_about(words)
+    }
+
+    /// The attempts to hand over the webhooks whose body has these words in it, such as the id of a message.
+    #[must_use]
+    pub fn attempts_about(&self, words: &str) -> Vec<Attempt> {
+        let mut attempts = self.webhooks_delivered();
+        attempts.retain(|attempt| attempt.body.contains(words));
+        attempts
     }
 
     /// Every attempt to hand over a webhook, with the bridge's answer.
@@ -174,6 +176,11 @@ impl Sunshine {
         self.inner.traffic.fail(fault);
     }
 
+    /// Forgets all faults.
+    pub fn clear_faults(&self) {
+        self.inner.traffic.clear_faults();
+    }
+
     /// How many calls are left before the rest is answered 429, as by a limit whose number is not published; `None` for no
     /// limit. Whether `Retry-After` comes with it is not documented: it does here, because the first API names it as a
     /// header that browsers may read.
@@ -195,6 +202,12 @@ impl Sunshine {
     /// `deadline`.
     pub async fn wait_until(&self, deadline: Duration, predicate: impl FnMut() -> bool) -> bool {
         self.inner.changes.wait_until(deadline, predicate).await
+    }
+
+    /// Reports every change from now on. A change carries no content.
+    #[must_use]
+    pub fn changes(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.inner.changes.subscribe()
     }
 }
 

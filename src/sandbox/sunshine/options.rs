@@ -34,6 +34,8 @@ pub struct SunshineOptions {
     pub private_media: bool,
     /// The time for an answer to a webhook.
     pub webhook_timeout: Duration,
+    /// The pause before a webhook is tried again.
+    pub retry_spacing: Duration,
 }
 
 impl Default for SunshineOptions {
@@ -48,6 +50,7 @@ impl Default for SunshineOptions {
             is_set_up: true,
             private_media: true,
             webhook_timeout: Duration::from_secs(20),
+            retry_spacing: Duration::from_millis(20),
         }
     }
 }

@@ -178,6 +178,12 @@ impl Sunshine {
         });
     }
 
+    /// Whether the provider stops messages to a person, who has texted STOP.
+    #[must_use]
+    pub fn is_stopped(&self, integration: &str, person: &str) -> bool {
+        lock(&self.inner.state).stopped.contains(&(integration.to_owned(), person.to_owned()))
+    }
+
     /// No notification finds a user for this person.
     pub fn hide_from_notifications(&self, person: &str) {
         self.inner.act(|state| state.unmatched.insert(person.to_owned()));
