@@ -16,6 +16,7 @@ use tandem::clock::Clock;
 use tandem::sandbox::bird::Bird;
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
+use tandem::sandbox::sunshine::Sunshine;
 use tandem::sandbox::zendesk::Ticket;
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tempfile::TempDir;
@@ -189,8 +190,9 @@ pub(crate) struct Host {
     pub(crate) starts: Vec<Duration>,
     /// The vendors of further accounts, which are told where each process is.
     pub(crate) others: Vec<Arc<Sandbox>>,
-    /// The same of a further carrier.
+    /// The same of further carriers.
     pub(crate) bird: Option<Bird>,
+    pub(crate) sunshine: Option<Sunshine>,
     /// The logs of earlier processes.
     logged: Vec<String>,
 }
@@ -209,6 +211,7 @@ impl Host {
             starts: Vec::new(),
             others: Vec::new(),
             bird: None,
+            sunshine: None,
             logged: Vec::new(),
         }
     }
@@ -252,6 +255,7 @@ impl Host {
         sandbox.connect(&self.public);
         self.others.iter().for_each(|other| other.connect(&self.public));
         self.bird.iter().for_each(|bird| bird.connect(&self.public));
+        self.sunshine.iter().for_each(|sunshine| sunshine.connect(&self.public));
         true
     }
 
@@ -408,7 +412,9 @@ impl Bridge {
                 let others = self.host.others.iter().map(AsRef::as_ref);
                 let texts = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
                 let over_bird = self.host.bird.iter().flat_map(Bird::texts).map(|text| text.text);
-                let arrived = texts.map(|text| text.body).chain(over_bird).any(|text| text == words);
+                let over_sunshine = self.host.sunshine.iter().flat_map(Sunshine::texts).map(|text| text.words);
+                let arrived =
+                    texts.map(|text| text.body).chain(over_bird).chain(over_sunshine).any(|text| text == words);
                 let act = if arrived { "settle" } else { "redrive" };
                 attended.sent_again.extend((!arrived).then(|| words.to_owned()));
                 assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
@@ -427,6 +433,12 @@ impl Bridge {
             assert!(
                 bird.wait_until(DEADLINE, || bird.is_idle()).await,
                 "this never happened: Bird's webhooks answered"
+            );
+        }
+        if let Some(sunshine) = &self.host.sunshine {
+            assert!(
+                sunshine.wait_until(DEADLINE, || sunshine.is_idle()).await,
+                "this never happened: the webhooks of Sunshine Conversations answered"
             );
         }
         let started = tokio::time::Instant::now();
@@ -482,7 +494,7 @@ pub(crate) async fn text_on(sandbox: &Sandbox, is_chat: bool, customer: &str, wo
     let phone = &sandbox.phone;
     let dispatch = if is_chat { phone.whatsapp(customer, words) } else { phone.text(customer, words) }.unwrap();
     let (tries, again) = (|| sandbox.braze.attempts_of(&dispatch), || phone.repeat(&dispatch));
-    until_acknowledged(tries, again, async |answered| sandbox.wait_until(DEADLINE, answered).await).await;
+    until_acknowledged(6, tries, again, async |answered| sandbox.wait_until(DEADLINE, answered).await).await;
 }
 
 /// Texts over Bird, and waits until the bridge has acknowledged it.
@@ -490,12 +502,21 @@ pub(crate) async fn text_over_bird(bird: &Bird, (from, to): (&str, &str), words:
     let webhook = bird.text(from, to, words);
     let tries = || bird.webhooks_delivered().into_iter().filter(|tried| tried.id == webhook).collect();
     let again = || bird.repeat_webhook(&webhook);
-    until_acknowledged(tries, again, async |answered| bird.wait_until(DEADLINE, answered).await).await;
+    until_acknowledged(6, tries, again, async |answered| bird.wait_until(DEADLINE, answered).await).await;
 }
 
-/// Waits until a 202 was read. A carrier repeats an unanswered webhook; when it has given up, the customer's text is sent
-/// again.
+/// Texts over Sunshine Conversations, and waits until the bridge has acknowledged it.
+pub(crate) async fn text_over_sunshine(sunshine: &Sunshine, integration: &str, from: &str, words: &str) {
+    let message = sunshine.text(integration, from, words);
+    let tries = || sunshine.attempts_about(&message);
+    let again = || sunshine.repeat_webhooks(&message) > 0;
+    until_acknowledged(5, tries, again, async |answered| sunshine.wait_until(DEADLINE, answered).await).await;
+}
+
+/// Waits until a success was read. A carrier repeats an unanswered webhook; when it has given up after so many tries, the
+/// customer's text is sent again.
 async fn until_acknowledged(
+    most: u32,
     tries: impl Fn() -> Vec<Attempt>,
     again: impl Fn() -> bool,
     wait_until: impl AsyncFn(&mut dyn FnMut() -> bool) -> bool,
@@ -506,7 +527,7 @@ async fn until_acknowledged(
         let mut is_answered = || {
             let tries = tries();
             acknowledged = tries.iter().any(|attempt| is_accepted(&attempt.result));
-            acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt > 5)
+            acknowledged || tries.len() > given_up_after && tries.last().is_some_and(|last| last.attempt >= most)
         };
         assert!(wait_until(&mut is_answered).await, "this never happened: an answer to the text");
         if acknowledged {
@@ -522,9 +543,9 @@ fn is_set_aside(delivery: &Value) -> bool {
     delivery["state"] == "unconfirmed" && delivery["due_at"].is_null()
 }
 
-/// Whether the vendor read a 202.
+/// Whether the vendor read a success.
 pub(crate) fn is_accepted(result: &AttemptResult) -> bool {
-    matches!(result, AttemptResult::Answered { status: 202, .. })
+    matches!(result, AttemptResult::Answered { status: 200 | 202, .. })
 }
 
 pub(crate) fn tickets_of(sandbox: &Sandbox, external_id: &str) -> Vec<Ticket> {

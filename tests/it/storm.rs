@@ -1,5 +1,6 @@
 //! Texts that pour into a bridge which keeps dying, and the oracle on their fates. Two brands text through it, each with a
-//! Zendesk and a Braze of its own: the customers of the first by SMS and by WhatsApp, and others of its by Bird.
+//! Zendesk and a Braze of its own: the customers of the first by SMS and by WhatsApp, and others of its by Bird and by
+//! Sunshine Conversations.
 //!
 //! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
 //! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
@@ -15,11 +16,12 @@ use tandem::clock::Clock;
 use tandem::sandbox::bird::{Bird, BirdOptions};
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
+use tandem::sandbox::sunshine::{SMS, Sunshine, SunshineOptions};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tokio::sync::Semaphore;
 
 use crate::oracle::{self, Owed, Phones, Utterance};
-use crate::process::{Bridge, Host, is_accepted, text, text_on, text_over_bird, tickets_of, until};
+use crate::process::{Bridge, Host, is_accepted, text, text_on, text_over_bird, text_over_sunshine, tickets_of, until};
 use crate::support::account_tables;
 
 /// Texts for each death. The next life also delivers the rest of the one before.
@@ -62,6 +64,8 @@ enum Line {
     Chat,
     /// The first brand's over Bird.
     Bird,
+    /// The first brand's over Sunshine Conversations.
+    Sunshine,
     /// The second brand's, which has accounts of its own.
     Other,
 }
@@ -72,13 +76,14 @@ struct Vendors<'a> {
     first: &'a Sandbox,
     other: &'a Sandbox,
     bird: &'a Bird,
+    sunshine: &'a Sunshine,
 }
 
 impl<'a> Vendors<'a> {
     /// Those with the desk of a line.
     fn of_desk(self, line: Line) -> &'a Sandbox {
         match line {
-            Line::Sms | Line::Chat | Line::Bird => self.first,
+            Line::Sms | Line::Chat | Line::Bird | Line::Sunshine => self.first,
             Line::Other => self.other,
         }
     }
@@ -99,8 +104,9 @@ fn other_brand() -> SandboxOptions {
 }
 
 /// The tables of the second brand, and of both brands' lines.
-fn brands_and_lines(other: &Sandbox, bird: &Bird) -> String {
+fn brands_and_lines(other: &Sandbox, bird: &Bird, sunshine: &Sunshine) -> String {
     let (first, of_bird) = (SandboxOptions::default(), BirdOptions::default());
+    let SunshineOptions { app_id, key_id, secret, webhook_secret, .. } = SunshineOptions::default();
     let lines = format!(
         r#"
 [[lines]]
@@ -130,6 +136,19 @@ name = "a-bird"
 carrier = "bird"
 desk = "zendesk"
 address = "{}"
+[accounts.sunshine]
+vendor = "sunshine"
+url = "{}"
+app_id = "{app_id}"
+key_id = "{key_id}"
+secret = "{secret}"
+webhook_secrets = ["{webhook_secret}"]
+messages_per_second = 50
+[[lines]]
+name = "a-sunshine"
+carrier = "sunshine"
+desk = "zendesk"
+address = "{SMS}"
 "#,
         first.whatsapp_group,
         first.campaign_whatsapp_reply,
@@ -138,6 +157,7 @@ address = "{}"
         of_bird.api_key,
         of_bird.signing_secret,
         of_bird.senders[0],
+        sunshine.url(),
     );
     account_tables(other, &other_brand(), "confirm_after_seconds = [1]", "") + &lines
 }
@@ -171,21 +191,25 @@ impl Storm {
         let of_bird = BirdOptions::default();
         let number = of_bird.senders[0].clone();
         let bird = Bird::start(of_bird, Clock::system()).await.unwrap();
-        bridge.host.configure(&brands_and_lines(&other, &bird));
+        let options_of_sunshine = SunshineOptions { retry_spacing: SPACING, ..SunshineOptions::default() };
+        let sunshine = Sunshine::start(options_of_sunshine, Clock::system()).await.unwrap();
+        bridge.host.configure(&brands_and_lines(&other, &bird, &sunshine));
         bridge.host.others.push(Arc::clone(&other));
-        bridge.host.bird = Some(bird);
         let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(12);
         let mut conversations = Vec::new();
-        // Each customer of the first brand by SMS and by WhatsApp, another over Bird, and one of the same id with the second
-        // brand.
-        for n in 1..=count.div_ceil(4) {
+        // Each customer of the first brand by SMS and by WhatsApp, another over Bird, another over Sunshine Conversations, and
+        // one of the same id with the second brand.
+        for n in 1..=count.div_ceil(5) {
             let (user, phone) = (format!("customer-{n}"), format!("+1555556{n:04}"));
+            let handset = format!("+1555557{n:04}");
+            let talk = sunshine.meet(SMS, &handset);
             let (here, there) = (profile(&bridge.sandbox, n), profile(&other, n));
             let (sms, chat) = (options.campaign_agent_reply.clone(), options.campaign_whatsapp_reply.clone());
             for (line, key, user, carrier_id, form) in [
                 (Line::Sms, user.clone(), &user, &here, Some(sms)),
                 (Line::Chat, format!("{user}@{}", options.whatsapp_group), &user, &here, Some(chat)),
                 (Line::Bird, format!("bird:{phone}@{number}"), &phone, &phone, None),
+                (Line::Sunshine, format!("sunshine:{talk}"), &handset, &handset, None),
                 (Line::Other, format!("braze-b:{user}"), &user, &there, None),
             ] {
                 let said = oracle::Conversation {
@@ -198,6 +222,7 @@ impl Storm {
                 conversations.push(Conversation { number: conversations.len() + 1, line, said });
             }
         }
+        (bridge.host.bird, bridge.host.sunshine) = (Some(bird), Some(sunshine));
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
     }
 
@@ -205,7 +230,8 @@ impl Storm {
     pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
         let Bridge { sandbox, host, .. } = &mut self.bridge;
         let (other, bird) = (Arc::clone(&host.others[0]), host.bird.clone().unwrap());
-        let vendors = Vendors { first: sandbox, other: &other, bird: &bird };
+        let sunshine = host.sunshine.clone().unwrap();
+        let vendors = Vendors { first: sandbox, other: &other, bird: &bird, sunshine: &sunshine };
         let load = Semaphore::new(0);
         let talking = join_all(self.conversations.iter_mut().map(|conversation| conversation.talk(vendors, &load)));
         let dying = async {
@@ -225,7 +251,8 @@ impl Storm {
     pub(crate) async fn end(mut self) -> String {
         let Bridge { sandbox, host, .. } = &self.bridge;
         let (other, bird) = (&*host.others[0], host.bird.as_ref().unwrap());
-        let vendors = Vendors { first: sandbox, other, bird };
+        let sunshine = host.sunshine.as_ref().unwrap();
+        let vendors = Vendors { first: sandbox, other, bird, sunshine };
         let calm = Instant::now();
         // A ticket whose opening was cut off again and again may come late.
         let before = self.bridge.attended_within(PATIENCE).await.1;
@@ -247,7 +274,7 @@ impl Storm {
         for brand in [sandbox, other] {
             let is_theirs = |at: &&Conversation| std::ptr::eq(vendors.of_desk(at.line), brand);
             let said: Vec<_> = self.conversations.iter().filter(is_theirs).map(|at| at.said.clone()).collect();
-            let carriers: [&dyn Phones; 3] = [&sandbox.braze, &other.braze, bird];
+            let carriers: [&dyn Phones; 4] = [&sandbox.braze, &other.braze, bird, sunshine];
             mistakes.extend(oracle::faults(&brand.zendesk, &carriers, &said, 2 * (before.count + after.count)));
             assert_eq!(brand.zendesk.tickets().len(), said.len(), "seed {seed}: tickets");
         }
@@ -302,6 +329,7 @@ impl Conversation {
             Line::Sms | Line::Other => text(vendors.of_desk(self.line), from, &words).await,
             Line::Chat => text_on(vendors.first, true, from, &words).await,
             Line::Bird => text_over_bird(vendors.bird, (from, &BirdOptions::default().senders[0]), &words).await,
+            Line::Sunshine => text_over_sunshine(vendors.sunshine, SMS, from, &words).await,
         }
         self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
     }

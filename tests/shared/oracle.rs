@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use tandem::sandbox::bird::Bird;
 use tandem::sandbox::braze::Braze;
+use tandem::sandbox::pack::Api;
+use tandem::sandbox::sunshine::Sunshine;
 use tandem::sandbox::zendesk::{Comment, Role, Ticket, TicketStatus, Zendesk};
 
 /// The shipped closing text.
@@ -102,6 +104,20 @@ impl Phones for Braze {
 }
 
 impl Phones for Bird {
+    fn arrived(&self) -> Vec<Arrived> {
+        let texts = self.texts().into_iter();
+        texts.map(|text| Arrived { to: text.to, form: String::new(), words: text.text }).collect()
+    }
+}
+
+impl Phones for Sunshine {
+    fn arrived(&self) -> Vec<Arrived> {
+        let texts = self.texts().into_iter();
+        texts.map(|text| Arrived { to: text.to, form: String::new(), words: text.words }).collect()
+    }
+}
+
+impl Phones for Api {
     fn arrived(&self) -> Vec<Arrived> {
         let texts = self.texts().into_iter();
         texts.map(|text| Arrived { to: text.to, form: String::new(), words: text.text }).collect()

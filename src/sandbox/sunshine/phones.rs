@@ -17,6 +17,17 @@ impl Sunshine {
         self.text_sent_at(self.inner.clock.now(), integration, from, words)
     }
 
+    /// Makes a person known on an integration, with a conversation in which nothing was written yet; gives that.
+    pub fn meet(&self, integration: &str, person: &str) -> String {
+        self.inner.act(|state| {
+            let Some(kind) = state.integration(integration).map(|found| found.kind.clone()) else {
+                return String::new();
+            };
+            let client = self.inner.meet(state, (integration, &kind, person), "message");
+            state.client(&client).map(|client| client.conversation.clone()).unwrap_or_default()
+        })
+    }
+
     /// The same, of a message that the customer sent earlier than it arrives.
     pub fn text_sent_at(&self, at: Timestamp, integration: &str, from: &str, words: &str) -> String {
         let pair = (integration.to_owned(), from.to_owned());
