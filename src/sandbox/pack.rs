@@ -145,7 +145,35 @@ impl Api {
     /// When no port can be had, or the HTTP client that sends the webhooks cannot be built.
     pub async fn start(options: ApiOptions, clock: Clock) -> io::Result<Self> {
         let (stop, client) = (CancellationToken::new(), sender::client(Duration::from_secs(10)));
-        let client = Some(client.map_err(io::Error::other)?);
+        let client = client.map_err(io::Error::other)?;
+        let mut made = None;
+        let bind = |url: &str| {
+            let api = Self::new(url, options, clock, Some(client), stop.clone());
+            let bound = (Arc::clone(&api.inner) as Arc<dyn Vendor>, Arc::clone(&api.inner.traffic));
+            made = Some(api);
+            bound
+        };
+        server::start(bind, stop.clone()).await?;
+        made.ok_or_else(|| io::Error::other("the server was not bound"))
+    }
+
+    /// The vendor without a network. The caller hands requests to [`Api::answer`], and takes the webhooks out
+    /// ([`Api::take_held_webhooks`]) to carry them to the bridge. The host is the account's name, below `sandbox.invalid`.
+    /// Must be called inside a tokio runtime.
+    #[must_use]
+    pub fn in_process(options: ApiOptions, clock: Clock) -> Self {
+        let url = format!("https://{}.sandbox.invalid", options.account);
+        Self::new(&url, options, clock, None, CancellationToken::new())
+    }
+
+    /// With the client that sends its webhooks, or none where the caller carries them.
+    fn new(
+        url: &str,
+        options: ApiOptions,
+        clock: Clock,
+        client: Option<reqwest::Client>,
+        stop: CancellationToken,
+    ) -> Self {
         let changes = Changes::default();
         let rules = match options.dialect {
             Dialect::Twilio => Rules::Twilio,
@@ -153,16 +181,14 @@ impl Api {
         };
         let sender = Sender::new(client, rules, SPACING, clock.clone(), changes.clone(), stop.clone());
         let traffic = Arc::new(Traffic::new(changes.clone(), clock.clone(), stop.clone()));
-        let mut made = None;
-        let bind = |url: &str| {
-            let (url, state) = (url.to_owned(), Mutex::default());
-            let inner = Arc::new(Inner { url, options, clock, changes, traffic: Arc::clone(&traffic), sender, state });
-            made = Some(Arc::clone(&inner));
-            (inner as Arc<dyn Vendor>, traffic)
-        };
-        server::start(bind, stop.clone()).await?;
-        let inner = made.ok_or_else(|| io::Error::other("the server was not bound"))?;
-        Ok(Self { inner, _stop: Arc::new(stop.drop_guard()) })
+        let (url, state) = (url.to_owned(), Mutex::default());
+        let inner = Arc::new(Inner { url, options, clock, changes, traffic, sender, state });
+        Self { inner, _stop: Arc::new(stop.drop_guard()) }
+    }
+
+    /// The answer to a request, without a network.
+    pub async fn answer(&self, request: http::Request<bytes::Bytes>) -> http::Response<bytes::Bytes> {
+        self.inner.traffic.dated(Vendor::answer(&*self.inner, &request.into()).await)
     }
 
     /// Sets the address of the bridge: webhooks go to `{bridge_url}/webhooks/{account}`, and are signed for the address that was

@@ -76,7 +76,7 @@ fn outage(seed: u64, vendor: Vendor, kinds: &[OutageKind], hours: u64) -> Plan {
     let pause_max = 1_600 * (600 + hours * 3600) / steps;
     Plan {
         customers: 4,
-        bird: vendor == Vendor::Bird,
+        further: vec![vendor],
         steps: usize::try_from(steps).unwrap(),
         pause_max,
         rates: Rates::default(),
@@ -100,7 +100,7 @@ fn zendesk_is_down_for_a_night_with_its_webhooks_given_up_and_every_reply_reache
 
 #[test]
 fn a_destination_is_down_for_an_hour_and_what_waited_is_delivered_when_it_is_back() {
-    for vendor in [Vendor::Zendesk, Vendor::Braze, Vendor::Bird] {
+    for vendor in [Vendor::Zendesk, Vendor::Braze, Vendor::Bird, Vendor::Sunshine] {
         for kind in [OutageKind::Down, OutageKind::Silent, OutageKind::Unavailable, OutageKind::Storm(Some(60))] {
             let run = run(&outage(1, vendor, &[kind], 1), true);
             assert_well(&run);
@@ -202,6 +202,16 @@ fn the_oracle_notices_a_bridge_that_forgets_the_window() {
 #[test]
 fn the_oracle_notices_a_bridge_that_does_not_look_for_its_text_over_bird() {
     seeds_to_notice(Broken::DoesNotLookForTheTag);
+}
+
+#[test]
+fn the_oracle_notices_a_bridge_that_does_not_look_for_its_text_over_sunshine_conversations() {
+    seeds_to_notice(Broken::DoesNotLookForTheMark);
+}
+
+#[test]
+fn the_oracle_notices_a_bridge_that_sends_again_what_a_packs_vendor_cannot_find() {
+    seeds_to_notice(Broken::ResendsWhatCannotBeFound);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 mod actors;
+mod further;
 mod life;
 mod lots;
 mod network;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tandem::sandbox::bird::BirdOptions;
 use tandem::sandbox::zendesk::{NewTicket, Ticket, TicketStatus, User};
 
 use super::plan::Crowd;
@@ -170,13 +169,10 @@ pub(crate) fn opt(world: &Arc<World>, customer: usize, out: bool) {
 /// The customer's phone sends these words on the conversation's line. Returns the id of the webhook.
 fn say(world: &World, customer: usize, words: &str) -> String {
     let (phone, by) = (world.phone_of(customer), &world.customers[customer]);
-    match (by.line, &world.bird) {
-        (Line::Sms, _) => phone.text(&by.carrier_id, words).unwrap(),
-        (Line::Chat, _) => phone.whatsapp(&by.carrier_id, words).unwrap(),
-        (Line::Bird, bird) => {
-            let bird = bird.as_ref().expect("a world with a line over Bird");
-            bird.text(&by.carrier_id, &BirdOptions::default().senders[0], words)
-        }
+    match by.line {
+        Line::Sms => phone.text(&by.carrier_id, words).unwrap(),
+        Line::Chat => phone.whatsapp(&by.carrier_id, words).unwrap(),
+        Line::Further(vendor) => world.over(vendor).text(&by.carrier_id, words),
     }
 }
 
@@ -217,7 +213,7 @@ fn write_first(world: &Arc<World>, customer: usize) {
 /// The customer's newest ticket that takes a comment.
 pub(crate) fn newest_ticket(world: &World, customer: usize) -> Option<Ticket> {
     let (zendesk, here) = (world.desk_of(customer), &world.customers[customer]);
-    let user = if here.is_over_bird() { None } else { Some(user_of(world, customer)?) };
+    let user = if here.is_further() { None } else { Some(user_of(world, customer)?) };
     let tickets = zendesk.tickets().into_iter().rev();
     let mut open = tickets.filter(|ticket| !ticket.deleted && ticket.status != TicketStatus::Closed);
     open.find(|ticket| match user {

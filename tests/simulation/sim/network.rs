@@ -43,6 +43,8 @@ impl Transport for Network {
         let host = request.uri().host().unwrap_or_default().trim_end_matches(".sandbox.invalid");
         let vendor = match host {
             "bird" => Vendor::Bird,
+            "sunshine" => Vendor::Sunshine,
+            "twilio" => Vendor::Twilio,
             host if host.starts_with("zendesk") => Vendor::Zendesk,
             _ => Vendor::Braze,
         };
@@ -65,6 +67,11 @@ impl Transport for Network {
             Err(_) => Err(TransportError::Lost { cause: "no answer in time".to_owned() }),
         };
         life.step(&format!("after {line}")).await;
+        let resends = world.plan.broken == Some(Broken::ResendsWhatCannotBeFound) && vendor == Vendor::Twilio;
+        let result = match result {
+            Err(TransportError::Lost { cause }) if resends => Err(TransportError::NotSent { cause }),
+            result => result,
+        };
         result.map(|answer| blinded(world, &line, answer))
     }
 }
@@ -113,7 +120,7 @@ async fn deliver(
     let answer = match vendor {
         Vendor::Zendesk => world.brands[brand].zendesk.answer(request).await,
         Vendor::Braze => world.brands[brand].braze.answer(request).await,
-        Vendor::Bird => world.bird.as_ref().expect("a world with a line over Bird").answer(request).await,
+        Vendor::Bird | Vendor::Sunshine | Vendor::Twilio => world.over(vendor).answer(request).await,
     };
     post::collect(world);
     answer
@@ -205,6 +212,9 @@ fn blinded(world: &World, line: &str, answer: Response<Bytes>) -> Response<Bytes
     let body = match world.plan.broken {
         Some(Broken::DoesNotLookForTheAudit) if line.ends_with("/audits") => empty("audits", Value::Array(Vec::new())),
         Some(Broken::DoesNotLookForTheTag) if line == "GET /v1/sms/messages" => empty("data", Value::Array(Vec::new())),
+        Some(Broken::DoesNotLookForTheMark) if line.starts_with("GET /sc/") && line.ends_with("/messages") => {
+            empty("messages", Value::Array(Vec::new()))
+        }
         Some(Broken::DoesNotLookForTheReceipt) if line.ends_with("/users/export/ids") => {
             let mut body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             if let Some(users) = body["users"].as_array_mut() {

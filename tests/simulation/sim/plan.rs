@@ -12,6 +12,9 @@ pub(crate) enum Vendor {
     Zendesk,
     Braze,
     Bird,
+    Sunshine,
+    /// By a pack.
+    Twilio,
 }
 
 /// One simulated time, from the first word to the last fault.
@@ -26,8 +29,8 @@ pub(crate) struct Plan {
     /// Where the first brand has a WhatsApp line beside its first one: for how many minutes after a message of a customer
     /// the bridge sends free text there. Each of that brand's customers then has two conversations.
     pub(crate) chat: Option<u32>,
-    /// Whether the first brand's desk has a line over Bird, with customers of its own: as many as the plan has.
-    pub(crate) bird: bool,
+    /// The further carriers of the first brand's desk, each with a line and as many customers of its own as the plan has.
+    pub(crate) further: Vec<Vendor>,
     /// Braze reports of every text, also of those whose webhook never comes.
     pub(crate) currents: bool,
     /// The customers share a phone number and an agent's e-mail address, and the ids of every two differ in case only.
@@ -164,6 +167,10 @@ pub(crate) enum Broken {
     ForgetsTheWindow,
     /// Sends a text over Bird under no key, and takes a lost one for one that was never sent.
     DoesNotLookForTheTag,
+    /// Takes a lost text over Sunshine Conversations for one that was never sent.
+    DoesNotLookForTheMark,
+    /// Sends a lost text again over a carrier that cannot be asked for it.
+    ResendsWhatCannotBeFound,
 }
 
 impl Plan {
@@ -175,7 +182,7 @@ impl Plan {
             brands: 1,
             one_desk: false,
             chat: None,
-            bird: false,
+            further: Vec::new(),
             currents: false,
             alike: false,
             steps: 12,
@@ -231,15 +238,23 @@ impl Plan {
         let bird = lots.chance(0.4);
         let strikes_bird = |outage: Outage| match outage.vendor {
             Vendor::Braze if bird && lots.chance(0.5) => Outage { vendor: Vendor::Bird, brand: 0, ..outage },
-            Vendor::Zendesk | Vendor::Braze | Vendor::Bird => outage,
+            Vendor::Zendesk | Vendor::Braze | Vendor::Bird | Vendor::Sunshine | Vendor::Twilio => outage,
         };
-        let outages = outages.into_iter().map(strikes_bird).collect();
+        let mut outages: Vec<Outage> = outages.into_iter().map(strikes_bird).collect();
+        let mut further = Vec::from_iter(bird.then_some(Vendor::Bird));
+        for vendor in [Vendor::Sunshine, Vendor::Twilio].into_iter().filter(|_| lots.chance(0.3)) {
+            further.push(vendor);
+            let mut over_braze = outages.iter_mut().filter(|outage| outage.vendor == Vendor::Braze);
+            if let Some(outage) = over_braze.next().filter(|_| lots.chance(0.5)) {
+                (outage.vendor, outage.brand) = (vendor, 0);
+            }
+        }
         Self {
             customers,
             brands,
             one_desk,
             chat,
-            bird,
+            further,
             currents,
             alike,
             objects,
@@ -278,7 +293,15 @@ impl Plan {
         }
         if broken == Broken::DoesNotLookForTheTag {
             // The report of a text ends the doubt as well, unless it comes too late.
-            (plan.bird, plan.rates.lost_answer, plan.rates.webhook_late) = (true, 0.15, 0.9);
+            (plan.further, plan.rates.lost_answer, plan.rates.webhook_late) = (vec![Vendor::Bird], 0.15, 0.9);
+        }
+        if broken == Broken::DoesNotLookForTheMark {
+            // So does the webhook that brings the text back.
+            (plan.further, plan.rates.lost_answer, plan.rates.webhook_late) = (vec![Vendor::Sunshine], 0.15, 0.9);
+            plan.hold = false;
+        }
+        if broken == Broken::ResendsWhatCannotBeFound {
+            (plan.further, plan.rates.lost_answer) = (vec![Vendor::Twilio], 0.15);
         }
         if broken == Broken::SendsNoIdempotencyKey {
             // Where the list shows a new ticket at once, the key is never needed.

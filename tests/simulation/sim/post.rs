@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::body::Body;
 use http_body_util::BodyExt;
 use serde_json::Value;
-use tandem::sandbox::bird::Bird;
 use tandem::sandbox::sender::{AttemptResult, Rules, Webhook};
 use tower::ServiceExt;
 
+use super::further::messages;
 use super::plan::{OutageKind, Vendor};
 use super::world::World;
 
@@ -23,8 +23,11 @@ pub(crate) fn collect(world: &Arc<World>) {
         let braze = sandbox.braze.take_held_webhooks().into_iter().map(|webhook| (Vendor::Braze, webhook));
         zendesk.chain(braze).map(move |(vendor, webhook)| ((brand, vendor), webhook)).collect::<Vec<_>>()
     });
-    let of_bird = world.bird.iter().flat_map(Bird::take_held_webhooks).map(|webhook| ((0, Vendor::Bird), webhook));
-    for (from, webhook) in held.chain(of_bird).collect::<Vec<_>>() {
+    let further = world
+        .further
+        .iter()
+        .flat_map(|carrier| carrier.take_held_webhooks().into_iter().map(|webhook| ((0, carrier.vendor()), webhook)));
+    for (from, webhook) in held.chain(further).collect::<Vec<_>>() {
         let (lots, rates) = (&world.lots, &world.plan.rates);
         let again = world.is_on_fire() && lots.chance(rates.webhook_repeated);
         let late = world.is_on_fire() && lots.chance(rates.webhook_late);
@@ -77,6 +80,8 @@ async fn carry(world: &Arc<World>, from: (usize, Vendor), webhook: &Webhook) {
         Vendor::Zendesk => Rules::Zendesk,
         Vendor::Braze => Rules::Braze,
         Vendor::Bird => Rules::Bird,
+        Vendor::Sunshine => Rules::Sunshine,
+        Vendor::Twilio => Rules::Twilio,
     };
     for attempt in 1.. {
         let result = attempt_once(world, from, webhook).await;
@@ -89,11 +94,11 @@ async fn carry(world: &Arc<World>, from: (usize, Vendor), webhook: &Webhook) {
     }
 }
 
-/// The subject of a webhook: Zendesk's name a ticket, Braze's their dispatch, and Bird's themselves.
+/// The subject of a webhook: Zendesk's name a ticket, Braze's their dispatch, and all others themselves.
 fn title(vendor: Vendor, webhook: &Webhook) -> String {
     match vendor {
         Vendor::Zendesk => webhook.body.split_whitespace().collect(),
-        Vendor::Braze | Vendor::Bird => webhook.id.clone(),
+        Vendor::Braze | Vendor::Bird | Vendor::Sunshine | Vendor::Twilio => webhook.id.clone(),
     }
 }
 
@@ -132,6 +137,9 @@ async fn attempt_once(world: &Arc<World>, (brand, vendor): (usize, Vendor), webh
     if head.status == http::StatusCode::ACCEPTED {
         let said: Value = serde_json::from_str(&body).unwrap_or_default();
         world.acknowledged(&webhook.id, &said);
+    }
+    if vendor == Vendor::Sunshine && head.status == http::StatusCode::OK {
+        messages(&webhook.body).iter().for_each(|message| world.acknowledged(message, &Value::Null));
     }
     if loses() {
         world.trace.count("webhook answer lost");

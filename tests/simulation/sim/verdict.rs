@@ -13,7 +13,9 @@ use tandem::domain::event::{CommentId, Event, EventId, EventKind};
 use tandem::domain::kind::KindName;
 use tandem::store::{DeliveryFilter, Store};
 
-use super::world::{Customer, Reply, START, TicketOf, World, options};
+use super::further::Further;
+use super::plan::Vendor;
+use super::world::{Customer, Line, Reply, START, TicketOf, World, options};
 use crate::oracle::{self, Conversation, Owed, Phones, Utterance};
 
 /// Why a reply may rightly not reach the phone. Of these, a customer's text has one: that its ticket is out of bounds.
@@ -67,7 +69,7 @@ pub(crate) async fn faults(world: &World) -> Vec<String> {
     faults.extend(late(world));
     faults.extend(asked_twice(world));
     let over_braze = world.brands.iter().map(|sandbox| &sandbox.braze as &dyn Phones);
-    let carriers: Vec<&dyn Phones> = over_braze.chain(world.bird.iter().map(|bird| bird as &dyn Phones)).collect();
+    let carriers: Vec<&dyn Phones> = over_braze.chain(world.further.iter().map(Further::phones)).collect();
     for (desk, sandbox) in world.brands.iter().enumerate() {
         let at_desk = conversations.iter().enumerate().filter(|(customer, _)| world.desk_brand(*customer) == desk);
         let at_desk: Vec<Conversation> = at_desk.map(|(_, conversation)| conversation.clone()).collect();
@@ -159,7 +161,8 @@ fn texts(world: &World, ends: &mut Ends, conversations: &mut [Conversation]) {
         if taken.is_none() && known.is_some() && world.plan.currents {
             world.trace.fault("text taken in from a report", || text.number.to_string());
         }
-        if let (Some((_, Some(id))), None) = (taken, &known) {
+        if let (Some((_, id)), None) = (taken, &known) {
+            let id = id.map_or_else(|| "one of several".to_owned(), |id| id.to_string());
             ends.faults.push(format!("~{}~ was acknowledged as {id}, and is lost", text.number));
         }
         let owed = match &known {
@@ -215,7 +218,7 @@ fn campaigns(world: &World, customer: &Customer) -> Vec<String> {
     let options = options(customer.brand);
     if customer.is_chat() {
         vec![options.campaign_whatsapp_reply]
-    } else if world.plan.chat.is_some() && !customer.is_over_bird() {
+    } else if world.plan.chat.is_some() && !customer.is_further() {
         vec![options.campaign_agent_reply, options.campaign_ticket_solved]
     } else {
         Vec::new()
@@ -301,12 +304,14 @@ fn owed_of(world: &World, ends: &mut Ends, reply: &Reply) -> Owed {
     if texts.len() > 1 {
         ends.faults.push(format!("comment {} became {} texts: {texts:?}", reply.comment, texts.len()));
     }
+    // The vendor of a pack cannot be asked for a lost text, so that the operator is always its judge.
+    let is_never_found = world.customers[reply.customer].line == Line::Further(Vendor::Twilio);
     match ended {
         // Braze takes a text for a customer who has opted out, and says nothing; the bridge may not know yet.
         Some(State::Delivered { .. }) if was_opted_out(world, reply) => Owed::AtMostOnce,
         Some(State::Delivered { .. }) => Owed::Once,
         // With `hold` the operator has asked to be the judge of a text whose receipt did not show in time.
-        Some(State::Unconfirmed { look_at: None, .. }) if world.plan.hold => {
+        Some(State::Unconfirmed { look_at: None, .. }) if world.plan.hold || is_never_found => {
             world.trace.fault("reply that was set aside", || reply.comment.to_string());
             Owed::AtMostOnce
         }

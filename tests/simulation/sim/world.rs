@@ -14,7 +14,6 @@ use tandem::config::{self, Config};
 use tandem::domain::account::AccountId;
 use tandem::domain::event::{AgentReply, EventId, EventKind, UserId};
 use tandem::mapping::Mappings;
-use tandem::sandbox::bird::{Bird, BirdOptions};
 use tandem::sandbox::braze::Profile;
 use tandem::sandbox::phone::Phone;
 use tandem::sandbox::zendesk::{HeaderSpelling, Zendesk};
@@ -26,6 +25,7 @@ use tandem::vendors::http::media::MediaClient;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::further::{self, Further};
 use super::life::{Life, MortalStore};
 use super::lots::Lots;
 use super::network::Network;
@@ -51,8 +51,8 @@ pub(crate) struct World {
     /// The vendors of each brand. Customers belong to the brands in turn. Where the brands share a desk, it is the first
     /// brand's.
     pub(crate) brands: Vec<Sandbox>,
-    /// The carrier of the first brand's further line.
-    pub(crate) bird: Option<Bird>,
+    /// The carriers of the first brand's further lines.
+    pub(crate) further: Vec<Further>,
     /// The bridge's, which is set now and then; the vendors have their own.
     pub(crate) clock: Clock,
     pub(crate) customers: Vec<Customer>,
@@ -93,8 +93,8 @@ pub(crate) enum Line {
     Sms,
     /// WhatsApp through Braze.
     Chat,
-    /// SMS over Bird.
-    Bird,
+    /// SMS over a further carrier.
+    Further(Vendor),
 }
 
 impl Customer {
@@ -102,8 +102,9 @@ impl Customer {
         self.line == Line::Chat
     }
 
-    pub(crate) fn is_over_bird(&self) -> bool {
-        self.line == Line::Bird
+    /// Whether they write over a further carrier, so that only the key of their conversation tells their tickets.
+    pub(crate) fn is_further(&self) -> bool {
+        matches!(self.line, Line::Further(_))
     }
 }
 
@@ -162,16 +163,16 @@ impl World {
             let on_chat: Vec<Customer> = customers.iter().filter(|customer| customer.brand == 0).map(on_chat).collect();
             customers.extend(on_chat);
         }
-        let bird = plan.bird.then(|| Bird::in_process(BirdOptions::default(), Clock::of_runtime(now, plan.seed ^ 3)));
-        if plan.bird {
-            customers.extend((0..plan.customers).map(over_bird));
+        let further: Vec<Further> = plan.further.iter().filter_map(|vendor| Further::of(*vendor, plan.seed)).collect();
+        for carrier in &further {
+            customers.extend((0..plan.customers).map(|number| carrier.customer(number)));
         }
         Arc::new(Self {
             trace: Trace::new(traced),
             lots: Lots::of(plan.seed),
             clock: Clock::of_runtime(now, plan.seed ^ 2),
             brands,
-            bird,
+            further,
             customers,
             script: Mutex::default(),
             config,
@@ -274,6 +275,11 @@ impl World {
     /// The brand of this account of the bridge's, by the end of its name.
     pub(crate) fn brand_of_account(&self, account: AccountId) -> usize {
         (0..self.brands.len()).find(|brand| *brand > 0 && account.name().ends_with(suffix(*brand))).unwrap_or(0)
+    }
+
+    /// The further carrier of this vendor.
+    pub(crate) fn over(&self, vendor: Vendor) -> &Further {
+        self.further.iter().find(|carrier| carrier.vendor() == vendor).expect("a world with a line over this vendor")
     }
 
     /// The outages of a vendor now, which strike one brand's account.
@@ -445,24 +451,6 @@ fn on_chat(customer: &Customer) -> Customer {
     Customer { brand: customer.brand, line: Line::Chat, key, ticket_key, user, carrier_id }
 }
 
-/// A customer of the first brand's over Bird, who is known by their number.
-fn over_bird(number: usize) -> Customer {
-    let phone = format!("+1555556{number:04}");
-    let ticket_key = format!("bird:{phone}@{}", BirdOptions::default().senders[0]);
-    Customer { brand: 0, line: Line::Bird, key: phone.clone(), ticket_key, user: phone.clone(), carrier_id: phone }
-}
-
-/// The settings of the account and the line over Bird.
-fn bird_line(on_unconfirmed: &str) -> String {
-    let BirdOptions { account, api_key, signing_secret, senders, .. } = BirdOptions::default();
-    format!(
-        "[accounts.{account}]\nvendor = \"bird\"\nurl = \"https://{account}.sandbox.invalid\"\napi_key = \"{api_key}\"\n\
-         signing_secrets = [\"{signing_secret}\"]\nsender = \"+15550100900\"\non_unconfirmed = \"{on_unconfirmed}\"\n[[lines]]\nname = \"over-bird\"\n\
-         carrier = \"{account}\"\ndesk = \"zendesk\"\naddress = \"{}\"",
-        senders[0]
-    )
-}
-
 /// The settings of the WhatsApp line.
 fn chat_line(options: &SandboxOptions, minutes: u32) -> String {
     let (group, reply) = (&options.whatsapp_group, &options.campaign_whatsapp_reply);
@@ -479,8 +467,8 @@ fn settings(brand: usize, plan: &Plan) -> String {
     let (end, on_unconfirmed) = (suffix(brand), if plan.hold { "hold" } else { "resend" });
     let (head, zendesk, braze, line) = if brand == 0 {
         let chat = plan.chat.map(|minutes| chat_line(&options, minutes)).unwrap_or_default();
-        let bird = if plan.bird { bird_line(on_unconfirmed) } else { String::new() };
-        let line = format!("{bird}\n{chat}");
+        let further: String = plan.further.iter().map(|vendor| further::settings(*vendor, plan)).collect();
+        let line = format!("{further}\n{chat}");
         ("[store]\nurl = \"sled:never-opened\"", "zendesk".to_owned(), "braze".to_owned(), line)
     } else {
         let line = format!(
