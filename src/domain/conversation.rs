@@ -243,10 +243,7 @@ impl Conversation {
         self.hold_no_later_than(now);
         match change {
             Change::Customer(newer) => self.know(newer),
-            Change::TalkMoved(there) => {
-                self.customer.update(&there);
-                self.talk = Talk::default();
-            }
+            Change::TalkMoved(there) => self.move_talk(&there),
             Change::Line(line) => self.line = Some(line),
             Change::Channel(channel) => self.channel = channel,
             Change::Requester(user) => self.requester_id = Some(user),
@@ -311,6 +308,12 @@ impl Conversation {
             Change::SolvedMeanwhile(ticket) => self.window.solved(ticket, now),
             Change::Wrote(fingerprint) => self.wrote(fingerprint, now),
         }
+    }
+
+    /// Ends and blocks were those of the talk of before.
+    fn move_talk(&mut self, there: &Customer) {
+        self.customer.update(there);
+        self.talk = Talk::default();
     }
 
     fn know(&mut self, newer: Customer) {

@@ -22,12 +22,16 @@ pub const TAKE_OVER: &str = "--take-over";
 /// The types of integrations that carry text messages.
 pub const SMS: [&str; 2] = ["twilio", "messagebird"];
 
-/// Those of the listed integrations whose texts reach the bridge: those at these addresses, and all that carry text messages,
-/// because the default line takes theirs.
+/// Those of the listed integrations whose texts the bridge takes: those at these addresses. Where no line has an address, all
+/// that carry text messages, because the default line takes theirs.
 #[must_use]
 pub fn bridged<'a>(listed: &'a [Integration], addresses: &[&str]) -> Vec<&'a Integration> {
     let is_line = |found: &Integration| addresses.iter().any(|address| is_one_line(address, &found.id));
-    listed.iter().filter(|found| is_line(found) || SMS.contains(&found.kind.as_str())).collect()
+    let is_taken = |found: &&Integration| match addresses {
+        [] => SMS.contains(&found.kind.as_str()),
+        [..] => is_line(found),
+    };
+    listed.iter().filter(is_taken).collect()
 }
 
 /// How a webhook differs from ours, each as the end of a sentence that starts with it.

@@ -2,12 +2,17 @@
 //! [`super::source`] reads.
 
 /// The triggers of the webhook of the second generation.
-pub const TRIGGERS: [&str; 5] = [
+pub const TRIGGERS: [&str; 10] = [
     "conversation:message",
     "conversation:postback",
     "conversation:message:delivery:channel",
     "conversation:message:delivery:user",
     "conversation:message:delivery:failure",
+    "conversation:remove",
+    "user:merge",
+    "user:remove",
+    "client:remove",
+    "client:update",
 ];
 
 #[cfg(test)]
@@ -20,13 +25,21 @@ mod tests {
     use crate::domain::line::Lines;
     use crate::intake::signature::Verified;
     use crate::intake::{Intake, Posted, Source};
-    use crate::vendors::sunshine::source::Webhooks;
+    use crate::vendors::sunshine::source::{Reader, Webhooks};
 
     /// How many events of this type a body with one of them passes over.
     fn passed_over(kind: &str) -> u64 {
         let account = "sun".parse().unwrap();
-        let webhooks = Webhooks { account, lines: Lines::default(), secrets: Vec::new() };
-        let body = json!({"events": [{"id": "e1", "type": kind, "payload": {}}]}).to_string();
+        let webhooks = Webhooks { reader: Reader { account, lines: Lines::default() }, secrets: Vec::new() };
+        let talk = json!({"id": "c1"});
+        let payload = json!({
+            "conversation": talk,
+            "mergedConversations": {"discarded": talk, "surviving": {"id": "c2"}},
+            "user": {"id": "u1"},
+            "client": {"integrationId": "i1"},
+            "reason": if kind == "client:update" { "blocked" } else { "theft" },
+        });
+        let body = json!({"events": [{"id": "e1", "type": kind, "payload": payload}]}).to_string();
         let verified = Verified::when_it_came(body.as_bytes());
         let at = Timestamp::UNIX_EPOCH;
         let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/sun", at };

@@ -100,7 +100,7 @@ fn the_place_in_the_switchboard_is_found_by_the_integration() {
 }
 
 #[test]
-fn texts_of_a_number_without_a_line_count_and_other_channels_do_not() {
+fn every_number_counts_until_a_line_has_an_address_and_other_channels_never() {
     let listed = ["twilio", "whatsapp", "web", "messagebird", "custom"].map(|kind| Integration {
         id: format!("of-{kind}"),
         kind: kind.into(),
@@ -112,5 +112,5 @@ fn texts_of_a_number_without_a_line_count_and_other_channels_do_not() {
         bridged(&listed, addresses).into_iter().map(|found| found.kind.clone()).collect()
     };
     assert_eq!(ids(&[]), ["twilio", "messagebird"]);
-    assert_eq!(ids(&["OF-WHATSAPP"]), ["twilio", "whatsapp", "messagebird"]);
+    assert_eq!(ids(&["OF-WHATSAPP"]), ["whatsapp"]);
 }
