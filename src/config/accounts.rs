@@ -263,8 +263,7 @@ fn parts_differ(accounts: &[(At, VendorAccount)], book: &mut Book<'_>) {
         };
         if let Some(other) = accounts.iter().take(index).map(|(_, other)| other).find(is_same) {
             let other = other.account;
-            let problem =
-                format!("is that of {other} as well, so that each text would open a ticket for both");
+            let problem = format!("is that of {other} as well, so that each text would open a ticket for both");
             let remedy = "Keep one of the two accounts, and describe its channels by lines with an address";
             book.fault::<()>(at, key, Flaw::new(problem, remedy));
         }

@@ -20,11 +20,14 @@ pub const NO_CARRIER_ID: &str = "the requester has no Braze user id";
 pub const NO_NUMBER: &str = "the requester has no phone number that can be texted";
 
 /// No talk with the ticket's requester is known, at a carrier that knows customers by nothing else.
-pub const NO_THREAD: &str = "the requester has not written over this carrier yet";
+pub const NO_THREAD: &str = "no conversation with the requester is known over this carrier";
 
-/// The requester's number is that of another customer, who has written over this carrier.
-pub const NUMBER_OF_ANOTHER: &str =
-    "the requester's number is that of another customer, who has written from it: reply on a ticket of theirs";
+/// The requester's number is that of another customer, with whom there is a conversation over this carrier.
+pub const NUMBER_OF_ANOTHER: &str = "the requester's number is that of another customer, with whom a conversation is known: reply on a ticket of theirs";
+
+/// The requester writes from another number than their user at the desk has.
+pub const ANOTHER_NUMBER: &str = "the requester's conversation is with another number than their user has, so that the text could \
+     reach a stranger: correct the user's number, or reply on the ticket that their own message has opened";
 
 /// No line of the carrier can be written on first.
 pub const NO_FIRST_LINE: &str = "no line of this carrier can be written on first";

@@ -158,13 +158,21 @@ pub trait Carrier: Account {
     /// As for every read. [`Failure::GiveUp`] says nothing of other talks.
     async fn texts_since(&self, look: &Look<'_>) -> Result<Option<CameIn>, Failure>;
 
-    /// The talks with a person, by their ids at the carrier: the one that they wrote in last first. None of a person who is
-    /// not known there, or at a carrier that keeps no talks.
+    /// The talks in which a person has written on a line that this account has among these, by their ids at the carrier: the
+    /// one that they wrote in last first. None of a person who is not known there, or at a carrier that keeps no talks.
     ///
     /// # Errors
     /// As for every read.
-    async fn talks_with(&self, _person: &Customer) -> Result<Vec<Talk>, Failure> {
+    async fn talks_with(&self, _person: &Customer, _account: AccountId, _lines: &Lines) -> Result<Vec<Talk>, Failure> {
         Ok(Vec::new())
+    }
+
+    /// The talk of this name, where its person has written in it on such a line.
+    ///
+    /// # Errors
+    /// As for every read.
+    async fn talk_named(&self, _thread: &str, _account: AccountId, _lines: &Lines) -> Result<Option<Talk>, Failure> {
+        Ok(None)
     }
 
     /// Opens a talk with a person who has not written, and has their phone linked to it. It may be called again after every

@@ -14,6 +14,8 @@ pub struct Talk {
     pub person: Option<String>,
     /// The carrier's name of the line that the person wrote on last.
     pub line: Option<String>,
+    /// The person's number on that line, where the channel has told it.
+    pub number: Option<String>,
     /// When they wrote last, as far as a look told.
     pub heard_at: Option<Timestamp>,
 }

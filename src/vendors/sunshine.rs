@@ -30,5 +30,10 @@ const MARK: &str = "tandem";
 /// The field of a message's metadata, and of a conversation's, that holds the number of the ticket.
 const TICKET: &str = "tandem_ticket";
 
+/// Whether channels of this type carry SMS.
+fn is_sms(channel: &str) -> bool {
+    matches!(channel, "twilio" | "messagebird")
+}
+
 /// Stands before the external ids that the bridge gives to users, which are no ids of the brand's.
 const OWN_USERS: &str = "tandem:";

@@ -68,8 +68,11 @@ impl Worker {
     /// The talk is over. The texts that wait in it end, each with its note.
     pub(super) async fn talk_over(&self, report: &Report) -> Result<Fate, StoreError> {
         let told = self.talks_of(report).await?;
-        let over =
-            |known: Conversation| Learnt { conversation: known.key, changes: vec![Change::TalkOver(report.at)], note: None };
+        let over = |known: Conversation| Learnt {
+            conversation: known.key,
+            changes: vec![Change::TalkOver(report.at)],
+            note: None,
+        };
         Ok(learnt(told.into_iter().map(over).collect()))
     }
 

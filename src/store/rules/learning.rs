@@ -404,7 +404,8 @@ mod tests {
         let unchanged = vec![Change::Customer(named("ada"))];
         assert!(!learnt(&Known::default(), "ada", Some(&asked), unchanged).unwrap().wakes, "its window is as it was");
         let over =
-            learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), vec![Change::TalkOver(at(0))]).unwrap();
+            learnt(&Known::default(), "ada", Some(&conversation("ada", Vec::new())), vec![Change::TalkOver(at(0))])
+                .unwrap();
         assert!(over.wakes, "its texts end");
         let again = learnt(&Known::default(), "ada", over.record.as_ref(), vec![Change::TalkOver(at(0))]).unwrap();
         assert!(!again.wakes && again.record.is_none());

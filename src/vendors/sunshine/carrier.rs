@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::domain::account::AccountId;
 use crate::domain::budget::UserKey;
 use crate::domain::event::{Customer, TicketId};
-use crate::domain::line::Channel;
+use crate::domain::line::{Channel, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
@@ -137,8 +138,12 @@ impl Carrier for Sunshine {
         Ok(Some(came_in))
     }
 
-    async fn talks_with(&self, person: &Customer) -> Result<Vec<Talk>, Failure> {
-        self.talks_of(person).await
+    async fn talks_with(&self, person: &Customer, account: AccountId, lines: &Lines) -> Result<Vec<Talk>, Failure> {
+        self.talks_of(person, (account, lines)).await
+    }
+
+    async fn talk_named(&self, thread: &str, account: AccountId, lines: &Lines) -> Result<Option<Talk>, Failure> {
+        self.talk_of(thread, (account, lines)).await
     }
 
     async fn begin(&self, with: &FirstContact<'_>) -> Result<Talk, Failure> {

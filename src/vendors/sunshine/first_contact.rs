@@ -13,13 +13,13 @@ use serde_json::{Map, Value, json};
 
 use crate::domain::budget::UserKey;
 use crate::domain::cause;
+use crate::domain::conversation::fingerprint;
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 use crate::ports::{Failure, FirstContact, Talk};
 use crate::vendors::http::exchange::{Answer, Effect, Request};
 use crate::vendors::sunshine::client::Sunshine;
 use crate::vendors::sunshine::keys::is_id;
-use crate::vendors::sunshine::source::number;
 use crate::vendors::sunshine::{OWN_USERS, TICKET, limits};
 
 /// How long a list may lag behind.
@@ -31,8 +31,15 @@ const LINK_LOOK: Duration = Duration::from_secs(2);
 /// When the bridge asked for a talk, on the user, or for a link, on the talk.
 const ASKED: &str = "tandem_asked";
 
-/// The client of the phone that the bridge asked for, on the talk.
-const CLIENT: &str = "tandem_client";
+/// How long a channel may take to confirm a link.
+const LINK_WITHIN: Duration = Duration::from_secs(15 * 60);
+
+/// The line on which the service has taken the bridge's link, on the talk: a link that is gone from the list is told so from
+/// one that was never asked for.
+const LINE: &str = "tandem_line";
+
+/// The digits of a number's digest in the name of a user.
+const DIGEST_DIGITS: usize = 12;
 
 /// The types of channels that link a phone by its number.
 const LINKED: [&str; 3] = ["twilio", "messagebird", "whatsapp"];
@@ -51,7 +58,8 @@ impl Sunshine {
         let person = self.person(first).await?;
         let thread = self.own_talk(first, &person).await?;
         self.link(first, &channel, &person, &thread).await?;
-        Ok(Talk { thread, person: Some(person.id), line: Some(first.line.to_owned()), heard_at: None })
+        let (person, line) = (Some(person.id), Some(first.line.to_owned()));
+        Ok(Talk { thread, person, line, number: Some(first.number.to_owned()), heard_at: None })
     }
 
     /// The type of the line's channel.
@@ -66,9 +74,11 @@ impl Sunshine {
         })
     }
 
-    /// The person's user, who is made where there is none.
+    /// The person's user, who is made where there is none. A number that was mended at the desk is another user with a talk of
+    /// their own, so that no text of theirs can reach the number of before.
     async fn person(&self, first: &FirstContact<'_>) -> Result<Person, Failure> {
-        let own = format!("{OWN_USERS}{}:{}", first.desk, first.user);
+        let digest: String = fingerprint(first.number).chars().take(DIGEST_DIGITS).collect();
+        let own = format!("{OWN_USERS}{}:{}:{digest}", first.desk, first.user);
         let known = Request::get(limits::READ, self.path(&format!("/users/{own}"))).about(about(&own));
         let found = self.find(&known).await?;
         let is_new = found.is_none();
@@ -146,45 +156,45 @@ impl Sunshine {
         let path = self.path(&format!("/users/{}/clients", person.id));
         let request = Request::post(limits::WRITE, Effect::Lasting, path, &body).about(about(&person.id));
         let (answer, json) = self.make(&request).await?;
-        let Some(id) = json["client"]["id"].as_str().filter(|id| is_id(id)) else {
+        if json["client"]["id"].as_str().is_none_or(|id| !is_id(id)) {
             return Err(again(self.exchange.unreadable(&request, &answer, "no id")));
-        };
-        self.note(thread, &[(CLIENT, id.to_owned())]).await?;
-        if self.is_linked(first, person, thread).await? { Ok(()) } else { Err(pending()) }
+        }
+        self.note(thread, &[(LINE, first.line.to_owned())]).await?;
+        if self.is_linked(first, person, thread).await? { Ok(()) } else { Err(self.pending(&Map::new())) }
     }
 
-    /// Whether the number is linked; `false` where the link has to be asked for.
+    /// Whether the number is linked; `false` where the link has to be asked for. The person's user has this number alone, so
+    /// that each client of theirs on the line is the bridge's. A channel may show its number in another form, or not at all.
     async fn is_linked(&self, first: &FirstContact<'_>, person: &Person, thread: &str) -> Result<bool, Failure> {
         let talk = self.metadata_of(thread).await?;
-        let asked_for = talk.get(CLIENT).and_then(Value::as_str).filter(|id| is_id(id));
         let path = format!("/users/{}/clients", person.id);
         let clients = self.listed(&path, "clients", &person.id, None).await?.unwrap_or_default();
-        let on_line = || clients.iter().filter(|client| client["integrationId"] == first.line);
-        let has_number = |client: &&Value| client.as_object().and_then(number).as_deref() == Some(first.number);
-        if let Some(theirs) = on_line().find(has_number) {
+        if let Some(theirs) = clients.iter().find(|client| client["integrationId"] == first.line) {
             return match theirs["status"].as_str() {
                 Some("active") => Ok(true),
                 Some("blocked") => Err(Failure::GiveUp { cause: cause::OPTED_OUT.to_owned() }),
-                Some(_) | None => Err(pending()),
+                Some(_) | None => Err(self.pending(&talk)),
             };
-        }
-        let Some(asked_for) = asked_for else {
-            self.settled(&talk)?;
-            return Ok(false);
-        };
-        // The number has changed at the desk since. A text must not go to the one of before.
-        if on_line().any(|client| client["id"] == asked_for) {
-            let path = self.path(&format!("{path}/{asked_for}"));
-            let request = Request::write(limits::WRITE, Method::DELETE, &path, None).about(about(&person.id));
-            self.make(&request).await?;
-            self.note(thread, &[(CLIENT, String::new()), (ASKED, String::new())]).await?;
-            return Ok(false);
         }
         // The list may not show a new link yet.
         self.settled(&talk)?;
-        self.note(thread, &[(CLIENT, String::new())]).await?;
-        let of = cause::CANNOT_BE_TEXTED;
-        Err(Failure::GiveUp { cause: format!("{of}: the channel did not link it; compare the requester's number") })
+        if talk.get(LINE).is_none_or(|line| line != first.line) {
+            return Ok(false);
+        }
+        self.note(thread, &[(LINE, String::new())]).await?;
+        Err(not_linked("the channel did not link it"))
+    }
+
+    /// The channel has not confirmed the phone yet, or not in time.
+    fn pending(&self, talk: &Map<String, Value>) -> Failure {
+        if asked_at(talk).is_some_and(|asked_at| later(asked_at, LINK_WITHIN) <= self.now()) {
+            return not_linked(&format!(
+                "the channel did not confirm it within {} minutes",
+                LINK_WITHIN.as_secs() / 60
+            ));
+        }
+        let cause = "the channel has not linked the customer's number yet".to_owned();
+        Failure::Retry { cause, after: Some(LINK_LOOK) }
     }
 
     /// Writes fields of a talk's metadata beside those of others. A blank one stands for none, because the service may merge
@@ -218,8 +228,7 @@ impl Sunshine {
 
     /// Whether all that was asked for shows by now.
     fn settled(&self, metadata: &Map<String, Value>) -> Result<(), Failure> {
-        let asked_at = metadata.get(ASKED).and_then(Value::as_str).and_then(|at| at.parse::<Timestamp>().ok());
-        match asked_at.map(|asked_at| later(asked_at, SETTLES)).filter(|until| self.now() < *until) {
+        match asked_at(metadata).map(|asked_at| later(asked_at, SETTLES)).filter(|until| self.now() < *until) {
             None => Ok(()),
             Some(until) => {
                 let cause = "the first text may have been prepared before".to_owned();
@@ -233,9 +242,15 @@ impl Sunshine {
     }
 }
 
-/// The channel has not confirmed the phone yet.
-fn pending() -> Failure {
-    Failure::Retry { cause: "the channel has not linked the customer's number yet".to_owned(), after: Some(LINK_LOOK) }
+/// The phone takes no texts, as far as the channel tells.
+fn not_linked(why: &str) -> Failure {
+    let of = cause::CANNOT_BE_TEXTED;
+    Failure::GiveUp { cause: format!("{of}: {why}; compare the requester's number") }
+}
+
+/// When a talk or a link was asked for.
+fn asked_at(metadata: &Map<String, Value>) -> Option<Timestamp> {
+    metadata.get(ASKED)?.as_str()?.parse().ok()
 }
 
 /// A call of unknown effect is looked for before it is made again.

@@ -177,7 +177,10 @@ async fn a_talk_that_cannot_be_read_keeps_no_other_back_and_is_read_once_it_can(
     site.bridge.until("the other talk is read", |bridge| bridge.comments(ada).len() == 2).await;
     assert_eq!(site.bridge.comments(bob), ["Hello"], "its talk is shut");
     site.bridge.until("the talk is read", |bridge| bridge.comments(bob).len() == 2).await;
-    assert_eq!((site.bridge.comments(ada), site.bridge.comments(bob)), (said(["Hello", "one"]), said(["Hello", "two"])));
+    assert_eq!(
+        (site.bridge.comments(ada), site.bridge.comments(bob)),
+        (said(["Hello", "one"]), said(["Hello", "two"]))
+    );
     site.finish(0).await;
 }
 

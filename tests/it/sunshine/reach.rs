@@ -290,7 +290,7 @@ async fn a_link_that_fails_ends_the_text_with_a_note_and_a_mended_number_is_link
 }
 
 #[tokio::test]
-async fn a_number_that_was_mended_counts_on_the_next_ticket_and_the_wrong_one_is_unlinked() {
+async fn a_number_that_was_mended_is_another_talk_from_the_next_ticket_on() {
     let site = Site::branded().await;
     let ticket = site.writes_first("to a wrong number");
     site.settled().await;
@@ -303,7 +303,77 @@ async fn a_number_that_was_mended_counts_on_the_next_ticket_and_the_wrong_one_is
         (site.sunshine.reached(ADA).len(), site.sunshine.reached(BOB)),
         (1, vec!["to the right one".to_owned()])
     );
-    assert_eq!(site.sunshine.counts(), [1, 1, 1]);
+    assert_eq!(site.sunshine.counts(), [2, 2, 2], "the talk of before is left as it is");
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_talk_with_another_number_than_the_desk_has_takes_no_text_of_a_new_ticket() {
+    let site = Site::branded().await;
+    let first = site.talking().await;
+    let requester = site.requester(first);
+    let has = |phone: &str| {
+        site.bridge.sandbox.zendesk.change_user(requester, |user| user.phone = Some(phone.to_owned()));
+    };
+    has("+1 (555) 012-3456");
+    site.reply(site.opened_for(requester, None), "the same number");
+    site.settled().await;
+    has(BOB);
+    let second = site.opened_for(requester, None);
+    site.reply(second, "to a former number?");
+    site.settled().await;
+    assert_eq!((site.sunshine.reached(ADA), site.sends()), (vec!["the same number".to_owned()], 1));
+    let notes = site.bridge.notes(second);
+    assert!(notes.iter().any(|note| note.contains("another number")), "{notes:?}");
+    // The owner of the other number is not reached in the first one's talk.
+    let bob = site.user("Bob", BOB);
+    site.reply(site.opened_for(bob, Some(BRAND)), "Dear Bob");
+    site.settled().await;
+    assert_eq!((site.sunshine.reached(ADA).len(), site.sunshine.reached(BOB)), (1, vec!["Dear Bob".to_owned()]));
+    site.finish(1).await;
+}
+
+#[tokio::test]
+async fn after_a_lost_store_a_reply_on_the_talks_own_ticket_goes_to_the_phone_that_the_desk_has() {
+    let mut site = Site::branded().await;
+    let requester = site.user("Ada Lovelace", ADA);
+    let ticket = site.talking().await;
+    assert_eq!(site.requester(ticket), requester, "the number has found the user");
+    site.lose_store().await;
+    site.reply(ticket, "after the loss");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["after the loss"]);
+    // With another number the ticket may be another person's by now.
+    site.lose_store().await;
+    site.bridge.sandbox.zendesk.change_user(requester, |user| user.phone = Some(BOB.to_owned()));
+    site.reply(ticket, "to a stranger?");
+    site.settled().await;
+    assert_eq!((site.sends(), site.bridge.notes(ticket).len()), (1, 1));
+    site.finish(1).await;
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_confirmed_in_a_quarter_of_an_hour_ends_the_text_with_a_note() {
+    let site = Site::branded().await;
+    site.sunshine.set_linking(Linking::Waits);
+    let began_at = site.bridge.clock.now();
+    let ticket = site.writes_first("in vain");
+    site.settled().await;
+    let notes = site.bridge.notes(ticket);
+    assert!(notes.iter().any(|note| note.contains("takes no texts") || note.contains("did not confirm")), "{notes:?}");
+    assert!(site.bridge.clock.now().duration_since(began_at) < SignedDuration::from_mins(30));
+    assert_eq!(site.sends(), 0);
+    site.finish(1).await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_cannot_be_noted_on_the_talk_ends_no_text() {
+    let site = Site::start().await;
+    let requester = site.requester(site.talking().await);
+    site.sunshine.fail(Fault::on("PATCH", "/conversations", FaultKind::status(403)).times(9));
+    site.reply(site.opened_for(requester, None), "all the same");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["all the same"]);
     site.finish(0).await;
 }
 

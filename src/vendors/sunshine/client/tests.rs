@@ -13,6 +13,10 @@ use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Look, Sent, Sought, Text};
 use crate::vendors::http::scripted::{self, Reply, Scripted};
 
+fn account() -> crate::domain::account::AccountId {
+    "sunshine".parse().unwrap()
+}
+
 fn now() -> Timestamp {
     Timestamp::from_second(1_796_030_102).unwrap()
 }
@@ -213,6 +217,8 @@ async fn of_a_customers_talks_the_one_that_they_wrote_in_last_comes_first() {
     let page =
         |messages: serde_json::Value| Reply::json(200, &json!({"messages": messages, "meta": {"hasMore": false}}));
     let [early, late, now] = ["2026-11-28T10:00:00.000Z", "2026-11-29T10:00:00.000Z", "2026-11-30T07:00:00.000Z"];
+    let one = |line: &str, number: &str| json!({"id": "k1", "integrationId": line, "externalId": number});
+    let clients = json!({"clients": [one("i9", "+15550123457"), one("i1", "+15550123456")]});
     let first = json!({"conversations": [talk("c1", now)], "meta": {"hasMore": true, "afterCursor": "c1"}});
     let second = json!({"conversations": [talk("c2", late), talk("c3", early)], "meta": {"hasMore": false}});
     let server = Scripted::answers(vec![
@@ -222,12 +228,14 @@ async fn of_a_customers_talks_the_one_that_they_wrote_in_last_comes_first() {
         page(json!([message("user", early), message("business", now)])),
         page(json!([message("user", late)])),
         page(json!([])),
+        Reply::json(200, &clients),
     ])
     .await;
     let ada = Customer { carrier_id: Some("u1".into()), ..Customer::default() };
-    let talks = client(&server.url).talks_with(&ada).await.unwrap();
+    let talks = client(&server.url).talks_with(&ada, account(), &Lines::default()).await.unwrap();
     let told: Vec<_> = talks.iter().map(|talk| (talk.thread.as_str(), talk.line.as_deref())).collect();
-    assert_eq!(told, [("c2", Some("i1")), ("c1", Some("i1")), ("c3", None)]);
+    assert_eq!(told, [("c2", Some("i1")), ("c1", Some("i1"))], "nobody has written in the third one");
+    assert_eq!(talks[0].number.as_deref(), Some("+15550123456"), "that of the line");
     assert_eq!((talks[0].person.as_deref(), talks[0].heard_at), (Some("u1"), Some(late.parse().unwrap())));
     let asked: Vec<_> = server.seen().iter().take(2).map(|call| call.target.clone()).collect();
     assert!(asked[0].contains("userId") && asked[1].contains("after"), "{asked:?}");
@@ -238,8 +246,35 @@ async fn a_customer_whom_the_service_does_not_know_has_no_talk() {
     let absent = json!({"errors": [{"code": "user_not_found", "title": "User not found"}]});
     let server = Scripted::answers(vec![Reply::json(404, &absent)]).await;
     let ada = Customer { external_id: Some("ada".into()), ..Customer::default() };
-    assert!(client(&server.url).talks_with(&ada).await.unwrap().is_empty());
-    assert!(client(&server.url).talks_with(&Customer::default()).await.unwrap().is_empty(), "no call is made");
+    let client = client(&server.url);
+    let talks = async |who: &Customer| client.talks_with(who, account(), &Lines::default()).await.unwrap();
+    assert!(talks(&ada).await.is_empty());
+    assert!(talks(&Customer::default()).await.is_empty(), "no call is made");
+}
+
+#[tokio::test]
+async fn a_message_on_another_channel_tells_no_line_and_a_group_or_a_talk_that_is_gone_is_no_talk() {
+    let talk = |id: &str, kind: &str| json!({"id": id, "type": kind, "lastUpdatedAt": "2026-11-30T07:00:00.000Z"});
+    let message = |channel: &str, line: &str| {
+        json!({"id": "m", "received": "2026-11-30T07:00:00.000Z", "author": {"type": "user", "userId": "u1"},
+            "source": {"type": channel, "integrationId": line}})
+    };
+    let page =
+        |messages: serde_json::Value| Reply::json(200, &json!({"messages": messages, "meta": {"hasMore": false}}));
+    let talks = [talk("c1", "sdkGroup"), talk("c2", "personal"), talk("c3", "personal"), talk("c4", "personal")];
+    let server = Scripted::answers(vec![
+        Reply::json(200, &json!({"conversations": talks, "meta": {"hasMore": false}})),
+        page(json!([message("twilio", "i1"), message("web", "i2")])),
+        page(json!([message("web", "i2")])),
+        Reply::json(404, &json!({"errors": [{"code": "not_found", "title": "Resource not found"}]})),
+        Reply::json(200, &json!({"clients": []})),
+    ])
+    .await;
+    let ada = Customer { carrier_id: Some("u1".into()), ..Customer::default() };
+    let talks = client(&server.url).talks_with(&ada, account(), &Lines::default()).await.unwrap();
+    let told: Vec<_> = talks.iter().map(|talk| (talk.thread.as_str(), talk.line.as_deref())).collect();
+    assert_eq!(told, [("c2", Some("i1"))]);
+    assert!(!server.seen().iter().any(|call| call.target.contains("/c1/")), "the group is not read");
 }
 
 /// The texts of a talk since now: their words, and how many cannot be read.

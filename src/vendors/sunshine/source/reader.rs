@@ -15,7 +15,7 @@ use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
 use crate::ports::Incoming;
-use crate::vendors::sunshine::{MARK, TICKET};
+use crate::vendors::sunshine::{MARK, TICKET, is_sms};
 
 /// The meaning of one event.
 pub(super) enum Meant {
@@ -182,7 +182,7 @@ impl Reader {
             return Ok(line.map(|line| OnLine { channel: line.channel, integration: integration.clone() }));
         }
         match fields::line(source, "type").as_deref() {
-            Some("twilio" | "messagebird") => Ok(Some(OnLine { integration, channel: Channel::Sms })),
+            Some(channel) if is_sms(channel) => Ok(Some(OnLine { integration, channel: Channel::Sms })),
             Some("whatsapp") => Err(Stop::Unreadable(format!(
                 "a WhatsApp message came, and the account has no line with an integration's id: describe one with \
                  carrier = \"{}\", channel = \"whatsapp\" and the integration's id as its address",

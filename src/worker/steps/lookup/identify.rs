@@ -20,7 +20,7 @@ use super::customers::Customers;
 use super::merged::Merges;
 use super::talks::{Found, Talks, Wanted};
 use super::tickets::seen;
-use super::users::{customer_behind, from_desk};
+use super::users::{customer_behind, from_desk, has_another_number};
 use crate::worker::outcome;
 
 /// The end of a look for the customer behind an unknown ticket.
@@ -43,11 +43,22 @@ struct AtCarrier {
 }
 
 impl AtCarrier {
-    /// The changes that they teach their conversation. A known one knows better when its customer wrote.
+    /// Whether their talk over SMS is with another number than the desk has. One of the two is out of date, and its phone may
+    /// be a stranger's by now. Other channels show numbers in forms of their own.
+    fn has_another_phone(&self, ticket: &TicketView, known: Option<&Conversation>) -> bool {
+        let channel = known.map_or(self.place.channel, |known| known.channel);
+        let told = self.customer.phone.as_deref().or(known.and_then(|known| known.customer.phone.as_deref()));
+        let is_another = |requester| told.is_some_and(|told| has_another_number(requester, told));
+        self.customer.thread.is_some() && channel.is_sms() && ticket.requester.as_ref().is_some_and(is_another)
+    }
+
+    /// The changes that they teach their conversation. A known one knows better when its customer
+    /// wrote, and where.
     fn changes(self, known: Option<&Conversation>) -> Vec<Change> {
         let is_heard = known.is_none() && self.place.channel.has_window();
         let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
-        let told = [self.line.map(Change::Line), heard_at, Some(Change::Customer(self.customer))];
+        let line = self.line.filter(|_| known.is_none()).map(Change::Line);
+        let told = [line, heard_at, Some(Change::Customer(self.customer))];
         told.into_iter().flatten().collect()
     }
 }
@@ -152,6 +163,11 @@ impl Finder<'_> {
                 if known.as_ref().is_some_and(|known| known.ends.desk != self.ends.desk) {
                     return Err(Outcome::GiveUp { cause: cause::AT_ANOTHER_DESK.to_owned() });
                 }
+                // The ticket of the talk itself tells that it is theirs.
+                if ticket.external_id.as_ref() != Some(&key.0) && of_requester.has_another_phone(ticket, known.as_ref())
+                {
+                    return Ok(Behind::Nameless(cause::ANOTHER_NUMBER.to_owned()));
+                }
                 learnt.ends = Some(of_requester.place.ends);
                 learnt.changes.extend(of_requester.changes(known.as_ref()));
                 key
@@ -186,9 +202,9 @@ impl Finder<'_> {
             By::Thread => {
                 let keyed = ticket.external_id.as_deref().and_then(|key| key.strip_prefix(&carrier.scoped("")));
                 // A known talk stays its customer's, whoever the ticket was given to.
-                let wanted = Wanted { ticket, carrier, keyed: keyed.filter(|_| !has_key) };
+                let wanted = Wanted { ticket, carrier, keyed: keyed.filter(|_| !has_key), is_reply };
                 let own = named.filter(|(whose, _)| self.customers.is_own(*whose, carrier)).map(|(_, own)| own);
-                let found = match self.talks.with_requester(wanted, own).await? {
+                let found = match Box::pin(self.talks.with_requester(wanted, own)).await? {
                     Some(found) => found,
                     None if is_reply && ticket.external_id.is_none() => match self.begun(wanted, line).await? {
                         Ok(begun) => begun,
@@ -225,7 +241,10 @@ impl Finder<'_> {
                 "{}: fill in the phone number of the user in {vendor}, with its country code, as in +15550100100",
                 cause::NO_NUMBER
             ),
-            By::Thread => format!("{}: reply on a ticket that their own message has opened", cause::NO_THREAD),
+            By::Thread => format!(
+                "{}: reply on a ticket that their own message has opened, or on a new ticket for them",
+                cause::NO_THREAD
+            ),
         }
     }
 

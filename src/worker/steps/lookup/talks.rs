@@ -8,7 +8,7 @@ use crate::domain::account::{AccountId, Ends};
 use crate::domain::cause;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Outcome;
-use crate::domain::event::{Customer, TicketId};
+use crate::domain::event::Customer;
 use crate::domain::find::Search;
 use crate::domain::phone;
 use crate::ports::desk::TicketView;
@@ -38,12 +38,26 @@ pub(in crate::worker) struct Wanted<'a> {
     pub(in crate::worker) carrier: AccountId,
     /// The talk that the ticket's key names, unless it is known to be another person's.
     pub(in crate::worker) keyed: Option<&'a str>,
+    /// Whether an agent's reply waits for the talk.
+    pub(in crate::worker) is_reply: bool,
 }
 
 /// A talk with a requester, who is this customer of its carrier's.
 pub(in crate::worker) struct Found {
     pub(in crate::worker) customer: Customer,
     pub(in crate::worker) talk: Talk,
+}
+
+impl Found {
+    fn new(customer: Customer, talk: Talk) -> Self {
+        let customer = Customer {
+            thread: Some(talk.thread.clone()),
+            carrier_id: customer.carrier_id.or_else(|| talk.person.clone()),
+            phone: talk.number.clone().or(customer.phone),
+            ..customer
+        };
+        Self { customer, talk }
+    }
 }
 
 impl Talks<'_> {
@@ -54,22 +68,62 @@ impl Talks<'_> {
         wanted: Wanted<'_>,
         named: Option<Customer>,
     ) -> Result<Option<Found>, Outcome> {
-        let Some(carrier) = self.carriers.get(&wanted.carrier) else { return Ok(None) };
-        let customer = match named {
-            Some(customer) => Some(customer),
-            None => self.known_by_number(wanted).await?,
-        };
-        let Some(customer) = customer else { return Ok(None) };
-        let talks = carrier.talks_with(&customer).await.map_err(|failure| outcome(failure, wanted.carrier))?;
-        let keyed = talks.iter().position(|talk| wanted.keyed == Some(&talk.thread));
-        let Some(talk) = talks.into_iter().nth(keyed.unwrap_or_default()) else { return Ok(None) };
-        // The key of a ticket that the bridge has opened tells the talk by itself.
-        if keyed.is_none() {
-            self.paired(wanted.carrier, &talk, wanted.ticket.id).await?;
+        let Some(client) = self.carriers.get(&wanted.carrier) else { return Ok(None) };
+        let client = client.as_ref();
+        let mut found = None;
+        if let Some(Customer { external_id, carrier_id, .. }) = named {
+            // The number at the desk is an agent's word, and the phone of a talk is the channel's alone.
+            let own = Customer { external_id, carrier_id, ..Customer::default() };
+            found = self.latest(client, wanted, own).await?;
         }
-        let carrier_id = customer.carrier_id.or_else(|| talk.person.clone());
-        let customer = Customer { thread: Some(talk.thread.clone()), carrier_id, ..customer };
-        Ok(Some(Found { customer, talk }))
+        if found.is_none() {
+            found = self.by_number(client, wanted).await?;
+        }
+        if found.is_none() {
+            found = self.by_key(client, wanted).await?;
+        }
+        // The key of a ticket that the bridge has opened tells the talk by itself.
+        if let Some(found) = found.as_ref().filter(|found| wanted.keyed != Some(&found.talk.thread)) {
+            paired(client, wanted, &found.talk).await;
+        }
+        Ok(found)
+    }
+
+    /// The customer's talk that the ticket names, or else the one that they wrote in last.
+    async fn latest(
+        &self,
+        client: &dyn Carrier,
+        wanted: Wanted<'_>,
+        customer: Customer,
+    ) -> Result<Option<Found>, Outcome> {
+        let talks = client.talks_with(&customer, wanted.carrier, self.customers.lines).await;
+        let talks = talks.map_err(|failure| outcome(failure, wanted.carrier))?;
+        let keyed = talks.iter().position(|talk| wanted.keyed == Some(&talk.thread));
+        Ok(talks.into_iter().nth(keyed.unwrap_or_default()).map(|talk| Found::new(customer, talk)))
+    }
+
+    /// The talk that the requester's number is known to be theirs in. It stays the place to answer where the carrier lists no
+    /// text of theirs, because a first text would take the number from it.
+    async fn by_number(&self, client: &dyn Carrier, wanted: Wanted<'_>) -> Result<Option<Found>, Outcome> {
+        let Some(known) = self.known_by_number(wanted).await? else { return Ok(None) };
+        if let Some(found) = self.latest(client, wanted, known.customer.clone()).await? {
+            return Ok(Some(found));
+        }
+        let Some(thread) = known.customer.thread.clone() else { return Ok(None) };
+        let talk = Talk { thread, person: None, line: known.line, number: None, heard_at: None };
+        Ok(Some(Found::new(known.customer, talk)))
+    }
+
+    /// The talk that the ticket's key names, where its phone has the requester's number. The key alone does not tell, because
+    /// an agent may have given the ticket to another person.
+    async fn by_key(&self, client: &dyn Carrier, wanted: Wanted<'_>) -> Result<Option<Found>, Outcome> {
+        let requester = wanted.ticket.requester.as_ref().filter(|requester| !requester.is_agent);
+        let number = requester.and_then(users::number_of);
+        let Some((thread, number)) = wanted.keyed.zip(number) else { return Ok(None) };
+        let talk = client.talk_named(thread, wanted.carrier, self.customers.lines).await;
+        let talk = talk.map_err(|failure| outcome(failure, wanted.carrier))?;
+        let talk = talk.filter(|talk| talk.number.as_ref() == Some(&number));
+        Ok(talk.map(|talk| Found::new(Customer::default(), talk)))
     }
 
     /// A talk with a requester who has not written, on this line. `Err` says why they cannot be written to first.
@@ -97,27 +151,18 @@ impl Talks<'_> {
             line,
         };
         let talk = client.begin(&with).await.map_err(|failure| outcome(failure, carrier))?;
-        let thread = Some(talk.thread.clone());
-        let customer =
-            Customer { thread, carrier_id: talk.person.clone(), phone: Some(number.clone()), ..Customer::default() };
-        self.paired(carrier, &talk, ticket.id).await?;
-        Ok(Ok(Found { customer, talk }))
+        paired(client.as_ref(), wanted, &talk).await;
+        Ok(Ok(Found::new(Customer::default(), talk)))
     }
 
-    async fn paired(&self, carrier: AccountId, talk: &Talk, ticket: TicketId) -> Result<(), Outcome> {
-        let Some(client) = self.carriers.get(&carrier) else { return Ok(()) };
-        client.pair(&talk.thread, ticket).await.map_err(|failure| outcome(failure, carrier))
-    }
-
-    /// The requester as the customer of a known talk with their number. A desk's user whom another id names is theirs only
+    /// The known talk with the requester's number, where it is theirs. A desk's user whom another id names is theirs only
     /// where the talk has that very user.
-    async fn known_by_number(&self, wanted: Wanted<'_>) -> Result<Option<Customer>, Outcome> {
+    async fn known_by_number(&self, wanted: Wanted<'_>) -> Result<Option<Conversation>, Outcome> {
         let number = wanted.ticket.requester.as_ref().and_then(users::number_of);
         let Some(number) = number else { return Ok(None) };
         let mut theirs = self.with_number(&number, wanted.carrier).await?;
         theirs.retain(|known| self.is_theirs(known, wanted));
-        let newest = theirs.into_iter().max_by_key(|known| (known.window.heard_at, known.updated_at));
-        Ok(newest.map(|known| known.customer).filter(|customer| customer.carrier_id.is_some()))
+        Ok(theirs.into_iter().max_by_key(|known| (known.window.heard_at, known.updated_at)))
     }
 
     fn is_theirs(&self, known: &Conversation, Wanted { ticket, carrier, .. }: Wanted<'_>) -> bool {
@@ -132,8 +177,16 @@ impl Talks<'_> {
         let found = found.map_err(|error: StoreError| Outcome::Retry { cause: error.to_string(), after: None })?;
         let is_same = |known: &Conversation| {
             let ends = Ends { carrier, ..self.customers.ends };
-            known.ends == ends && known.customer.phone.as_deref() == Some(number)
+            known.ends == ends && known.customer.phone.as_deref().and_then(phone::normalise).as_deref() == Some(number)
         };
         Ok(found.items.into_iter().filter(is_same).collect())
+    }
+}
+
+/// Notes the ticket on the talk for a lost store. A failure is passed over, because the reply does not depend on it and the
+/// next ticket's is noted again.
+async fn paired(client: &dyn Carrier, wanted: Wanted<'_>, talk: &Talk) {
+    if wanted.is_reply {
+        drop(client.pair(&talk.thread, wanted.ticket.id).await);
     }
 }

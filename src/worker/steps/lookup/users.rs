@@ -100,6 +100,11 @@ pub(in crate::worker) fn number_of(user: &UserView) -> Option<String> {
     }
 }
 
+/// Whether the user has a number, and it is not the one that a channel has told.
+pub(in crate::worker) fn has_another_number(user: &UserView, told: &str) -> bool {
+    number_of(user).zip(phone::normalise(told)).is_some_and(|(own, told)| own != told)
+}
+
 /// The customer that the user's field or external id names, where one of the two is filled.
 pub(in crate::worker) fn named_by(user: &UserView) -> Option<Customer> {
     let mut customer = Customer::default();
@@ -170,6 +175,21 @@ mod tests {
                 assert_eq!(whose, carrier, "{name}");
                 assert!(back.external_id == customer.external_id || back.carrier_id == customer.carrier_id, "{name}");
             }
+        }
+    }
+
+    #[test]
+    fn two_numbers_are_compared_as_numbers_and_an_unknown_one_is_no_other() {
+        let with = |phone: Option<&str>| UserView { phone: phone.map(Into::into), ..user(None, None) };
+        for (phone, told, expected) in [
+            (Some("+1 (555) 555-0123"), "+15555550123", false),
+            (Some("+15555550123"), "+1 (555) 555-0123", false),
+            (Some("+15555550199"), "+15555550123", true),
+            (Some("555-0199"), "+15555550123", false),
+            (Some("+15555550199"), "hidden", false),
+            (None, "+15555550123", false),
+        ] {
+            assert_eq!(has_another_number(&with(phone), told), expected, "{phone:?} {told}");
         }
     }
 
