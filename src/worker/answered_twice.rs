@@ -2,8 +2,8 @@
 //! open a second ticket for each text, the account's texts stay in the store, in order, until a later look finds the bridge
 //! alone. Never changes who answers, and holds up no other account.
 //!
-//! A look that fails tells nothing: texts that wait go on waiting, and those that go go on. Before the first look is over, a
-//! text waits for a moment.
+//! A look that fails tells nothing: texts that wait go on waiting, and those that go go on. Before the first look has
+//! succeeded, a text waits for a minute at most.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -31,6 +31,12 @@ const EVERY: Duration = Duration::from_secs(300);
 
 /// The time between two looks while texts wait, and how long a waiting text is left alone.
 const WHILE_HELD: Duration = Duration::from_secs(60);
+
+/// The time between two looks at first, until one succeeds.
+const AT_FIRST: Duration = Duration::from_secs(10);
+
+/// How many of the first looks may fail before texts go on.
+const FIRST_LOOKS: u32 = 6;
 
 /// How long a text waits before it asks again whether the first look is over.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
@@ -117,18 +123,24 @@ impl<'a> Looks<'a> {
     /// Looks at once, and then at intervals, until `stop`.
     pub(super) async fn run(&self, stop: &CancellationToken) {
         let Some(responders) = self.carrier.responders() else { return stop.cancelled().await };
-        let mut told = String::new();
+        let (mut told, mut first_looks) = (String::new(), 0..FIRST_LOOKS);
         while !stop.is_cancelled() {
             let look = responders.second_ticket(self.account, &self.lines);
             let Some(found) = stop.run_until_cancelled(look).await else { return };
-            let is_held = self.note(found, &mut told, self.clock.now());
-            let wait = if is_held { WHILE_HELD } else { EVERY };
+            let is_last = first_looks.next().is_none();
+            self.note(found, is_last, &mut told, self.clock.now());
+            let wait = match self.held.standing(self.account) {
+                Some(Standing::NotLooked) => AT_FIRST,
+                Some(Standing::Twice(_)) => WHILE_HELD,
+                None => EVERY,
+            };
             let _ = stop.run_until_cancelled(self.clock.sleep(wait)).await;
         }
     }
 
-    /// Takes note of a look, and tells whether texts wait. `told` is the cause of the last failure that is in the log.
-    fn note(&self, found: Result<Option<String>, Failure>, told: &mut String, now: Timestamp) -> bool {
+    /// Takes note of a look. Where the first ones fail, texts wait for the last of them, because they may have waited before a
+    /// restart. `told` is the cause of the last failure that is in the log.
+    fn note(&self, found: Result<Option<String>, Failure>, is_last: bool, told: &mut String, now: Timestamp) {
         let account = self.account;
         if found.is_ok() {
             told.clear();
@@ -144,7 +156,6 @@ impl<'a> Looks<'a> {
                     self.alarms.note(Notice::AnsweredTwice { account, cause: cause.clone() }, now);
                 }
                 self.readiness.set_trouble(account, Trouble::AnsweredTwice, cause, now);
-                true
             }
             Ok(None) => {
                 if let Some(Standing::Twice(_)) = self.held.set(account, None) {
@@ -152,7 +163,6 @@ impl<'a> Looks<'a> {
                     self.alarms.note(Notice::AnsweredAlone { account }, now);
                     self.readiness.clear_trouble(account, Trouble::AnsweredTwice);
                 }
-                false
             }
             Err(failure) => {
                 let cause = failure.cause();
@@ -161,11 +171,9 @@ impl<'a> Looks<'a> {
                     warn!(destination = account.name(), "responders.not_seen: {cause}; it is looked again");
                     cause.clone_into(told);
                 }
-                let standing = self.held.standing(account);
-                if standing == Some(Standing::NotLooked) {
+                if is_last && self.held.standing(account) == Some(Standing::NotLooked) {
                     self.held.set(account, None);
                 }
-                matches!(standing, Some(Standing::Twice(_)))
             }
         }
     }

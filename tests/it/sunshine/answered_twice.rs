@@ -121,6 +121,26 @@ async fn a_bridge_that_starts_in_front_of_it_opens_no_ticket_before_its_first_lo
 }
 
 #[tokio::test]
+async fn texts_that_waited_wait_on_after_a_restart_whose_first_looks_fail() {
+    let receiver = Receiver::default();
+    let mut site = told(&receiver).await;
+    answered_by(&site, NATIVE).await;
+    site.bridge.until("the alarm", |_| !alarms(&receiver, "answered_twice").is_empty()).await;
+    site.sunshine.text(SMS, ADA, "early");
+    site.bridge.until("it is accepted", |_| site.sunshine.is_idle()).await;
+    site.bridge.stop().await;
+    site.sunshine.fail(Fault::on("GET", "/integrations", FaultKind::status(500)).times(4));
+    site.bridge.run().await;
+    site.sunshine.connect(&site.bridge.public);
+    site.bridge.until("the alarm of this start", |_| alarms(&receiver, "answered_twice").len() == 2).await;
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 0);
+    answered_by(&site, OURS).await;
+    site.settled().await;
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 1);
+    site.finish(0).await;
+}
+
+#[tokio::test]
 async fn a_look_that_fails_holds_no_text_up_and_lets_none_go() {
     let receiver = Receiver::default();
     let mut site = told(&receiver).await;
