@@ -228,7 +228,9 @@ impl Sunshine {
 
     /// Whether all that was asked for shows by now.
     fn settled(&self, metadata: &Map<String, Value>) -> Result<(), Failure> {
-        match asked_at(metadata).map(|asked_at| later(asked_at, SETTLES)).filter(|until| self.now() < *until) {
+        // A time that is still to come was noted by a clock that has been set right since.
+        let asked_at = asked_at(metadata).filter(|asked_at| *asked_at <= later(self.now(), SETTLES));
+        match asked_at.map(|asked_at| later(asked_at, SETTLES)).filter(|until| self.now() < *until) {
             None => Ok(()),
             Some(until) => {
                 let cause = "the first text may have been prepared before".to_owned();
@@ -248,7 +250,7 @@ fn not_linked(why: &str) -> Failure {
     Failure::GiveUp { cause: format!("{of}: {why}; compare the requester's number") }
 }
 
-/// When a talk or a link was asked for.
+/// When a talk or a link was asked for, by the clock of then.
 fn asked_at(metadata: &Map<String, Value>) -> Option<Timestamp> {
     metadata.get(ASKED)?.as_str()?.parse().ok()
 }
