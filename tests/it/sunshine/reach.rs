@@ -358,6 +358,8 @@ async fn a_link_that_is_not_confirmed_in_a_quarter_of_an_hour_ends_the_text_with
     site.sunshine.set_linking(Linking::Waits);
     let began_at = site.bridge.clock.now();
     let ticket = site.writes_first("in vain");
+    site.bridge.until("the link is asked for", |_| !site.sunshine.pending_links().is_empty()).await;
+    site.bridge.clock.advance(SignedDuration::from_mins(14));
     site.settled().await;
     let notes = site.bridge.notes(ticket);
     assert!(notes.iter().any(|note| note.contains("takes no texts") || note.contains("did not confirm")), "{notes:?}");

@@ -46,10 +46,11 @@ impl AtCarrier {
     /// Whether their talk over SMS is with another number than the desk has. One of the two is out of date, and its phone may
     /// be a stranger's by now. Other channels show numbers in forms of their own.
     fn has_another_phone(&self, ticket: &TicketView, known: Option<&Conversation>) -> bool {
-        let channel = known.map_or(self.place.channel, |known| known.channel);
         let told = self.customer.phone.as_deref().or(known.and_then(|known| known.customer.phone.as_deref()));
         let is_another = |requester| told.is_some_and(|told| has_another_number(requester, told));
-        self.customer.thread.is_some() && channel.is_sms() && ticket.requester.as_ref().is_some_and(is_another)
+        self.customer.thread.is_some()
+            && self.place.channel.is_sms()
+            && ticket.requester.as_ref().is_some_and(is_another)
     }
 
     /// The changes that they teach their conversation. A known one knows better when its customer
@@ -58,7 +59,8 @@ impl AtCarrier {
         let is_heard = known.is_none() && self.place.channel.has_window();
         let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
         let line = self.line.filter(|_| known.is_none()).map(Change::Line);
-        let told = [line, heard_at, Some(Change::Customer(self.customer))];
+        let channel = known.is_none().then_some(Change::Channel(self.place.channel));
+        let told = [line, channel, heard_at, Some(Change::Customer(self.customer))];
         told.into_iter().flatten().collect()
     }
 }

@@ -49,11 +49,13 @@ pub(in crate::worker) struct Found {
 }
 
 impl Found {
+    /// The phone of one talk tells nothing of another one's.
     fn new(customer: Customer, talk: Talk) -> Self {
+        let known = customer.phone.filter(|_| customer.thread.as_ref() == Some(&talk.thread));
         let customer = Customer {
             thread: Some(talk.thread.clone()),
             carrier_id: customer.carrier_id.or_else(|| talk.person.clone()),
-            phone: talk.number.clone().or(customer.phone),
+            phone: talk.number.clone().or(known),
             ..customer
         };
         Self { customer, talk }
@@ -106,10 +108,14 @@ impl Talks<'_> {
     /// text of theirs, because a first text would take the number from it.
     async fn by_number(&self, client: &dyn Carrier, wanted: Wanted<'_>) -> Result<Option<Found>, Outcome> {
         let Some(known) = self.known_by_number(wanted).await? else { return Ok(None) };
-        if let Some(found) = self.latest(client, wanted, known.customer.clone()).await? {
+        let Some(thread) = known.customer.thread.clone() else { return Ok(None) };
+        // A later talk of theirs may be with another phone.
+        let number = wanted.ticket.requester.as_ref().and_then(users::number_of);
+        let is_with_it =
+            |found: &Found| found.talk.thread == thread || found.talk.number.is_some() && found.talk.number == number;
+        if let Some(found) = self.latest(client, wanted, known.customer.clone()).await?.filter(is_with_it) {
             return Ok(Some(found));
         }
-        let Some(thread) = known.customer.thread.clone() else { return Ok(None) };
         let talk = Talk { thread, person: None, line: known.line, number: None, heard_at: None };
         Ok(Some(Found::new(known.customer, talk)))
     }
@@ -170,14 +176,15 @@ impl Talks<'_> {
         known.requester_id == Some(ticket.requester_id) || ticket.requester.as_ref().and_then(is) == Some(true)
     }
 
-    /// The carrier's known conversations with a number, of any customer.
+    /// The carrier's known conversations with a number, of any customer. One whose talk is over holds its number no more.
     async fn with_number(&self, number: &str, carrier: AccountId) -> Result<Vec<Conversation>, Outcome> {
         let search = Search::PhoneEnd(phone::digits(number));
         let found = self.store.find_conversations(Some(search), None, SAME_NUMBER_MAX).await;
         let found = found.map_err(|error: StoreError| Outcome::Retry { cause: error.to_string(), after: None })?;
         let is_same = |known: &Conversation| {
             let ends = Ends { carrier, ..self.customers.ends };
-            known.ends == ends && known.customer.phone.as_deref().and_then(phone::normalise).as_deref() == Some(number)
+            let holds_it = known.ends == ends && !known.talk.is_over();
+            holds_it && known.customer.phone.as_deref().and_then(phone::normalise).as_deref() == Some(number)
         };
         Ok(found.items.into_iter().filter(is_same).collect())
     }
