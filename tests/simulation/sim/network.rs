@@ -160,7 +160,10 @@ fn fate(world: &World, (brand, vendor): (usize, Vendor), line: &str, request: &R
         return Fate::Failed(429, lots.chance(0.5).then(|| lots.number(1..=90)));
     }
     if lots.chance(rates.server_error) {
-        let status = *lots.pick(&[500, 502, 503, 504, 409]);
+        // Without an idempotency key a pack takes a 409 for a refusal, and tells the agent.
+        let statuses: &[u16] =
+            if vendor == Vendor::Twilio { &[500, 502, 503, 504] } else { &[500, 502, 503, 504, 409] };
+        let status = *lots.pick(statuses);
         // An error after the deed. Only where the bridge is to know: a gateway that gave up, or Zendesk, whose 5xx may
         // come after the commit, with a customer's text. (After a 5xx of Braze's the text has not gone.)
         let on_tickets = line.starts_with("POST /api/v2/tickets") || is_text(request);
