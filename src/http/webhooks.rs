@@ -58,8 +58,10 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
         router = router.route(path(door), route.clone());
         // The first accounts have routes of their own, because the router keeps the open part of a path in a table of the
         // request.
-        for first in [Door::Desk, Door::Carrier].map(Endpoint::from).into_iter().filter(|_| door == Door::Carrier) {
-            router = router.route(&first.path(), route.clone());
+        if door == Door::Carrier {
+            for first in [Door::Desk, Door::Carrier].map(Endpoint::from) {
+                router = router.route(&first.path(), route.clone());
+            }
         }
     }
     for door in Door::RECIPE {

@@ -67,35 +67,38 @@ impl Worker {
 
     /// The talk is over. The texts that wait in it end, each with its note.
     pub(super) async fn talk_over(&self, report: &Report) -> Result<Fate, StoreError> {
-        let told = self.talks_of(report).await?;
-        let over = |known: Conversation| Learnt {
-            conversation: known.key,
-            changes: vec![Change::TalkOver(report.at)],
-            note: None,
-        };
-        Ok(learnt(told.into_iter().map(over).collect()))
+        self.each_learns(report, Change::TalkOver, |_| None).await
     }
 
     /// The customer has blocked the line that they wrote on last. A later text of theirs lifts that as well as a report.
     pub(super) async fn blocked(&self, report: &Report, now: Timestamp) -> Result<Fate, StoreError> {
-        let told = self.talks_of(report).await?;
-        let learn = |known: Conversation| {
-            let is_news = known.takes_texts() != Subscription::Out && known.talk.once_blocked(report.at).is_blocked();
-            let note = if is_news { unsubscribed_note(&known, now) } else { None };
-            Learnt { conversation: known.key, changes: vec![Change::Blocked(report.at)], note }
+        let is_news = |known: &Conversation| {
+            known.takes_texts() != Subscription::Out && known.talk.once_blocked(report.at).is_blocked()
         };
-        Ok(learnt(told.into_iter().map(learn).collect()))
+        let note = |known: &Conversation| if is_news(known) { unsubscribed_note(known, now) } else { None };
+        self.each_learns(report, Change::Blocked, note).await
     }
 
     /// The customer takes texts on the line again. A word of their own, such as STOP, is lifted by their own word alone.
     pub(super) async fn unblocked(&self, report: &Report) -> Result<Fate, StoreError> {
+        self.each_learns(report, Change::Reached, |_| None).await
+    }
+
+    /// Each conversation that the report is about learns this of its time, and may have a note.
+    async fn each_learns(
+        &self,
+        report: &Report,
+        change: fn(Timestamp) -> Change,
+        note: impl Fn(&Conversation) -> Option<Box<Event>>,
+    ) -> Result<Fate, StoreError> {
         let told = self.talks_of(report).await?;
         let learn = |known: Conversation| Learnt {
+            note: note(&known),
             conversation: known.key,
-            changes: vec![Change::Reached(report.at)],
-            note: None,
+            changes: vec![change(report.at)],
         };
-        Ok(learnt(told.into_iter().map(learn).collect()))
+        let learnt: Vec<Learnt> = told.into_iter().map(learn).collect();
+        Ok(if learnt.is_empty() { Fate::Over } else { Fate::Learnt(learnt) })
     }
 
     /// The conversation that the name of a talk leads to.
@@ -130,10 +133,6 @@ impl Worker {
             (None, None) => Ok(Vec::new()),
         }
     }
-}
-
-fn learnt(learnt: Vec<Learnt>) -> Fate {
-    if learnt.is_empty() { Fate::Over } else { Fate::Learnt(learnt) }
 }
 
 /// The note that a conversation's customer was unsubscribed, where its ticket takes one.

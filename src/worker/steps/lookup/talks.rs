@@ -107,12 +107,11 @@ impl Talks<'_> {
     /// The talk that the requester's number is known to be theirs in. It stays the place to answer where the carrier lists no
     /// text of theirs, because a first text would take the number from it.
     async fn by_number(&self, client: &dyn Carrier, wanted: Wanted<'_>) -> Result<Option<Found>, Outcome> {
-        let Some(known) = self.known_by_number(wanted).await? else { return Ok(None) };
+        let Some(number) = wanted.ticket.requester.as_ref().and_then(users::number_of) else { return Ok(None) };
+        let Some(known) = self.known_by_number(&number, wanted).await? else { return Ok(None) };
         let Some(thread) = known.customer.thread.clone() else { return Ok(None) };
         // A later talk of theirs may be with another phone.
-        let number = wanted.ticket.requester.as_ref().and_then(users::number_of);
-        let is_with_it =
-            |found: &Found| found.talk.thread == thread || found.talk.number.is_some() && found.talk.number == number;
+        let is_with_it = |found: &Found| found.talk.thread == thread || found.talk.number.as_ref() == Some(&number);
         if let Some(found) = self.latest(client, wanted, known.customer.clone()).await?.filter(is_with_it) {
             return Ok(Some(found));
         }
@@ -163,10 +162,8 @@ impl Talks<'_> {
 
     /// The known talk with the requester's number, where it is theirs. A desk's user whom another id names is theirs only
     /// where the talk has that very user.
-    async fn known_by_number(&self, wanted: Wanted<'_>) -> Result<Option<Conversation>, Outcome> {
-        let number = wanted.ticket.requester.as_ref().and_then(users::number_of);
-        let Some(number) = number else { return Ok(None) };
-        let mut theirs = self.with_number(&number, wanted.carrier).await?;
+    async fn known_by_number(&self, number: &str, wanted: Wanted<'_>) -> Result<Option<Conversation>, Outcome> {
+        let mut theirs = self.with_number(number, wanted.carrier).await?;
         theirs.retain(|known| self.is_theirs(known, wanted));
         Ok(theirs.into_iter().max_by_key(|known| (known.window.heard_at, known.updated_at)))
     }
