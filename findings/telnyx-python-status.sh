@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # PyPI telnyx 4.189.0, Telnyx's own client, makes "a link was clicked" of the report that a text failed. Its `unwrap` checks the
-# signature and then takes a type that fits the event. Every field of ReplacedLinkClickWebhookEvent may be missing, so it fits
-# whatever no other type fits, with an empty time, number and address. A status that the type of a report does not list is such a
-# case, and Telnyx's page "Message Detail Records" names three that end a text: failed, gw_timeout and dlr_timeout. The reports on
-# its codes by text, such as verify.delivered (its page "Receiving webhooks" of Verify), are no type of the client at all. A bridge
-# that asks for the type counts a click, and its agent never learns that the text failed.
+# signature and then takes a type that fits the event. Every field of ReplacedLinkClickWebhookEvent may be missing, so it fits an
+# event that fits no other type, with an empty time, number and address. A status that the type of a report does not list makes
+# such an event, and Telnyx's page "Message Detail Records" names three that end a text: failed, gw_timeout and dlr_timeout. The
+# reports on its codes by text, such as verify.delivered (its page "Receiving webhooks" of Verify), have no type of their own. A
+# bridge that asks for the type counts a click, and its agent never learns that the text failed.
 #
 # Seen with 4.189.0: the table below. npm telnyx 7.24.0 hands each event on as it came.
 # Needs Python 3 with venv, Node.js and npm. Exits with 0 while the behaviour is the one above.

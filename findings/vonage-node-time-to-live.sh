@@ -4,7 +4,7 @@
 # was to be given up after five minutes arrives when the phone is switched on. A Viber file goes without the `viberService` that
 # its own example gives it. No error tells of either, and the call succeeds.
 #
-# Seen with 1.27.1, against a server on this machine that writes down what comes: the table below; the ttl of a text message (SMS)
+# Seen with 1.27.1, against a server on this machine that keeps every request: the table below; the ttl of a text message (SMS)
 # and the viber_service of a Viber text are sent. PyPI vonage-messages 1.8.1 sends the ttl of both an SMS and an MMS.
 # Needs Node.js, npm and Python 3 with venv. Exits with 0 while the behaviour is the one above.
 set -euo pipefail
