@@ -12,7 +12,7 @@ use super::super::{Name, letters};
 use super::{made_of, sample};
 
 /// The number of templates.
-const TEMPLATES: usize = 20_000;
+const TEMPLATES: usize = 6_000;
 
 /// Pseudo-random numbers, the same in every run.
 struct Lot(u64);
