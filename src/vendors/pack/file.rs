@@ -136,6 +136,9 @@ pub(super) struct Webhook {
     /// The status for a webhook that is not authentic.
     #[serde(default)]
     pub(super) refuse_with: RefuseWith,
+    /// For how many hours the vendor may repeat a webhook with the time of its first try.
+    #[serde(default)]
+    pub(super) repeats_hours: u32,
     /// Whether the vendor writes numbers without their `+`.
     #[serde(default)]
     pub(super) numbers_lack_plus: bool,
@@ -198,9 +201,14 @@ pub(super) struct Text {
     pub(super) line: Option<Pointer>,
     /// The places of words, which become lines.
     pub(super) words: Vec<Pointer>,
-    /// The addresses of files: a text, or a list of texts, at each.
+    /// The addresses of files: a text, or a list of texts, at each. `*` stands for each value of a list.
     #[serde(default)]
     pub(super) media: Vec<Pointer>,
+    /// The kind of a text, where some kinds hold no words for people.
+    pub(super) kind: Option<Pointer>,
+    /// Those kinds.
+    #[serde(default)]
+    pub(super) wordless: Vec<String>,
     /// The words that end texts, each alone and in any case.
     #[serde(default = "stop")]
     pub(super) stop: Vec<String>,

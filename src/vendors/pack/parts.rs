@@ -34,6 +34,19 @@ impl Pointer {
         body.pointer(&self.0).filter(|value| !value.is_null())
     }
 
+    /// The values there, where `*` on the way stands for each value of a list.
+    pub(super) fn all<'a>(&self, body: &'a Value) -> Vec<&'a Value> {
+        let step = |found: Vec<&'a Value>, name: &str| -> Vec<&'a Value> {
+            let below = |value: &'a Value| match (name, value) {
+                ("*", Value::Array(values)) => values.iter().collect(),
+                (name, value) => Vec::from_iter(value.pointer(&format!("/{name}"))),
+            };
+            found.into_iter().flat_map(below).collect()
+        };
+        let found = self.0.split('/').skip(1).fold(vec![body], step);
+        found.into_iter().filter(|value| !value.is_null()).collect()
+    }
+
     /// The identifier there, as [`fields::id`] reads it.
     pub(super) fn id(&self, body: &Value) -> Result<Option<String>, Stop> {
         fields::id(&self.alone(body), &self.0)
@@ -213,5 +226,16 @@ mod tests {
         assert_eq!(at("/a/x").id(&body), Ok(None));
         assert_eq!(at("/a/c").id(&body), Err(Stop::Unreadable("`/a/c` is neither text nor a number".to_owned())));
         assert!(Pointer::try_from("a.b".to_owned()).unwrap_err().contains("no pointer"));
+    }
+
+    #[test]
+    fn a_star_stands_for_each_value_of_a_list_and_other_names_for_one() {
+        let body = json!({"a": [{"url": "x"}, {"url": null}, {"b": 1}, {"url": "y"}], "c": "z", "*": "star"});
+        let at = |text: &str| {
+            Pointer::try_from(text.to_owned()).unwrap().all(&body).into_iter().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(at("/a/*/url"), [json!("x"), json!("y")]);
+        assert_eq!(at("/a/3/url"), [json!("y")]);
+        assert_eq!((at("/c"), at("/*"), at("/c/*")), (vec![json!("z")], vec![json!("star")], vec![]));
     }
 }

@@ -127,6 +127,7 @@ fn rules(file: &File) -> Vec<String> {
             ));
         }
     }
+    faults.extend(webhook_rules(file));
     let words = &file.account;
     if words.secret.is_none() {
         faults.push("account.secret: is missing; say what the secret of a call is, such as \"the API key\"".to_owned());
@@ -155,6 +156,38 @@ fn rules(file: &File) -> Vec<String> {
     }
     faults
 }
+
+/// The faults of the webhooks' table that its form alone does not show.
+fn webhook_rules(file: &File) -> Vec<String> {
+    let mut faults = Vec::new();
+    let webhook = &file.webhook;
+    if webhook.text.kind.is_some() == webhook.text.wordless.is_empty() {
+        faults.push(
+            "webhook.text: kind and wordless belong together: the place of a text's kind, and the kinds without words"
+                .to_owned(),
+        );
+    }
+    let has_time = match &webhook.signature {
+        Scheme::Hmac { timestamp, .. } => timestamp.is_some(),
+        Scheme::JwtHs256 { .. } => true,
+        Scheme::FormHmac { .. } | Scheme::Header { .. } => false,
+    };
+    if webhook.repeats_hours > 0 && !has_time {
+        faults.push(
+            "webhook.repeats_hours: the signature has no time, so that it never grows old; leave it out".to_owned(),
+        );
+    }
+    if webhook.repeats_hours > HOURS_REPEATED_MAX {
+        faults.push(format!(
+            "webhook.repeats_hours: {} is more than {HOURS_REPEATED_MAX}, and a message that came twice is known for a week",
+            webhook.repeats_hours
+        ));
+    }
+    faults
+}
+
+/// The most hours for which a vendor may repeat a webhook with its first time: less than the keys of its messages are kept.
+const HOURS_REPEATED_MAX: u32 = 144;
 
 /// A title that lives as long as the bridge. The same title takes room once, however often the file is read.
 fn interned(title: &str) -> &'static str {

@@ -24,6 +24,9 @@ use crate::domain::line::{Forms, Line, Lines};
 use crate::domain::receipt::Reported;
 use crate::intake::{Batch, Intake, RawWebhook, Source as _, read};
 
+/// The word for a customer's text.
+const TEXT: &str = "text";
+
 /// How far the time of a sample's signature may be from the time of the sample.
 const TOLERANCE: Duration = Duration::from_secs(300);
 
@@ -150,10 +153,17 @@ impl Answer {
 
 impl Webhook {
     fn fault(&self, plan: &Arc<Plan>) -> Option<String> {
+        if self.is == TEXT && self.to.is_none() && plan.file.webhook.text.line.is_some() {
+            return Some(format!(
+                "the sample {:?} is a text without `to`; add the number that it came to, which the pack has to find",
+                self.name
+            ));
+        }
         let (made, told) = self.read(plan);
         let wanted = json!({"from": self.from, "to": self.to, "words": self.words, "media": self.media, "id": self.id,
             "code": self.code});
-        differs(&self.name, "an event that is", made, &self.is).or_else(|| {
+        let why = told["why"].as_str().map_or(String::new(), |why| format!(" ({why})"));
+        differs(&self.name, "an event that is", made, &self.is).map(|fault| fault + &why).or_else(|| {
             let told =
                 |field: &str| (!wanted[field].is_null()).then(|| (told[field].to_string(), wanted[field].to_string()));
             ["from", "to", "words", "media", "id", "code"]
@@ -178,11 +188,14 @@ impl Webhook {
         let lines = Lines::new(self.to.iter().map(of_sample).collect());
         let source = Webhooks { carrier, sender: String::new(), lines, terms };
         let webhook = self.raw(carrier, headers.unwrap_or_default());
-        let Ok(credential) = source.admit(Door::Carrier, &webhook.headers) else { return ("refused", Value::Null) };
+        let credential = match source.admit(Door::Carrier, &webhook.headers) {
+            Ok(credential) => credential,
+            Err(why) => return ("refused", json!({"why": why.name()})),
+        };
         match read(&webhook, &credential, &source) {
-            Intake::Refused { .. } => ("refused", Value::Null),
+            Intake::Refused { why } => ("refused", json!({"why": why.name()})),
             Intake::Ignored { .. } => ("ignored", Value::Null),
-            Intake::Quarantined { .. } => ("unreadable", Value::Null),
+            Intake::Quarantined { cause, .. } => ("unreadable", json!({"why": cause})),
             Intake::Reports(Batch { ours, others, .. }) => {
                 let report = ours.last().or(others.last());
                 report.map_or(("ignored", Value::Null), |report| {
@@ -209,7 +222,7 @@ impl Webhook {
                         if let DedupeKey::CarrierReport(key) = key { key.strip_prefix("text:") } else { None }
                     });
                     let told = json!({"from": text.customer.phone, "to": text.line, "words": text.text, "media": text.media, "id": id});
-                    ("text", told)
+                    (TEXT, told)
                 }
                 EventKind::AgentReply(_)
                 | EventKind::PhoneText(_)

@@ -62,7 +62,8 @@ fn proven(name: &str, text: &str, samples: Option<&str>) -> Result<Arc<Plan>, Fl
     let plan = Arc::new(Plan::parse(name, text, samples.is_some())?);
     if let Some(samples) = samples {
         prove(&plan, samples).map_err(|faults| {
-            let problem = format!("names a pack that its samples do not prove: {}", faults.join("; "));
+            // A line each: a first try of a pack differs in many.
+            let problem = format!("names a pack that its samples do not prove:\n    {}", faults.join("\n    "));
             Flaw::new(problem, "Mend the pack, or record the sample again; docs/packs.md tells how")
         })?;
     }

@@ -71,7 +71,7 @@ impl Webhooks {
         let state = webhook.status.as_ref().and_then(|status| Some((status, status.state.word(&body)?)));
         if let Some((status, state)) = state {
             // A vendor may write a state beside a text as well.
-            let is_text = words.iter().chain(media).any(|at| at.of(&body).is_some());
+            let is_text = words.iter().chain(media).any(|at| !at.all(&body).is_empty());
             if status.names(&state) || !is_text {
                 return Err(self.reports(status, &state, &body, posted)?);
             }
@@ -93,7 +93,7 @@ impl Webhooks {
 
     /// The reports of a state.
     fn reports(&self, status: &Status, state: &str, body: &Value, posted: &Posted<'_>) -> Result<Stop, Stop> {
-        let is = |words: &[String]| words.iter().any(|word| word.eq_ignore_ascii_case(state));
+        let is = |words: &[String]| is_among(words, state);
         let code = status.code.as_ref().and_then(|at| at.word(body));
         let reported = match () {
             () if is(&status.delivered) => Some(Reported::Delivered),
@@ -183,8 +183,8 @@ impl Webhooks {
 impl Status {
     /// Whether the state is one of those that the pack names.
     fn names(&self, state: &str) -> bool {
-        let named = [&self.sent, &self.delivered, &self.read, &self.failed].into_iter().flatten();
-        named.into_iter().any(|word| word.eq_ignore_ascii_case(state))
+        let named = [&self.sent, &self.delivered, &self.read, &self.failed];
+        named.into_iter().any(|words| is_among(words, state))
     }
 }
 
@@ -193,11 +193,13 @@ fn text(webhook: &Webhook, body: &Value) -> Result<CustomerText, Stop> {
     let rules = &webhook.text;
     let customer = person(webhook, &rules.sender, body)?;
     let customer = customer.ok_or_else(|| Stop::Unreadable(format!("`{}` names no sender", rules.sender.written())))?;
-    let media: Vec<String> = rules.media.iter().flat_map(|at| at.of(body)).flat_map(addresses).collect();
-    let words: Result<Vec<Option<String>>, Stop> = rules.words.iter().map(|at| at.text(body)).collect();
-    let words: Vec<String> = words?.into_iter().flatten().collect();
+    let kind = rules.kind.as_ref().and_then(|at| at.word(body));
+    let (words, media) = match kind {
+        Some(kind) if is_among(&rules.wordless, &kind) => (Vec::new(), Vec::new()),
+        Some(_) | None => contents(rules, body)?,
+    };
     let text = if words.is_empty() && media.is_empty() { NOTHING.to_owned() } else { words.join("\n") };
-    let is = |words: &[String]| words.iter().any(|word| text.trim().eq_ignore_ascii_case(word));
+    let is = |words: &[String]| is_among(words, text.trim());
     let keyword = is(&rules.stop).then_some(Keyword::OptOut).or_else(|| is(&rules.start).then_some(Keyword::OptIn));
     let category = match keyword {
         Some(Keyword::OptIn) => "opt_in",
@@ -215,6 +217,23 @@ fn text(webhook: &Webhook, body: &Value) -> Result<CustomerText, Stop> {
         ticket_id: None,
         fields: TicketFields::default(),
     })
+}
+
+/// The words and the addresses of files. A place of words may hold a table in texts of one kind, which has its own words
+/// elsewhere.
+///
+/// # Errors
+/// Words that cannot be read, unless others can, or a file is there: the text is kept until the pack knows its form.
+fn contents(rules: &Text, body: &Value) -> Result<(Vec<String>, Vec<String>), Stop> {
+    let media: Vec<String> = rules.media.iter().flat_map(|at| at.all(body)).flat_map(addresses).collect();
+    let is_table = |at: &&Pointer| at.of(body).is_some_and(|value| value.is_object() || value.is_array());
+    let (tables, plain): (Vec<&Pointer>, Vec<&Pointer>) = rules.words.iter().partition(is_table);
+    let words: Result<Vec<Option<String>>, Stop> = plain.into_iter().map(|at| at.text(body)).collect();
+    let words: Vec<String> = words?.into_iter().flatten().collect();
+    match tables.first() {
+        Some(table) if words.is_empty() && media.is_empty() => table.text(body).map(|_| (words, media)),
+        Some(_) | None => Ok((words, media)),
+    }
 }
 
 /// The addresses of files: a text, or a list of texts.
@@ -240,6 +259,11 @@ fn number(webhook: &Webhook, raw: String) -> String {
     let is_bare = webhook.numbers_lack_plus && raw.len() > 7 && raw.bytes().all(|byte| byte.is_ascii_digit());
     let plain = if is_bare { format!("+{raw}") } else { raw };
     phone::normalise(&plain).unwrap_or(plain)
+}
+
+/// Whether a word is one of these, in any case.
+fn is_among(words: &[String], word: &str) -> bool {
+    words.iter().any(|known| known.eq_ignore_ascii_case(word))
 }
 
 /// The mark that a vendor passes on.

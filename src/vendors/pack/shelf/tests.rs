@@ -22,7 +22,7 @@ fn every_shipped_pack_is_proven_by_its_samples() {
 
 #[test]
 fn a_sample_of_which_the_pack_makes_something_else_is_a_fault_that_names_it() {
-    let (_, text, samples) = SHIPPED[0];
+    let (_, text, samples) = SHIPPED.into_iter().find(|(name, ..)| *name == "twilio").unwrap();
     for (that, this, told) in [
         ("[21610]", "[]", "\"opted out\" makes the text \"reject\", and it says \"opted_out\""),
         ("delivered = [\"delivered\"]", "delivered = []", "\"the state delivered\""),
@@ -34,6 +34,33 @@ fn a_sample_of_which_the_pack_makes_something_else_is_a_fault_that_names_it() {
         let flaw = proven("twilio", &text.replacen(that, this, 1), Some(samples)).unwrap_err();
         assert!(flaw.problem.contains(told), "{this}: {}", flaw.problem);
     }
+}
+
+#[test]
+fn a_sample_of_a_webhook_that_is_refused_or_unreadable_tells_why_and_each_fault_has_a_line() {
+    let fault =
+        |samples: &str| proven("acme.toml", ACME, Some(samples)).map_or_else(|flaw| flaw.problem, |_| String::new());
+    let sample = |name: &str, secret: &str, to: &str, body: &str| {
+        format!(
+            "[[webhook]]\nname = \"{name}\"\nsecret = \"{secret}\"\nat = \"2026-11-28T09:15:02Z\"\nbody = '{body}'\n\
+             is = \"text\"\n{to}headers = {{ X-Acme-Key = \"s\" }}\n"
+        )
+    };
+    let body = r#"{"message":{"id":"m1","from":"+15550123456","to":"+15550100100","text":"Hi"}}"#;
+    let to = "to = \"+15550100100\"\n";
+    assert_eq!(fault(&sample("right", "s", to, body)), "");
+    let told = fault(&sample("a", "other", to, body));
+    assert!(told.contains("\"a\" makes an event that is \"refused\", and it says \"text\" (wrong_token)"), "{told}");
+    let told = fault(&sample("a", "s", "", body));
+    assert!(told.contains("\"a\" is a text without `to`; add the number"), "{told}");
+    let table = body.replace("\"Hi\"", "{}");
+    let told = fault(&(sample("a", "s", to, &table) + &sample("b", "s", "", body)));
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 3, "{told}");
+    assert!(
+        lines[1].ends_with("\"unreadable\", and it says \"text\" (`/message/text` is neither text nor a number)"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -55,6 +82,10 @@ fn a_wrong_file_is_told_with_its_line_its_name_and_the_remedy() {
         ("scheme = \"header\"\nname", "scheme = \"form-hmac\"\nheader", "account.webhook_url: is missing"),
         ("code = \"/error/code\"", "reject = [200]", "answer.reject: 200 is no status of a refusal"),
         ("[webhook.signature]", "refuse_with = 200\n[webhook.signature]", "expected 401 or 503"),
+        ("media =", "kind = \"/kind\"\nmedia =", "kind and wordless belong together"),
+        ("media =", "wordless = [\"binary\"]\nmedia =", "kind and wordless belong together"),
+        ("[webhook.signature]", "repeats_hours = 24\n[webhook.signature]", "the signature has no time"),
+        ("[webhook.signature]", "repeats_hours = 145\n[webhook.signature]", "145 is more than 144"),
         ("# A made-up", "oops = ", "packs/acme.toml:1"),
     ] {
         let fault = fault(that, this);

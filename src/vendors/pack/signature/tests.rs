@@ -76,6 +76,24 @@ fn an_hmac_covers_the_body_the_nonce_and_the_time_and_grows_old() {
 }
 
 #[test]
+fn a_repeat_with_the_first_time_counts_for_the_hours_of_the_pack_and_a_time_ahead_never_does() {
+    let plan = include_str!("../shelf/acme.toml")
+        .replace("encoding = \"json\"\n\n[webhook.sig", "encoding = \"json\"\nrepeats_hours = 24\n\n[webhook.sig");
+    let (before, rest) = plan.split_once("# SIGNATURE\n").unwrap();
+    let plan = Plan::parse("acme.toml", &format!("{before}{HMAC}\n{}", rest.split_once("# END\n").unwrap().1), false);
+    let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
+    let terms = Arc::new(Terms { plan, ..Arc::into_inner(terms(HMAC)).unwrap() });
+    let at = |seconds: i64| {
+        let time = (now().as_second() + seconds).to_string();
+        let mac = hmac(SECRET.as_bytes(), &[BODY, b".n1.", time.as_bytes()]).unwrap();
+        let signature = format!("sha256={}", hex(&mac));
+        verify(&terms, &[("x-signature", &signature), ("x-nonce", "n1"), ("x-time", &time)], BODY)
+    };
+    assert_eq!((at(-24 * 3600), at(-24 * 3600 - 1)), (Ok(()), Err(Refusal::Stale)));
+    assert_eq!((at(300), at(301)), (Ok(()), Err(Refusal::Stale)));
+}
+
+#[test]
 fn a_shared_header_is_a_token() {
     let terms = terms("scheme = \"header\"\nname = \"X-Api-Key\"");
     assert_eq!(verify(&terms, &[("x-api-key", SECRET)], BODY), Ok(()));

@@ -72,6 +72,45 @@ fn a_text_has_its_sender_its_words_its_files_and_the_key_of_its_id() {
     assert_eq!(read(&self::text(&json!({}))).dedupe, [DedupeKey::CarrierReport("text:m1".to_owned())]);
 }
 
+/// A vendor whose words stand at one place as a text, and in texts of another kind in a table at the same place.
+fn of_kinds() -> Webhooks {
+    let pack = include_str!("../shelf/acme.toml");
+    let words =
+        "words = [\"/message/text\", \"/message/text/words\"]\nkind = \"/message/kind\"\nwordless = [\"binary\"]";
+    let pack = pack.replace("words = [\"/message/text\"]", words);
+    source_of(&pack.replace("media = [\"/message/files\"]", "media = [\"/message/text/files/*/url\"]"))
+}
+
+#[test]
+fn the_words_of_one_place_may_be_a_table_of_words_and_files_in_texts_of_another_kind() {
+    let read = |text: Value| match read_by(&of_kinds(), &self::text(&json!({ "text": text }))).outcome {
+        Ok(EventKind::CustomerText(text)) => Ok((text.text, text.media)),
+        Err(Stop::Unreadable(why)) => Err(why),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read(json!("Hi")), Ok(("Hi".to_owned(), vec![])));
+    let files = json!([{"url": "https://a.example/1"}, {"status": "Failed"}, {"url": "https://a.example/2"}]);
+    let both = vec!["https://a.example/1".to_owned(), "https://a.example/2".to_owned()];
+    assert_eq!(read(json!({"words": "broken", "files": files})), Ok(("broken".to_owned(), both.clone())));
+    assert_eq!(read(json!({ "files": files })), Ok((String::new(), both)));
+    let why = read(json!({"caption": "words at a place that the pack does not name"})).unwrap_err();
+    assert_eq!(why, "`/message/text` is neither text nor a number", "it is kept until the pack knows the place");
+    let why = read(json!({"words": true, "files": files})).unwrap_err();
+    assert_eq!(why, "`/message/text/words` is neither text nor a number");
+}
+
+#[test]
+fn a_text_of_a_kind_without_words_is_told_and_its_letters_are_not() {
+    let read = |kind: &str| match read_by(&of_kinds(), &text(&json!({"kind": kind, "text": "VGV4dA=="}))).outcome {
+        Ok(EventKind::CustomerText(text)) => text.text,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(
+        (read("text").as_str(), read("binary").as_str(), read("Binary").as_str()),
+        ("VGV4dA==", NOTHING, NOTHING)
+    );
+}
+
 #[test]
 fn a_word_that_ends_texts_or_resumes_them_is_a_keyword_alone_and_in_any_case() {
     for (words, keyword) in [("stop ", Some(Keyword::OptOut)), ("Start", Some(Keyword::OptIn)), ("stop it", None)] {
