@@ -8,6 +8,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use crate::support::{DEADLINE, QUIET, TestBridge};
 
 mod refused;
+mod sinch_client;
 mod third;
 mod webhooks;
 
@@ -116,7 +117,7 @@ impl Site {
     }
 }
 
-/// Every shipped pack, each against its own vendor.
+/// The shipped packs whose vendors the sandbox plays. Sinch's has a fake of its own.
 const DIALECTS: [Dialect; 2] = [Dialect::Twilio, Dialect::Vonage];
 
 #[tokio::test]

@@ -4,7 +4,7 @@
     PYTHONPATH=/tmp/clients python3 tests/packs/record.py
 
 The client makes each call, and signs or verifies each webhook; the answers are in the shapes that it reads. The secrets are
-made up. The files are committed, so that no test needs a client.
+made up. The files are committed, so that the plain tests need no client.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ def quoted(value):
     return json.dumps(value, ensure_ascii=False)
 
 
-def write(name, head, samples, beside=ROOT):
+def write(name, head, samples):
     lines = ["# " + line for line in head]
     for kind, fields in samples:
         lines += ["", f"[[{kind}]]"] + [f"{key} = {quoted(value)}" for key, value in fields.items() if value is not None]
-    (beside / f"{name}.samples.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (ROOT / f"{name}.samples.toml").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def versions(*packages):
@@ -210,58 +210,101 @@ def vonage():
 def sinch():
     import requests
     from sinch import SinchClient
+    from sinch.core.exceptions import SinchException
     from sinch.domains.authentication.sinch_events.v1.authentication_validation import (
         calculate_sinch_event_signature, compute_signed_data)
-    from sinch.domains.sms.sinch_events.v1.sms_sinch_event import SmsSinchEvent
 
-    plan, token, secret, batch, mark = "plan1", "an-api-token", "a-webhook-secret", "01FC66621XXXXX119Z8PMV1QPQ", "evt_000000000000000100000002-1"
+    plan, token, secret, url = "plan1", "an-api-token", "a-webhook-secret", "https://bridge.example.org/webhooks/sinch"
+    batch, mark = "01FC66621XXXXX119Z8PMV1QPQ", "evt_000000000000000100000002-1"
     text, calls = "Hi Ada & Bob: 50 % off, naïve 👋", []
 
-    def send(self, request, **_):
-        assert request.headers["Authorization"] == f"Bearer {token}", request.headers
-        body = request.body if isinstance(request.body, str) else request.body.decode()
-        calls.append((urllib.parse.urlsplit(request.url).path, body))
-        answer = requests.Response()
-        answer.status_code, answer.url = 201, request.url
-        answer._content = json.dumps({"id": batch, "to": [FROM[1:]], "from": TO[1:], "body": text, "type": "mt_text",
-                                      "canceled": False, "created_at": WHEN, "modified_at": WHEN}).encode()
-        answer.headers["Content-Type"] = "application/json"
-        return answer
+    def send(status, body):
+        def wire(self, request, **_):
+            assert request.headers["Authorization"] == f"Bearer {token}", request.headers
+            calls.append((urllib.parse.urlsplit(request.url).path, request.body))
+            answer = requests.Response()
+            answer.status_code, answer.url = status, request.url
+            answer._content = json.dumps(body).encode()
+            answer.headers["Content-Type"] = "application/json"
+            return answer
 
-    requests.Session.send = send
-    client = SinchClient(service_plan_id=plan, sms_api_token=token, sms_region="us")
-    client.sms.batches.send_sms(to=[FROM[1:]], from_=TO[1:], body=text, delivery_report="per_recipient", client_reference=mark)
+        requests.Session.send = wire
+        client = SinchClient(service_plan_id=plan, sms_api_token=token, sms_region="us")
+        client.configuration.retry_configuration.max_retries = 0
+        return client.sms.batches.send_sms(to=[FROM[1:]], from_=TO[1:], body=text, delivery_report="per_recipient",
+                                           event_destination_target=url, client_reference=mark)
+
+    taken = {"id": batch, "to": [FROM[1:]], "from": TO[1:], "body": text, "type": "mt_text", "canceled": False,
+             "created_at": WHEN, "modified_at": WHEN, "delivery_report": "per_recipient", "callback_url": url,
+             "client_reference": mark}
+    assert send(201, taken).id == batch
     path, body = calls[-1]
-    taken = json.dumps({"id": batch, "to": [FROM[1:]], "from": TO[1:], "body": text, "type": "mt_text"})
-    samples = [("call", {"name": "a text", "account_id": plan, "to": FROM, "from": TO, "text": text, "mark": mark,
-                         "path": path, "body": body}),
-               ("answer", {"name": "taken", "status": 201, "body": taken, "is": "sent", "id": batch})]
-    for name, status, code, fate in [("wrong syntax", 400, "syntax_invalid_json", "reject"), ("wrong token", 401, "unauthorized", "pause"),
-                                     ("too many", 429, "too_many", "retry"), ("a fault of Sinch's", 500, "internal", "unknown")]:
-        samples.append(("answer", {"name": name, "status": status, "body": json.dumps({"code": code, "text": "words"}), "is": fate}))
+    samples = [("call", {"name": "a text", "account_id": plan, "webhook_url": url, "to": FROM, "from": TO, "text": text,
+                         "mark": mark, "path": path, "body": body}),
+               ("answer", {"name": "taken", "status": 201, "body": json.dumps(taken), "is": "sent", "id": batch})]
+    for name, status, code, fate in [
+        ("a wrong number", 400, "syntax_invalid_parameter_format", "reject"),
+        ("wrong syntax", 400, "syntax_constraint_violation", "reject"), ("wrong token", 401, None, "pause"),
+        ("not allowed", 403, "unknown_campaign", "forbid"), ("another plan", 404, None, "forbid"),
+        ("another type", 415, None, "reject"), ("too many", 429, None, "retry"),
+        ("a fault of Sinch's", 500, None, "unknown"), ("away", 503, None, "unknown"),
+    ]:
+        body = {"code": code, "text": f"to {FROM}"} if code else {}
+        try:
+            send(status, body)
+            raise AssertionError(name)
+        except SinchException as raised:
+            assert raised.response_status_code == status
+        samples.append(("answer", {"name": name, "status": status, "body": json.dumps(body), "is": fate}))
 
-    def posted(name, fields, kind, at=AT, body=None, **told):
-        sent = json.dumps(fields)
-        signature = calculate_sinch_event_signature(compute_signed_data(sent, "nonce1", str(at)), secret)
-        headers = {"X-Sinch-Webhook-Signature": signature, "X-Sinch-Webhook-Signature-Nonce": "nonce1",
-                   "X-Sinch-Webhook-Signature-Timestamp": str(at)}
-        assert SmsSinchEvent(secret).validate_authentication_header(headers, sent)
-        if kind not in ("ignored", "unreadable"):
-            SmsSinchEvent(secret).parse_event(sent)
-        samples.append(("webhook", {"name": name, "secret": secret, "at": WHEN, "headers": headers, "body": body or sent,
-                                    "is": kind, **told}))
+    def posted(name, fields, kind, at=AT, when=WHEN, body=None, secret_of=secret, **told):
+        sent, nonce = json.dumps(fields), "01FJA8B4A7BM43YGWSG9GBV067"
+        signature = calculate_sinch_event_signature(compute_signed_data(sent, nonce, str(at)), secret_of)
+        headers = {"X-Sinch-Webhook-Signature": signature, "X-Sinch-Webhook-Signature-Nonce": nonce,
+                   "X-Sinch-Webhook-Signature-Timestamp": str(at), "X-Sinch-Webhook-Signature-Algorithm": "HmacSHA256"}
+        events = SinchClient().sms.sinch_events(secret)
+        assert events.validate_authentication_header(headers, sent) == (secret_of == secret)
+        if kind != "unreadable":
+            events.parse_event(sent)
+        samples.append(("webhook", {"name": name, "secret": secret, "webhook_url": url, "at": when, "headers": headers,
+                                    "body": body or sent, "is": kind, **told}))
 
-    inbound = {"type": "mo_text", "id": "01FC66621", "from": FROM[1:], "to": TO[1:], "body": "Où est mon colis ? 👋", "received_at": WHEN}
-    posted("a customer's text", inbound, "text", words=inbound["body"], media=[], id="01FC66621", **{"from": FROM, "to": TO})
-    status = {"type": "recipient_delivery_report_sms", "batch_id": batch, "recipient": FROM[1:], "at": WHEN, "client_reference": mark}
-    for state, code, kind in [("Dispatched", 400, "sent"), ("Delivered", 0, "delivered")]:
-        posted(f"the state {state}", {**status, "status": state, "code": code}, kind, id=batch, to=FROM)
-    posted("the state Failed", {**status, "status": "Failed", "code": 402}, "failed", id=batch, to=FROM, code="402")
-    posted("the state Unknown", {**status, "status": "Unknown", "code": 401}, "ignored")
+    inbound = {"type": "mo_text", "id": "01XXXXX21XXXXX119Z8P1XXXXX", "from": FROM[1:], "to": TO[1:],
+               "body": "Où est mon colis ? 👋", "operator_id": "310260", "received_at": WHEN}
+    told = {"id": inbound["id"], "from": FROM, "to": TO}
+    posted("a customer's text", inbound, "text", words=inbound["body"], media=[], **told)
+    posted("a repeat of the next morning with the first time", inbound, "text", when="2026-11-29T08:00:00Z", **told)
+    picture = {"content_type": "image/jpeg", "status": "Uploaded", "code": 0}
+    files = [{"url": f"https://example.com/{name}.jpg", **picture} for name in ("i", "j")]
+    lost = {"content_type": "image/jpeg", "status": "Failed", "code": 1}
+    mms = {**inbound, "type": "mo_media", "body": {"message": "broken", "media": [files[0], lost, files[1]]}}
+    media = [file["url"] for file in files]
+    posted("two pictures and a lost one", mms, "text", words="broken", media=media, **told)
+    posted("pictures without words", {**mms, "body": {"media": files}}, "text", words="", media=media, **told)
+    binary = {**inbound, "type": "mo_binary", "body": "VGV4dA==", "udh": "050003000101"}
+    asked = "[The customer sent something that is not passed on. Ask for it in words.]"
+    posted("a binary message", binary, "text", words=asked, media=[], **told)
+    status = {"type": "recipient_delivery_report_sms", "batch_id": batch, "client_reference": mark, "recipient": FROM[1:],
+              "at": WHEN, "operator_status_at": WHEN}
+    told = {"id": batch, "to": FROM}
+    for state, code, kind in [("Queued", 400, "sent"), ("Dispatched", 401, "sent"), ("DISPATCHED", 401, "sent"),
+                              ("Delivered", 0, "delivered"), ("DELIVERED", 0, "delivered")]:
+        posted(f"the state {state}", {**status, "status": state, "code": code}, kind, **told)
+    for state, code in [("Aborted", 402), ("ABORTED", 412), ("Cancelled", 407), ("Failed", 34), ("Expired", 406),
+                        ("Rejected", 408), ("Deleted", 8)]:
+        posted(f"the state {state}", {**status, "status": state, "code": code}, "failed", code=str(code), **told)
+    posted("the state Unknown", {**status, "status": "Unknown", "code": 7}, "ignored")
+    posted("a state without the mark", {**{k: v for k, v in status.items() if k != "client_reference"},
+                                        "status": "Delivered", "code": 0}, "delivered", **told)
+    summary = {"type": "delivery_report_sms", "batch_id": batch, "total_message_count": 1,
+               "statuses": [{"code": 0, "status": "Delivered", "count": 1}]}
+    posted("a summary of a batch", summary, "ignored")
+    posted("nobody's text", {k: v for k, v in inbound.items() if k != "from"}, "unreadable")
     posted("a changed body", inbound, "refused", body=json.dumps({**inbound, "body": "other"}))
-    posted("an old signature", inbound, "refused", at=AT - 3600)
-    write("sinch", [f"Samples of Sinch SMS, recorded with {versions('sinch')} by tests/packs/record.py."], samples,
-          ROOT.parent / "tests" / "fixtures" / "packs")
+    posted("an old signature", inbound, "refused", at=AT - 24 * 3600)
+    posted("a signature ahead of the clock", inbound, "refused", at=AT + 301)
+    posted("another secret", inbound, "refused", secret_of="another-webhook-secret")
+    write("sinch", [f"Samples of Sinch SMS, recorded with {versions('sinch')} by tests/packs/record.py."], samples)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,8 @@ use super::samples::prove;
 use crate::keys::fault::Flaw;
 
 /// The packs inside the binary: the name, the file and its samples.
-const SHIPPED: [(&str, &str, &str); 2] = [
+const SHIPPED: [(&str, &str, &str); 3] = [
+    ("sinch", include_str!("../../../packs/sinch.toml"), include_str!("../../../packs/sinch.samples.toml")),
     ("twilio", include_str!("../../../packs/twilio.toml"), include_str!("../../../packs/twilio.samples.toml")),
     ("vonage", include_str!("../../../packs/vonage.toml"), include_str!("../../../packs/vonage.samples.toml")),
 ];

@@ -86,7 +86,7 @@ fn a_wrong_account_of_a_pack_is_a_fault_with_the_words_of_the_vendor() {
         (
             "pack = \"twilio\"",
             "pack = \"twillio\"",
-            "which is no shipped pack and no .toml file. Name a shipped one (twilio",
+            "which is no shipped pack and no .toml file. Name a shipped one (sinch, twilio, vonage)",
         ),
         ("address = \"", "channel = \"whatsapp\"\naddress = \"", "which a pack does not carry"),
         ("sender = \"+", "sender = \"", "is a number without its +"),

@@ -1,5 +1,5 @@
-//! A pack for one more API, written from the cookbook alone: Sinch SMS. It works against a fake whose shapes are those of Sinch's own
-//! client, which also recorded the samples beside the pack.
+//! A pack in a file of its own, by the example of Sinch's: it works against a fake whose shapes are those of Sinch's own client, which
+//! also recorded the samples beside the pack. The whole client stands behind the fake of `sinch_client`.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +16,25 @@ use sha2::Sha256;
 
 use super::{ADA, NUMBER};
 use crate::support::{TestBridge, answer};
+
+/// The words of a text that holds nothing for people.
+pub(super) const NOTHING: &str = "[The customer sent something that is not passed on. Ask for it in words.]";
+
+/// The path of the pack's file.
+fn pack() -> String {
+    format!("{}/packs/sinch.toml", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The account of this pack at the API of this address, with a line of its own, and Braze's beside it.
+pub(super) fn account(pack: &str, url: &str) -> String {
+    format!(
+        "\n[accounts.sinch]\nvendor = \"pack\"\npack = \"{pack}\"\nurl = \"{url}\"\naccount_id = \"plan1\"\n\
+         secret = \"an-api-token\"\nsigning_secrets = [\"a-webhook-secret\"]\nsender = \"{NUMBER}\"\n\
+         webhook_url = \"https://bridge.example.org/webhooks/sinch\"\n\
+         [[lines]]\nname = \"main\"\ncarrier = \"braze\"\n\
+         [[lines]]\nname = \"third\"\ncarrier = \"sinch\"\naddress = \"{NUMBER}\"\n"
+    )
+}
 
 /// The batches that the fake has taken.
 type Batches = Arc<Mutex<Vec<Value>>>;
@@ -57,13 +76,7 @@ async fn a_pack_of_ones_own_carries_texts_both_ways() {
     let mut bridge = TestBridge::start_with("", "").await;
     let batches = Batches::default();
     let url = fake(&batches).await;
-    let pack = format!("{}/tests/fixtures/packs/sinch.toml", env!("CARGO_MANIFEST_DIR"));
-    let account = format!(
-        "\n[accounts.sinch]\nvendor = \"pack\"\npack = \"{pack}\"\nurl = \"{url}\"\naccount_id = \"plan1\"\n\
-         secret = \"an-api-token\"\nsigning_secrets = [\"a-webhook-secret\"]\nsender = \"{NUMBER}\"\n\
-         [[lines]]\nname = \"main\"\ncarrier = \"braze\"\n\
-         [[lines]]\nname = \"third\"\ncarrier = \"sinch\"\naddress = \"{NUMBER}\"\n"
-    );
+    let account = account(&pack(), &url);
     bridge.restart_with(|settings| format!("{settings}{account}")).await;
     let text = json!({"type": "mo_text", "id": "in1", "from": &ADA[1..], "to": &NUMBER[1..], "body": "Hello",
         "received_at": "2026-11-28T09:15:02Z"});
@@ -74,6 +87,11 @@ async fn a_pack_of_ones_own_carries_texts_both_ways() {
     bridge.settled().await;
     let ticket = bridge.sandbox.zendesk.tickets()[0].id;
     assert_eq!(bridge.comments(ticket), ["Hello"]);
+    let binary = json!({"type": "mo_binary", "id": "in2", "from": &ADA[1..], "to": &NUMBER[1..], "body": "VGV4dA==",
+        "udh": "050003000101", "received_at": "2026-11-28T09:15:03Z"});
+    assert_eq!(event(&bridge, &binary).await.0, 202);
+    bridge.settled().await;
+    assert_eq!(bridge.comments(ticket), ["Hello", NOTHING], "no base64 reaches the agent");
     bridge.sandbox.zendesk.agent_reply(ticket, "Hi Ada");
     bridge.settled().await;
     let sent = batches.lock().unwrap().clone();
@@ -90,12 +108,13 @@ async fn a_pack_of_ones_own_carries_texts_both_ways() {
 
 #[tokio::test]
 async fn check_proves_a_pack_of_ones_own_by_the_samples_beside_it() {
-    let pack = format!("{}/tests/fixtures/packs/sinch.toml", env!("CARGO_MANIFEST_DIR"));
+    let pack = pack();
     let (text, samples) = (std::fs::read_to_string(&pack).unwrap(), pack.replace(".toml", ".samples.toml"));
     let directory = tempfile::tempdir().unwrap();
     let here = |name: &str| directory.path().join(name);
     std::fs::copy(&samples, here("mine.samples.toml")).unwrap();
     let account = "[accounts.mine]\nvendor = \"pack\"\npack = \"mine.toml\"\naccount_id = \"p\"\nsecret = \"s\"\n\
+                   webhook_url = \"https://a.example/hook\"\n\
                    signing_secrets = [\"w\"]\nsender = \"+15550100100\"\n";
     let faults = |text: &str| {
         std::fs::write(here("mine.toml"), text).unwrap();
