@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # npm @kapso/whatsapp-cloud-api 0.3.0 takes a customer's message for one of the business where the customer quotes an own earlier
 # message, as in "I mean this one". Its `normalizeWebhook` says of each message whether it came in or went out. For that it counts
-# the sender of the quoted message, `context.from`, among the numbers of the business. But WhatsApp names there whose message is
-# quoted (YCloud's page on the same events: "sent by the user or your business"), and a customer then stands on both sides. A bridge that passes its own messages over loses the text,
-# or shows it as the agent's own.
+# the sender of the quoted message, `context.from`, among the numbers of the business. But a customer can quote either side
+# (YCloud's page on these events: "sent by the user or your business"), and then stands on both. A bridge that passes its own
+# messages over loses the text, or shows it as the agent's own.
 #
 # Seen with 0.3.0: the table below. The messages are of the field `messages`, which has none of the business (those come as
 # `smb_message_echoes`). npm whatsapp-api-js 6.3.0 hands each of them on as a message of the customer.
