@@ -2,7 +2,7 @@
 # Two clients of Freshdesk, npm freshdesk-api 3.1.0 and PyPI python-freshdesk 1.3.9, search for a contact by another number than
 # the one they are given. Freshdesk's page "Filter contacts" wants the query encoded for an address, and both leave its plus
 # sign as it is, which is read there as a space: a search for `+15550100123` asks for ` 15550100123`. Their lists by number
-# encode it. A bridge that looks for the sender of a text finds nobody, and makes a second contact of a known customer.
+# encode it. A bridge that looks for the sender of a text finds no contact, and makes a second contact of a known customer.
 #
 # Seen with both, of a server on this machine with one contact: each finds it by the list, and none by the search. The same
 # happens to an address such as ann+orders@example.com, and a tag such as R&D is cut at its `&`.
