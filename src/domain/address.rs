@@ -153,7 +153,7 @@ pub fn own_id(at_desk: &str) -> (Option<AccountId>, &str) {
 #[must_use]
 pub fn identities_of(customer: &Customer, carrier: AccountId) -> Vec<Identity> {
     if let Some(thread) = &customer.thread {
-        return vec![Identity { scheme: Scheme::Carrier, account: carrier, value: thread.clone() }];
+        return vec![talk_named(carrier, thread.clone())];
     }
     let external = customer.external_id.clone().map(|value| external_id(carrier, value));
     let own = customer.carrier_id.clone().map(|value| Identity { scheme: Scheme::Carrier, account: carrier, value });
@@ -258,6 +258,9 @@ fn of_customer<D: Directory>(
         }
     }
     let carrier = identities.first().map_or(Ends::FIRST.carrier, |identity| identity.account);
+    if let (OnLine::InThread(address), Some(talk)) = (line, identities.first()) {
+        return in_talk(talk, address.as_deref().or(filled_in(told)), directory);
+    }
     let base = match base {
         Some(known) => known,
         None => own_key(identities.first().map_or_else(ConversationKey::nobody, Identity::key), carrier, directory)?.0,
@@ -265,11 +268,6 @@ fn of_customer<D: Directory>(
     let new_identities = unknown.into_iter().map(|identity| (identity, base.clone())).collect();
 
     let at_base = own_key(base.clone(), carrier, directory)?;
-    if let OnLine::InThread(address) = line {
-        let changes = address.as_deref().or(filled_in(told)).map(|address| Change::Line(address.to_owned()));
-        let (key, conversation) = at_base;
-        return Ok(Resolution { key, conversation, changes: changes.into_iter().collect(), new_identities });
-    }
     let base_line = at_base.1.as_ref().and_then(|conversation| conversation.line.as_deref());
     let (key, conversation) = match earlier(&base, base_line, told, carrier, directory)? {
         Some(found) => found,
@@ -281,6 +279,66 @@ fn of_customer<D: Directory>(
     let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { filled_in(told) };
     let changes = address.map(|address| Change::Line(address.to_owned())).into_iter().collect();
     Ok(Resolution { key, conversation, changes, new_identities })
+}
+
+/// A text in a talk goes where the talk leads, on whichever line.
+fn in_talk<D: Directory>(talk: &Identity, address: Option<&str>, directory: &D) -> Result<Resolution, D::Error> {
+    let lead = lead_of(&talk.value, talk.account, directory)?;
+    let goes_on = lead.talk != talk.value;
+    // A late text of a merged talk may be the first that comes, and its answer has to go into the other talk.
+    let begun =
+        (lead.conversation.is_none() && goes_on).then(|| Customer { thread: Some(lead.talk), ..Customer::default() });
+    let line = address.map(|address| Change::Line(address.to_owned()));
+    let is_new = !lead.is_named && !goes_on;
+    let new_identities = is_new.then(|| (talk.clone(), lead.key.clone())).into_iter().collect();
+    let changes = begun.map(Change::Customer).into_iter().chain(line).collect();
+    Ok(Resolution { key: lead.key, conversation: lead.conversation, changes, new_identities })
+}
+
+/// The conversation that a talk leads to.
+#[derive(Debug)]
+pub struct Lead {
+    /// Its key.
+    pub key: ConversationKey,
+    /// Its record.
+    pub conversation: Option<Conversation>,
+    /// The talk that it goes on in: another one than was asked for, where that was merged into this one.
+    pub talk: String,
+    is_named: bool,
+}
+
+/// The most merges that are followed from one talk, far more than there are.
+const MERGES_MAX: usize = 8;
+
+/// The conversation that the name of a talk leads to. A talk that was merged leads on to the other one.
+///
+/// # Errors
+/// A failed lookup of the directory.
+pub fn lead_of<D: Directory>(talk: &str, carrier: AccountId, directory: &D) -> Result<Lead, D::Error> {
+    let mut lead = named(talk.to_owned(), carrier, directory)?;
+    for _ in 0..MERGES_MAX {
+        let on = match &lead.conversation {
+            Some(known) => known.customer.thread.clone(),
+            None => lead.is_named.then(|| external_id_in(&lead.key, carrier).value),
+        };
+        let Some(on) = on.filter(|on| *on != lead.talk) else { break };
+        lead = named(on, carrier, directory)?;
+    }
+    Ok(lead)
+}
+
+fn named<D: Directory>(talk: String, carrier: AccountId, directory: &D) -> Result<Lead, D::Error> {
+    let name = talk_named(carrier, talk);
+    let known = directory.by_identity(&name)?;
+    let is_named = known.is_some();
+    let (key, conversation) = own_key(known.unwrap_or_else(|| name.key()), carrier, directory)?;
+    Ok(Lead { key, conversation, talk: name.value, is_named })
+}
+
+/// The name of a carrier's talk.
+#[must_use]
+pub fn talk_named(carrier: AccountId, talk: String) -> Identity {
+    Identity { scheme: Scheme::Carrier, account: carrier, value: talk }
 }
 
 /// A customer's key and conversation. A conversation over another carrier may have had the key since before the name of
@@ -336,6 +394,7 @@ fn elsewhere(
             let is_taken = base_line.is_some_and(|line| others.iter().any(|other| is_one_line(other, line)));
             is_taken.then(|| on(""))
         }
+        // It has gone where its talk leads.
         OnLine::InThread(_) => None,
     }
 }

@@ -310,10 +310,9 @@ impl Conversation {
         }
     }
 
-    /// Ends and blocks were those of the talk of before.
     fn move_talk(&mut self, there: &Customer) {
         self.customer.update(there);
-        self.talk = Talk::default();
+        self.talk.go_on();
     }
 
     fn know(&mut self, newer: Customer) {

@@ -8,10 +8,12 @@ use crate::domain::conversation;
 use crate::domain::ids::{CommentId, EventId, TicketId};
 
 mod advice;
+mod joined;
 mod undelivered;
 mod why;
 
 pub use advice::Advice;
+pub use joined::Joined;
 pub use undelivered::{Meaning, Undelivered};
 pub use why::Why;
 
@@ -118,6 +120,10 @@ pub enum Saying {
     ClosingHeldBack(Undelivered),
     /// The customer was unsubscribed otherwise than by a keyword.
     Unsubscribed,
+    /// Two conversations of the customer were joined, and their texts come to this ticket.
+    TextsComeHere(Joined),
+    /// Two conversations of the customer were joined, and their texts come to the other ticket.
+    TextsGoElsewhere(Joined),
     /// A reply waits until the customer writes again.
     ReplyWaits(Reply),
     /// A reply that waited until the customer wrote again has gone to the phone.
@@ -221,12 +227,14 @@ pub struct Fields {
     pub meaning: Option<Meaning>,
     /// See [`Undelivered::said`].
     pub said: Option<String>,
+    /// See [`Joined::ticket`].
+    pub other_ticket: Option<TicketId>,
 }
 
 impl Saying {
     /// One of each code, with every field that it has.
     #[must_use]
-    pub fn samples() -> [Self; 34] {
+    pub fn samples() -> [Self; 36] {
         let event = EventId { epoch: 0x5eed_0000, sequence: 0x29, sub: 0 };
         let comment = CommentId(4711);
         let reply = Reply { comment: Some(comment) };
@@ -237,6 +245,7 @@ impl Saying {
         let partly = Lost { parts: Some(2), ..of_reply.clone() };
         let file = File { comment, file: "invoice.pdf".to_owned(), reason: WithheldFor::Malware };
         let word = |word: &str| Keyword { word: Some(word.to_owned()) };
+        let other = Joined { ticket: TicketId(36) };
         let closing = Undelivered {
             event,
             comment: None,
@@ -276,6 +285,8 @@ impl Saying {
             Self::ReplyHeldBack(held),
             Self::ClosingHeldBack(closing_held.clone()),
             Self::Unsubscribed,
+            Self::TextsComeHere(other),
+            Self::TextsGoElsewhere(other),
             Self::ReplyWaits(reply),
             Self::WaitingReplyTexted(reply),
             Self::TemplateSent,
@@ -341,6 +352,8 @@ impl Saying {
             Self::ReplyHeldBack(_) => "reply_held_back",
             Self::ClosingHeldBack(_) => "closing_held_back",
             Self::Unsubscribed => "unsubscribed",
+            Self::TextsComeHere(_) => "texts_come_here",
+            Self::TextsGoElsewhere(_) => "texts_go_elsewhere",
             Self::ReplyWaits(_) => "reply_waits",
             Self::WaitingReplyTexted(_) => "waiting_reply_texted",
             Self::TemplateSent => "template_sent",
@@ -384,6 +397,7 @@ impl Saying {
             | Self::ClosingHeldBack(_)
             | Self::TemplateNotDelivered(_)
             | Self::TemplateHeldBack(_) => &["event", "carrier_code", "meaning", "said"],
+            Self::TextsComeHere(_) | Self::TextsGoElsewhere(_) => &["other_ticket"],
             Self::FileWithheld(_) => &["comment", "file", "reason"],
             Self::OptedOut(_) | Self::OptedIn(_) | Self::AskedForHelp(_) => &["word"],
         }
@@ -438,6 +452,9 @@ impl Saying {
                 said: lost.said.clone(),
                 ..Fields::default()
             },
+            Self::TextsComeHere(other) | Self::TextsGoElsewhere(other) => {
+                Fields { other_ticket: Some(other.ticket), ..Fields::default() }
+            }
             Self::FileWithheld(file) => Fields {
                 comment: Some(file.comment),
                 file: Some(file.file.clone()),

@@ -447,6 +447,8 @@ pub enum Fate {
     },
     /// It is about these conversations.
     Learnt(Vec<Learnt>),
+    /// It tells of two talks that were merged, whose conversations the store joins.
+    Joined,
 }
 
 /// The facts in a report about a conversation.

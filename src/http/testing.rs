@@ -189,7 +189,7 @@ impl Queue for ScriptedStore {
         std::future::pending().await
     }
 
-    async fn weigh(&self, _: u64, _: Fate, _: Timestamp) -> Result<(), StoreError> {
+    async fn weigh(&self, _: u64, _: Fate, _: Timestamp) -> Result<bool, StoreError> {
         Err(StoreError::Closed)
     }
 

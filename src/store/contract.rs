@@ -29,6 +29,7 @@ use crate::store::{
 mod accounts;
 mod album;
 mod find;
+mod joining;
 mod operator;
 mod refused;
 mod reports;
@@ -53,6 +54,12 @@ pub(crate) use find::{
     a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
     a_person_is_shown_with_what_needs_somebody_and_the_latest_texts,
     what_words_may_mean_is_found_with_what_became_of_it,
+};
+pub(crate) use joining::{
+    a_merge_and_the_texts_of_both_talks_end_in_one_lane_in_whatever_order_they_come,
+    a_merge_in_the_body_of_the_first_text_is_joined_before_it,
+    merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
+    two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,
 };
 pub(crate) use operator::{
     a_group_that_waits_is_forgotten_whole, a_pause_ends_at_its_time_also_when_no_bridge_ran,
@@ -109,6 +116,10 @@ macro_rules! contract_tests {
     ($backend:ty) => {
         crate::store::contract::contract_tests!($backend:
             what_was_accepted_is_there_after_a_crash,
+            a_merge_and_the_texts_of_both_talks_end_in_one_lane_in_whatever_order_they_come,
+            merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
+            a_merge_in_the_body_of_the_first_text_is_joined_before_it,
+            two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,
             two_accounts_share_no_key,
             an_unreadable_body_is_of_the_account_that_it_was_posted_to,
             a_customer_is_forgotten_in_no_body_that_names_another_carriers_customer,

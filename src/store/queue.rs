@@ -110,9 +110,11 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// A delivery in doubt of which all parts are known to be out is looked at again at once.
     ///
+    /// Gives whether that was its end, and it is not to be weighed again.
+    ///
     /// # Errors
     /// [`StoreError::BacklogFull`] and [`StoreError::DiskLow`] for a text that is taken in.
-    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError>;
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError>;
 
     /// The span of time missing from the store, if it was put back from a backup within the last 30 days.
     fn lost_time(&self) -> Option<LostTime>;

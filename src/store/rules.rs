@@ -1,5 +1,5 @@
 //! The store's rules as plain functions of records, the same for every medium: acceptance, lanes, needs, moves, claims,
-//! groups, doubt, learning, reports, expiry, erasure and an operator's acts.
+//! groups, doubt, learning, joining, reports, expiry, erasure and an operator's acts.
 //!
 //! A backend reads the records, asks a rule, and writes. Nothing here reads a record or names a medium.
 
@@ -10,6 +10,7 @@ pub(super) mod doubt;
 pub(super) mod erasure;
 pub(super) mod expiry;
 pub(super) mod groups;
+pub(super) mod joining;
 pub(super) mod lanes;
 pub(super) mod learning;
 pub(super) mod merging;

@@ -75,8 +75,7 @@ impl Crew {
                 self.supervisor.metrics.receipt(kept.report.carrier, what);
                 info!(event_id = %delivery, what, "report.{word}: the carrier reports of {delivery}: {what}");
             }
-            self.store.weigh(kept.number, fate, now).await?;
-            if word != "later" {
+            if self.store.weigh(kept.number, fate, now).await? {
                 self.supervisor.metrics.report_weighed(kept.report.carrier, word);
             }
         }
@@ -107,7 +106,7 @@ impl Worker {
             Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, now).await,
             Reported::Unsubscribed => self.unsubscribed(report, now).await,
             Reported::Resubscribed => self.unblocked(report).await,
-            Reported::TalkMoved { into, customer } => self.talk_moved(report, into, customer.as_ref()).await,
+            Reported::TalkMoved { .. } => Ok(Fate::Joined),
             Reported::TalkOver => self.talk_over(report).await,
             Reported::Sent { .. }
             | Reported::Delivered
@@ -330,6 +329,6 @@ fn word_of(kept: &Kept, fate: &Fate) -> &'static str {
         Fate::Over => "over",
         Fate::TakenIn { .. } => "taken_in",
         Fate::Learnt(_) if kept.report.what == Reported::Unsubscribed => "unsubscribed",
-        Fate::Learnt(_) => "learnt",
+        Fate::Learnt(_) | Fate::Joined => "learnt",
     }
 }

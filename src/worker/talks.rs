@@ -1,5 +1,5 @@
-//! For carriers that keep talks: the talks that the store knows, and a carrier's reports of them. A talk that has moved into one
-//! that is not known goes on there with its ticket. Never calls a vendor.
+//! For carriers that keep talks: the talks that the store knows, and a carrier's reports of them. The store joins those that
+//! were merged. Never calls a vendor.
 
 use jiff::Timestamp;
 
@@ -41,28 +41,6 @@ impl Worker {
     /// Whether the carrier keeps talks.
     pub(super) fn keeps_talks(&self) -> bool {
         self.lines.knows_by(self.ends.carrier) == By::Thread
-    }
-
-    /// The talk goes on in another one. Where that is not known, this conversation and its ticket go on in it; where it is, the
-    /// customer writes on its ticket from now on, and nothing more goes into this one.
-    pub(super) async fn talk_moved(
-        &self,
-        report: &Report,
-        into: &str,
-        customer: Option<&String>,
-    ) -> Result<Fate, StoreError> {
-        let Some(thread) = &report.customer.thread else { return Ok(Fate::Over) };
-        let there = Customer { thread: Some(into.to_owned()), carrier_id: customer.cloned(), ..Customer::default() };
-        let known = self.talk(thread).await?.filter(|known| known.customer.thread.as_ref() == Some(thread));
-        let (Some(known), other) = (known, self.talk(into).await?) else { return Ok(Fate::Over) };
-        let learn = |conversation, change| Learnt { conversation, changes: vec![change], note: None };
-        let Some(other) = other.filter(|other| other.key != known.key) else {
-            return Ok(Fate::Learnt(vec![learn(known.key, Change::TalkMoved(there))]));
-        };
-        // Their word against texts holds in the other talk too.
-        let word = known.subscription_at.filter(|_| known.subscription == Subscription::Out);
-        let word = word.map(|at| learn(other.key, Change::Subscription(Subscription::Out, at)));
-        Ok(Fate::Learnt(word.into_iter().chain([learn(known.key, Change::TalkOver(report.at))]).collect()))
     }
 
     /// The talk is over. The texts that wait in it end, each with its note.

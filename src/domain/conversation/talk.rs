@@ -47,6 +47,17 @@ impl Talk {
         Self { blocked_at: self.blocked_at.max(Some(at)), ..self.clone() }
     }
 
+    /// When the customer last wrote in it, or lifted a block.
+    #[must_use]
+    pub fn reached_at(&self) -> Option<Timestamp> {
+        self.reached_at
+    }
+
+    /// It goes on in another talk: ends and blocks were those of the one of before.
+    pub(super) fn go_on(&mut self) {
+        *self = Self { reached_at: self.reached_at, ..Self::default() };
+    }
+
     pub(super) fn end(&mut self, at: Timestamp) {
         self.over_at = self.over_at.max(Some(at));
     }

@@ -67,6 +67,8 @@ impl Saying {
             | Self::OptedIn(_)
             | Self::AskedForHelp(_)
             | Self::Unsubscribed
+            | Self::TextsComeHere(_)
+            | Self::TextsGoElsewhere(_)
             | Self::ReplyWaits(_)
             | Self::WaitingReplyTexted(_)
             | Self::TemplateSent => None,

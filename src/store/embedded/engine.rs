@@ -17,6 +17,7 @@ mod find;
 mod forget;
 mod homes;
 mod index;
+mod joining;
 pub(super) mod journal;
 pub(super) mod layout;
 mod ledger;

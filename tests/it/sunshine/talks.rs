@@ -30,6 +30,17 @@ impl Site {
         self.bridge.until(words, |bridge| has(&bridge.notes(ticket))).await;
     }
 
+    /// The events of these kinds in the webhooks that are held back, which go no other way.
+    fn held_events(&self, kinds: &[&str]) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        for webhook in self.sunshine.take_held_webhooks() {
+            let body: Value = serde_json::from_str(&webhook.body).unwrap();
+            events.extend(body["events"].as_array().unwrap().iter().cloned());
+        }
+        events.retain(|event| kinds.iter().any(|kind| event["type"] == *kind));
+        events
+    }
+
     /// Lets time pass until the only conversation has this subscription.
     async fn subscribed(&self, subscription: &str) {
         let started = self.bridge.clock.now();
@@ -115,14 +126,87 @@ async fn a_reply_that_waits_in_a_talk_goes_out_after_the_answer_in_the_one_that_
 }
 
 #[tokio::test]
-async fn a_reply_that_waits_in_a_talk_merged_into_a_known_one_ends_with_a_note_on_its_ticket() {
+async fn a_merge_beside_the_first_message_of_the_talk_that_is_left_opens_no_ticket_in_either_order() {
+    for is_merge_first in [true, false] {
+        let site = Site::with_talks().await;
+        let ticket = site.talking().await;
+        let discarded = site.sunshine.conversation_of(SMS, ADA).unwrap();
+        site.sunshine.pause_webhooks();
+        site.sunshine.text(WHATSAPP, ADA, "It is me");
+        let surviving = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+        site.sunshine.merge(&surviving, &discarded);
+        let mut events = site.held_events(&["conversation:message", "user:merge"]);
+        site.sunshine.resume_webhooks();
+        assert_eq!((events.len(), &events[1]["type"]), (2, &json!("user:merge")));
+        if is_merge_first {
+            events.reverse();
+        }
+        assert_eq!(site.post_events(&json!(events)).await.0, 200);
+        site.settled().await;
+        assert_eq!(site.bridge.comments(ticket), ["Hello", "It is me"], "{is_merge_first}");
+        assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 1);
+        site.reply(ticket, "Hi Ada");
+        site.settled().await;
+        let texts = site.sunshine.texts();
+        assert_eq!((&texts[0].conversation, &texts[0].words), (&surviving, &"Hi Ada".to_owned()));
+        assert_eq!((texts.len(), site.bridge.notes(ticket)), (1, Vec::new()));
+        site.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn the_late_first_text_of_a_talk_that_was_merged_stands_on_the_other_ones_ticket() {
+    let site = Site::with_talks().await;
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(WHATSAPP, ADA, "late");
+    let late = site.held_events(&["conversation:message"]);
+    site.sunshine.resume_webhooks();
+    let ticket = site.talking().await;
+    let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+    site.sunshine.merge(&talk(SMS), &talk(WHATSAPP));
+    site.learnt(1).await;
+    assert_eq!(site.post_events(&json!(late)).await.0, 200);
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "late"]);
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 1);
+    site.reply(ticket, "Hi Ada");
+    site.settled().await;
+    assert_eq!(site.sunshine.texts()[0].conversation, talk(SMS));
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn of_two_merged_talks_with_tickets_the_one_with_the_newer_text_goes_on_with_the_reply_that_waits_in_it() {
+    let site = Site::with_talks().await;
+    let (ended, lasting) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
+    site.waiting_on(lasting, "Your parcel is there").await;
+    let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+    let surviving = talk(SMS);
+    site.sunshine.merge(&surviving, &talk(WHATSAPP));
+    site.told(lasting, &format!("The other one is on ticket #{ended}.")).await;
+    site.told(ended, &format!("Their texts come to ticket #{lasting} from now on")).await;
+    site.sunshine.text(WHATSAPP, ADA, "Yes?");
+    site.settled().await;
+    assert_eq!(site.sunshine.reached(ADA).last().map(String::as_str), Some("Your parcel is there"));
+    assert!(site.bridge.comments(lasting).contains(&"Yes?".to_owned()));
+    assert!(!site.bridge.comments(ended).contains(&"Yes?".to_owned()));
+    assert_eq!(site.sunshine.texts().last().map(|text| text.conversation.clone()), Some(surviving));
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_reply_that_waits_in_a_talk_merged_into_a_known_one_with_a_newer_text_ends_with_a_note_on_its_ticket() {
     let site = Site::with_talks().await;
     let (lasting, ended) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
     assert_ne!(lasting, ended);
     site.waiting_on(ended, "Your parcel is there").await;
+    site.sunshine.text(SMS, ADA, "anybody?");
+    site.bridge.until("it is on its ticket", |bridge| bridge.comments(lasting).len() == 2).await;
     let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
     site.sunshine.merge(&talk(SMS), &talk(WHATSAPP));
     site.told(ended, OVER).await;
+    site.told(ended, &format!("#{lasting}")).await;
+    site.told(lasting, &format!("#{ended}")).await;
     site.settled().await;
     let sends = site.sends();
     site.reply(ended, "once more");
@@ -130,7 +214,9 @@ async fn a_reply_that_waits_in_a_talk_merged_into_a_known_one_ends_with_a_note_o
     assert_eq!(site.sends(), sends, "nothing goes into a talk that is over");
     site.sunshine.text(WHATSAPP, ADA, "Yes?");
     site.settled().await;
-    assert_eq!(site.bridge.comments(lasting), ["Hello", "Yes?"]);
+    let (mut said, notes) = (site.bridge.comments(lasting), site.bridge.notes(lasting));
+    said.retain(|words| !notes.contains(words));
+    assert_eq!(said, ["Hello", "anybody?", "Yes?"]);
     site.reply(lasting, "Your parcel is there");
     site.settled().await;
     assert_eq!(site.sunshine.reached(ADA).last().map(String::as_str), Some("Your parcel is there"));
@@ -148,12 +234,7 @@ async fn a_reply_that_waits_for_a_removed_customer_ends_with_a_note_and_nothing_
         site.sunshine.remove_user_of(&talk);
         // The events of the user and of the talk, each alone.
         let word = if by_talk { "conversation:remove" } else { "user:remove" };
-        let held = site.sunshine.take_held_webhooks();
-        let mut events: Vec<Value> = Vec::new();
-        for webhook in &held {
-            let body: Value = serde_json::from_str(&webhook.body).unwrap();
-            events.extend(body["events"].as_array().unwrap().iter().filter(|event| event["type"] == word).cloned());
-        }
+        let events = site.held_events(&[word]);
         assert_eq!(events.len(), 1, "{word}");
         assert_eq!(site.post_events(&json!(events)).await.0, 200);
         site.told(ticket, OVER).await;

@@ -219,7 +219,7 @@ impl Queue for MortalStore {
         self.store.reports_changed().await;
     }
 
-    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError> {
         self.call("weigh", self.store.weigh(report, fate, now)).await
     }
 

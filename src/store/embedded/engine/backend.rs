@@ -189,7 +189,7 @@ impl<B: Backend> Queue for B {
         self.shared().reports().notified().await;
     }
 
-    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
+    async fn weigh(&self, report: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError> {
         self.ask(move |core| core.weigh(report, fate, now)).await
     }
 

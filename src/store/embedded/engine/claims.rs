@@ -322,7 +322,7 @@ impl Core {
     }
 
     /// Moves a lane's waiting deliveries to another conversation, in order; `done` are already written.
-    fn move_lane(
+    pub(in crate::store) fn move_lane(
         &mut self,
         lane: &LaneName,
         key: &ConversationKey,

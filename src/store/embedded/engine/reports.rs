@@ -4,7 +4,7 @@
 //! A report lies under its number until then. Memory holds of each when it is due and the digest of its send's name. It is
 //! never decided here which delivery a report is about.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Address, Directory};
@@ -26,6 +26,9 @@ use crate::store::rules::lanes::lane_of;
 use crate::store::rules::learning::home;
 use crate::store::rules::reports::{self, Bound};
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
+
+/// How soon talks are joined after a worker was found at a text of theirs.
+const JOINED_AGAIN: SignedDuration = SignedDuration::from_secs(5);
 
 fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
@@ -89,6 +92,7 @@ impl Core {
         }
         self.check_reports(ours.len())?;
         self.check_backlog(many)?;
+        self.join_all(&ours, now)?;
         let mut accepted = Vec::with_capacity(events.len());
         for (arrival, unreadable) in events {
             accepted.push(match unreadable {
@@ -122,6 +126,7 @@ impl Core {
     ) -> Result<Taken, StoreError> {
         self.check_disk()?;
         self.check_reports(ours.len())?;
+        self.join_all(&ours, now)?;
         let mut taken = Taken::default();
         for report in ours {
             self.take_report(report, now, &mut taken)?;
@@ -172,25 +177,36 @@ impl Core {
     }
 
     /// [`crate::store::Queue::weigh`].
-    pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
-        let Some(kept) = self.report(number)? else { return Ok(()) };
+    pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError> {
+        let Some(kept) = self.report(number)? else { return Ok(true) };
+        let again = if let Fate::Later(at) = fate {
+            at
+        } else if fate == Fate::Joined && !self.join_talks(&kept.report, now)? {
+            now.saturating_add(JOINED_AGAIN).unwrap_or(now)
+        } else {
+            return self.settle_report(&kept, fate, now).map(|()| true);
+        };
+        self.reschedule(&kept, Some(again))?;
+        Ok(false)
+    }
+
+    fn settle_report(&mut self, kept: &Kept, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
         match fate {
-            Fate::Over => self.write_report(Some(&kept), None),
-            Fate::Later(at) => self.reschedule(&kept, Some(at)),
+            Fate::Over | Fate::Joined | Fate::Later(_) => self.write_report(Some(kept), None),
             Fate::Unbound => {
                 let oldest = self.ledger.unbound.first().filter(|_| self.ledger.unbound.len() >= UNBOUND_MAX).copied();
                 if let Some(oldest) = oldest.map(|oldest| self.report(oldest)).transpose()?.flatten() {
                     self.write_report(Some(&oldest), None)?;
                 }
-                self.reschedule(&kept, None)
+                self.reschedule(kept, None)
             }
             Fate::Bound { delivery, part, of, note } => {
-                self.bind(&kept, delivery, (part, of), note.map(|note| *note), now)?;
-                self.write_report(Some(&kept), None)
+                self.bind(kept, delivery, (part, of), note.map(|note| *note), now)?;
+                self.write_report(Some(kept), None)
             }
-            Fate::TakenIn { event, place } => self.take_in(&kept, &event, &place, now),
+            Fate::TakenIn { event, place } => self.take_in(kept, &event, &place, now),
             Fate::Learnt(learnt) => {
-                self.write_report(Some(&kept), None)?;
+                self.write_report(Some(kept), None)?;
                 for Learnt { conversation, changes, note } in learnt {
                     let Some(known) = Directory::conversation(self, &conversation)? else { continue };
                     let ends = known.ends;
@@ -244,7 +260,7 @@ impl Core {
         Ok(())
     }
 
-    fn owe(
+    pub(in crate::store) fn owe(
         &mut self,
         about: Option<EventId>,
         note: Option<Event>,

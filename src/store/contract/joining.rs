@@ -1,0 +1,182 @@
+//! Merged talks: their conversations are joined, in whatever order a merge and the texts come.
+
+use super::*;
+use crate::domain::account::AccountId;
+use crate::domain::line::{OnLine, Place};
+use crate::domain::note::{Joined, Saying};
+use crate::domain::receipt::{Fate, Report, Reported};
+use crate::store::{Incoming, Queue};
+
+fn ends() -> Ends {
+    Ends { carrier: "talks".parse().unwrap(), ..Ends::FIRST }
+}
+
+fn to_desk() -> Route {
+    ends().routes()[0]
+}
+
+fn place() -> Place {
+    Place { line: OnLine::InThread(Some("l1".into())), ..ends().into() }
+}
+
+fn talk(name: &str) -> Customer {
+    Customer { thread: Some(name.into()), carrier_id: Some(format!("user of {name}")), ..Customer::default() }
+}
+
+fn said(name: &str, words: &str, second: i64) -> Event {
+    Event { received_at: at(second), ..text_from(talk(name), Some("l1"), words) }
+}
+
+async fn write(store: &impl Store, name: &str, words: &str, second: i64) {
+    store.accept(said(name, words, second), place(), Vec::new(), at(second)).await.unwrap();
+}
+
+/// The report that the first talk was merged into the second.
+fn merged(gone: &str, left: &str) -> Report {
+    let what = Reported::TalkMoved { into: left.into(), customer: Some(format!("user of {left}")) };
+    let (id, carrier): (String, AccountId) = (format!("{gone} into {left}"), ends().carrier);
+    let customer = Customer { thread: Some(gone.into()), ..Customer::default() };
+    Report { id, at: at(1), customer, campaign: None, dispatch: None, line: None, carrier, what }
+}
+
+async fn tell(store: &impl Store, report: Report, second: i64) {
+    store.take_reports(vec![report], Vec::new(), at(second)).await.unwrap();
+    weigh(store, second).await;
+}
+
+/// Weighs every report; tells whether none is left.
+async fn weigh(store: &impl Store, second: i64) -> bool {
+    let mut is_over = true;
+    for kept in store.due_reports(at(second), 9).await.unwrap() {
+        is_over &= store.weigh(kept.number, Fate::Joined, at(second)).await.unwrap();
+    }
+    is_over
+}
+
+/// The words and the conversation of each text that waits for the desk, in the order in which they go.
+async fn waiting(store: &impl Store, second: i64) -> (Vec<String>, Vec<String>) {
+    let (mut told, mut keys) = (Vec::new(), Vec::new());
+    while let Some(claim) = store.claim(to_desk(), at(second), Terms::merging(1)).await.unwrap() {
+        told.extend(words(&claim));
+        keys.push(claim.key.0.clone());
+        store.record(&claim, done(&claim), at(second)).await.unwrap();
+    }
+    keys.dedup();
+    (told, keys)
+}
+
+/// The talks of the conversations that are not over.
+async fn lasting(store: &impl Store) -> Vec<String> {
+    let known = store.conversations(None, 9).await.unwrap().items;
+    known.into_iter().filter(|one| !one.talk.is_over()).filter_map(|one| one.customer.thread).collect()
+}
+
+/// Opens or finds ticket `id` for the head of the lane.
+async fn work_off(store: &impl Store, id: u64, second: i64) {
+    let claimed = claim(store, to_desk(), at(second)).await;
+    let ticket = Change::Ticket(TicketId(id), TicketStatus::Open, at(second));
+    store.record(&claimed, Verdict { changes: vec![ticket], ..done(&claimed) }, at(second)).await.unwrap();
+}
+
+pub(crate) async fn a_merge_and_the_texts_of_both_talks_end_in_one_lane_in_whatever_order_they_come<H: Home>() {
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        let (home, store) = fresh::<H>().await;
+        let mut expected = Vec::new();
+        for (second, act) in (10..).zip(order) {
+            match act {
+                0 => write(&store, "gone", "old", second).await,
+                1 => write(&store, "left", "new", second).await,
+                _ => tell(&store, merged("gone", "left"), second).await,
+            }
+            expected.extend(["old", "new"].get(act).map(|words| (*words).to_owned()));
+        }
+        let (_home, store) = home.crash(store, at(20)).await;
+        // A late text of the one, and a further one of the other.
+        write(&store, "gone", "late", 21).await;
+        write(&store, "left", "on", 22).await;
+        expected.extend(["late".to_owned(), "on".to_owned()]);
+        assert_eq!(lasting(&store).await, ["left"], "{order:?}");
+        let (told, keys) = waiting(&store, 30).await;
+        assert_eq!((told, keys.len()), (expected, 1), "{order:?}: {keys:?}");
+    }
+}
+
+pub(crate) async fn merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come<H: Home>() {
+    for is_known in [false, true] {
+        for order in [["a b", "b c"], ["b c", "a b"]] {
+            let (_home, store) = fresh::<H>().await;
+            if is_known {
+                write(&store, "a", "first", 5).await;
+                work_off(&store, 7, 6).await;
+            }
+            for merge in order {
+                let (gone, left) = merge.split_once(' ').unwrap();
+                tell(&store, merged(gone, left), 10).await;
+            }
+            for (second, name) in (20..).zip(["a", "b", "c"]) {
+                write(&store, name, name, second).await;
+            }
+            assert_eq!(lasting(&store).await, ["c"], "{order:?} {is_known}");
+            let (told, keys) = waiting(&store, 30).await;
+            assert_eq!((told, keys.len()), (vec!["a".into(), "b".into(), "c".into()], 1), "{order:?} {is_known}");
+        }
+    }
+}
+
+pub(crate) async fn a_merge_in_the_body_of_the_first_text_is_joined_before_it<H: Home>() {
+    let (_home, store) = fresh::<H>().await;
+    write(&store, "gone", "old", 5).await;
+    work_off(&store, 7, 6).await;
+    let event = said("left", "new", 10);
+    let incoming = Incoming { event, place: place(), dedupe: Vec::new(), unreadable: None };
+    let reports = vec![merged("gone", "left")];
+    store.take_body(vec![incoming], reports, Vec::new(), at(10)).await.unwrap();
+    let claimed = claim(&store, to_desk(), at(11)).await;
+    let known = claimed.conversation.unwrap();
+    assert_eq!(known.ticket.map(|ticket| ticket.id), Some(TicketId(7)), "no worker comes in between");
+    assert_eq!(known.customer.thread.as_deref(), Some("left"));
+}
+
+pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on<H: Home>() {
+    for newer in ["gone", "left"] {
+        let (home, store) = fresh::<H>().await;
+        write(&store, "gone", "old", 5).await;
+        work_off(&store, 7, 6).await;
+        write(&store, "left", "new", 7).await;
+        // A worker is at the text, which may be on a new ticket already.
+        let held = claim(&store, to_desk(), at(8)).await;
+        if newer == "gone" {
+            write(&store, "gone", "newer", 9).await;
+        }
+        store.take_reports(vec![merged("gone", "left")], Vec::new(), at(10)).await.unwrap();
+        assert!(!weigh(&store, 10).await, "{newer}");
+        let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(11));
+        store.record(&held, Verdict { changes: vec![ticket], ..done(&held) }, at(11)).await.unwrap();
+        assert!(!store.due_reports(at(20), 9).await.unwrap().is_empty(), "it is weighed again soon");
+        assert!(weigh(&store, 20).await, "{newer}");
+        tell(&store, Report { id: "again".into(), ..merged("gone", "left") }, 21).await;
+        let (_home, store) = home.crash(store, at(22)).await;
+        write(&store, "left", "on", 23).await;
+        let (here, there) = if newer == "gone" { (7, 8) } else { (8, 7) };
+        let (mut texts, mut notes) = (Vec::new(), Vec::new());
+        while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap() {
+            let on = claim.conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id.0);
+            if let EventKind::Note(Note { ticket_id, says: Says::Coded(saying), .. }) = &claim.work[0].event.kind {
+                notes.push((ticket_id.0, saying.code(), saying.fields().other_ticket.map(|other| other.0)));
+            } else {
+                texts.push((words(&claim)[0].clone(), on));
+            }
+            store.record(&claim, done(&claim), at(30)).await.unwrap();
+        }
+        notes.sort_unstable();
+        let joined = |ticket| Joined { ticket: TicketId(ticket) };
+        let mut expected = [
+            (here, Saying::TextsComeHere(joined(there)).code(), Some(there)),
+            (there, Saying::TextsGoElsewhere(joined(here)).code(), Some(here)),
+        ];
+        expected.sort_unstable();
+        assert_eq!(notes, expected, "{newer}: once each");
+        assert_eq!(texts.last(), Some(&("on".to_owned(), Some(here))), "{newer}");
+        assert_eq!(lasting(&store).await, ["left"], "{newer}");
+    }
+}

@@ -1,0 +1,95 @@
+//! For two talks that a carrier has merged: finds their conversations, and joins them by [`crate::store::rules::joining`].
+//!
+//! A merge is joined as soon as it is taken in, before the texts of the same body, so that the order within a body does not
+//! matter. Joining twice changes nothing, because both talks lead to one conversation then.
+
+use jiff::Timestamp;
+
+use crate::domain::address::{lead_of, talk_named};
+use crate::domain::conversation::{Change, Conversation};
+use crate::domain::delivery::Delivery;
+use crate::domain::lanes::LaneName;
+use crate::domain::receipt::{Report, Reported};
+use crate::store::StoreError;
+use crate::store::embedded::engine::core::Core;
+use crate::store::rules::joining::{self, Lasting, Stand};
+
+impl Core {
+    /// Joins those of these reports that tell of merged talks, as far as that is possible now.
+    pub(in crate::store) fn join_all(&mut self, reports: &[Report], now: Timestamp) -> Result<(), StoreError> {
+        for report in reports {
+            self.join_talks(report, now)?;
+            self.keep();
+        }
+        Ok(())
+    }
+
+    /// Joins the conversations of two merged talks; `false` where a text of one is on its way to a ticket, so that it has to
+    /// be tried again.
+    pub(in crate::store) fn join_talks(&mut self, report: &Report, now: Timestamp) -> Result<bool, StoreError> {
+        let (Reported::TalkMoved { into, customer }, Some(thread)) = (&report.what, &report.customer.thread) else {
+            return Ok(true);
+        };
+        let gone = lead_of(thread, report.carrier, self)?;
+        let left = lead_of(into, report.carrier, self)?;
+        // It has moved before, or this very report was learnt.
+        if gone.talk != *thread || gone.key == left.key {
+            return Ok(true);
+        }
+        let there = joining::there(left.talk.clone(), customer.as_ref(), left.conversation.as_ref());
+        let Some(known) = gone.conversation else {
+            // A late text of it goes where the other one's go.
+            self.keep_names(vec![(talk_named(report.carrier, gone.talk), left.key)]);
+            return Ok(true);
+        };
+        let Some(other) = left.conversation else {
+            let (key, ends) = (known.key.clone(), known.ends);
+            self.change(&key, Some(known), ends, vec![Change::TalkMoved(there)], now)?;
+            return Ok(true);
+        };
+        let stands = (self.stand_of(&known)?, self.stand_of(&other)?);
+        let Some(lasting) = joining::lasting((&known, stands.0), (&other, stands.1)) else { return Ok(false) };
+        let (lasting, ended, stand, talk, moved) = match lasting {
+            Lasting::Gone => (known, other, stands.1, left.talk, Some(Change::TalkMoved(there))),
+            Lasting::Left => (other, known, stands.0, gone.talk, None),
+        };
+        self.keep_names(vec![(talk_named(report.carrier, talk), lasting.key.clone())]);
+        self.join(lasting, ended, (stand, moved, report.at), now)?;
+        Ok(true)
+    }
+
+    fn join(
+        &mut self,
+        lasting: Conversation,
+        ended: Conversation,
+        (stand, moved, told_at): (Stand, Option<Change>, Timestamp),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        if stand == Stand::Free && lasting.ends == ended.ends {
+            for lane in LaneName::all(&ended.key) {
+                self.move_lane(&lane, &lasting.key, lasting.ends, &[])?;
+            }
+        }
+        let notes = joining::notes(&lasting, &ended, now);
+        let facts = joining::taken_over(&ended, &lasting).into_iter().chain(moved).collect();
+        let end = joining::end(&ended, told_at, now);
+        let ends = lasting.ends;
+        self.change(&lasting.key.clone(), Some(lasting), ends, facts, now)?;
+        let ended_ends = ended.ends;
+        self.change(&ended.key.clone(), Some(ended), ended_ends, vec![end], now)?;
+        for (key, note) in notes {
+            self.owe(None, Some(note), (&key, ends), now)?;
+            // The next note has another position.
+            self.keep();
+        }
+        Ok(())
+    }
+
+    fn stand_of(&self, known: &Conversation) -> Result<Stand, StoreError> {
+        let lanes = LaneName::all(&known.key);
+        let is_held = lanes.iter().any(|lane| !self.held(lane).is_empty());
+        let waiting = lanes.iter().flat_map(|lane| self.lanes.positions(lane));
+        let waiting: Vec<Delivery> = waiting.map(|position| self.waiting(position)).collect::<Result<_, _>>()?;
+        Ok(joining::stand(known, is_held, &waiting))
+    }
+}
