@@ -13,7 +13,7 @@ mod talk;
 mod terms;
 
 pub use account::Account;
-pub use carrier::{CameIn, Carrier, Incoming, Look, Meant, RECEIPT, Sent, Sought, Text};
+pub use carrier::{CameIn, Carrier, Illegible, Incoming, Look, Meant, RECEIPT, Sent, Sought, Text};
 pub use desk::Desk;
 pub use failure::Failure;
 pub use responders::Responders;

@@ -79,8 +79,22 @@ pub struct CameIn {
     pub texts: Vec<Incoming>,
     /// Where later ones are left: the time up to which the list was read.
     pub until: Option<Timestamp>,
-    /// How many entries could not be read.
+    /// How many entries could not be read and are in no form that a webhook has.
     pub unreadable: usize,
+    /// The entries that could not be read, each as its webhook would have told it.
+    pub unread: Vec<Illegible>,
+}
+
+/// An entry of a carrier's list that cannot be read.
+pub struct Illegible {
+    /// Why.
+    pub cause: String,
+    /// The body of a webhook that tells of it alone.
+    pub body: Vec<u8>,
+    /// When it came, by the carrier's clock.
+    pub at: Timestamp,
+    /// The keys by which its webhook is told.
+    pub dedupe: Vec<DedupeKey>,
 }
 
 /// A customer's text in a list of the carrier's.

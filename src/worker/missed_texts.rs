@@ -14,18 +14,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::clock::Clock;
-use crate::domain::account::AccountId;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::conversation::Conversation;
-use crate::domain::event::{Event, EventKind};
+use crate::domain::event::{Event, EventKind, Unreadable};
 use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::{By, Channel, Lines};
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, Incoming, Look};
+use crate::ports::{CameIn, Carrier, Failure, Illegible, Incoming, Look};
 use crate::store::{Accepted, LostTime, Store, StoreError};
 
 use super::Worker;
@@ -54,6 +56,7 @@ pub(super) struct MissedTexts {
     store: Arc<dyn Store>,
     carrier: Arc<dyn Carrier>,
     account: AccountId,
+    ends: Ends,
     lines: Arc<Lines>,
     clock: Clock,
     back: Duration,
@@ -80,6 +83,7 @@ impl MissedTexts {
             store: Arc::clone(&lead.store),
             carrier: Arc::clone(&lead.carrier),
             account: lead.ends.carrier,
+            ends: lead.ends,
             lines: Arc::clone(&lead.lines),
             clock: lead.clock.clone(),
             back: lead.options.retry.give_up_after.min(BACK_MAX),
@@ -212,7 +216,7 @@ impl MissedTexts {
     async fn look(&self, mut since: Timestamp, talk: Option<&str>, now: Timestamp) -> Looked {
         loop {
             let look = Look { account: self.account, lines: &self.lines, since, talk };
-            let CameIn { texts, until, unreadable } = match self.carrier.texts_since(&look).await {
+            let CameIn { texts, until, unreadable, unread } = match self.carrier.texts_since(&look).await {
                 Ok(Some(came_in)) => came_in,
                 Ok(None) => return Looked::NoList,
                 Err(Failure::Postpone { until, for_budget: true, .. }) if talk.is_some() => {
@@ -232,6 +236,9 @@ impl MissedTexts {
             if unreadable > 0 {
                 warn!(account = %self.account, "missed_texts.unreadable: {unreadable} texts in the carrier's list");
             }
+            if let Err(cause) = self.keep(unread, now).await {
+                return Looked::Failed(cause);
+            }
             match self.take_in(texts, now).await {
                 Ok(0) => {}
                 Ok(many) => warn!(
@@ -245,6 +252,32 @@ impl MissedTexts {
                 None => return Looked::To(before(now, OVERLAP)),
             }
         }
+    }
+
+    /// Keeps for the operator the entries that cannot be read and are no longer left to their webhooks.
+    async fn keep(&self, unread: Vec<Illegible>, now: Timestamp) -> Result<(), String> {
+        for Illegible { cause, body, at, dedupe } in unread {
+            if at > before(now, LEFT_FOR) {
+                continue;
+            }
+            let posted = Unreadable {
+                path: Endpoint { door: Door::Carrier, account: self.account }.path(),
+                method: "POST".to_owned(),
+                content_type: Some("application/json".to_owned()),
+                body: STANDARD.encode(body),
+            };
+            let event = Event { received_at: now, kind: EventKind::Unreadable(posted) };
+            match self.store.quarantine(event, self.ends.into(), cause, dedupe, now).await {
+                Ok(Accepted::New(id)) => warn!(
+                    account = %self.account,
+                    event_id = %id,
+                    "missed_texts.quarantined: a message in the carrier's list cannot be read and is kept for the operator"
+                ),
+                Ok(Accepted::Duplicate(_) | Accepted::Echo) => {}
+                Err(error) => return Err(format!("a message could not be kept: {error}")),
+            }
+        }
+        Ok(())
     }
 
     /// Takes in those that are no longer left to their webhooks; gives the number of new ones.

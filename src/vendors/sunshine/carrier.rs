@@ -132,7 +132,10 @@ impl Carrier for Sunshine {
         for message in newest_first.iter().rev().filter(|message| received(message).is_none_or(|at| at >= look.since)) {
             match reader.listed(talk, message) {
                 Ok(text) => came_in.texts.extend(text),
-                Err(_) => came_in.unreadable += 1,
+                Err(stop) => match Reader::kept(talk, message, stop) {
+                    Some(unread) => came_in.unread.push(unread),
+                    None => came_in.unreadable += 1,
+                },
             }
         }
         Ok(Some(came_in))

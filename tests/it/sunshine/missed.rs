@@ -204,6 +204,45 @@ async fn after_days_of_failed_looks_no_text_is_written_again() {
     site.finish(0).await;
 }
 
+#[tokio::test]
+async fn a_message_in_a_list_that_cannot_be_read_is_kept_once_and_is_read_once_it_can_be() {
+    let mut site = Site::start_with(EVERY_FIVE_MINUTES, "", "").await;
+    let ticket = site.talking().await;
+    let known = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    site.sunshine.pause_webhooks();
+    // No line has this integration, so that an answer would leave by another channel.
+    site.sunshine.text(WHATSAPP, ADA, "by WhatsApp");
+    let held = site.sunshine.take_held_webhooks();
+    let other = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+    site.sunshine.merge(&known, &other);
+    drop(site.sunshine.take_held_webhooks());
+    site.text_unheard(SMS, ADA, "one");
+    site.bridge.until("the text is found", |bridge| bridge.comments(ticket).len() == 2).await;
+    let kept = async |site: &Site| {
+        let mut deliveries = site.bridge.deliveries("").await;
+        deliveries.retain(|delivery| delivery["kind"] == "unreadable");
+        deliveries
+    };
+    let first = kept(&site).await;
+    assert_eq!((first.len(), &first[0]["state"]), (1, &"quarantined".into()), "{first:?}");
+    // Neither a later look nor its webhook makes a second one.
+    site.looked().await;
+    site.sunshine.resume_webhooks();
+    held.into_iter().for_each(|webhook| site.sunshine.send_webhook(webhook));
+    site.settled().await;
+    assert_eq!(kept(&site).await.len(), 1);
+    let line = "[[lines]]\nname = \"w\"\ncarrier = \"sunshine\"\nchannel = \"whatsapp\"\naddress = \"5f0c00000000000000000002\"\n";
+    site.bridge.restart_with(|settings| format!("{settings}{line}")).await;
+    site.sunshine.connect(&site.bridge.public);
+    let path = format!("{}/api/deliveries/{}/redrive", site.bridge.operator, first[0]["id"].as_str().unwrap());
+    let answer = site.bridge.http.post(path).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    site.settled().await;
+    let comments = site.bridge.comments(ticket);
+    assert_eq!(comments, ["Hello", "one", "by WhatsApp"]);
+    site.finish(0).await;
+}
+
 fn said<const N: usize>(words: [&str; N]) -> Vec<String> {
     words.map(str::to_owned).to_vec()
 }

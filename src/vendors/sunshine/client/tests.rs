@@ -284,7 +284,7 @@ async fn texts(client: &Sunshine, talk: Option<&str>) -> Result<Option<(Vec<Stri
     let came_in = client.texts_since(&look).await?;
     Ok(came_in.map(|came_in| {
         let words = came_in.texts.into_iter().map(|text| text.text.text).collect();
-        (words, came_in.unreadable)
+        (words, came_in.unreadable + came_in.unread.len())
     }))
 }
 

@@ -14,7 +14,7 @@ use crate::domain::line::{Channel, Lines};
 use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
-use crate::ports::Incoming;
+use crate::ports::{Illegible, Incoming};
 use crate::vendors::sunshine::{MARK, TICKET, is_sms};
 
 /// The meaning of one event.
@@ -74,6 +74,18 @@ impl Reader {
             }
             Meant::Report(_) | Meant::Nothing => Ok(None),
         }
+    }
+
+    /// A listed message that cannot be read, as its webhook would have told it; `None` of one without an id, which could not
+    /// be told again.
+    pub(in crate::vendors::sunshine) fn kept(talk: &str, message: &Value, stop: Stop) -> Option<Illegible> {
+        let Stop::Unreadable(cause) = stop else { return None };
+        let own = id(message.as_object()?, "id").ok()?;
+        let at = time(message.get("received")).unwrap_or(Timestamp::MIN);
+        let payload = json!({ "conversation": { "id": talk }, "message": message });
+        let event = json!({ "type": "conversation:message", "payload": payload });
+        let body = json!({ "events": [event] }).to_string().into_bytes();
+        Some(Illegible { cause, body, at, dedupe: vec![message::key(&own)] })
     }
 
     fn message(&self, payload: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
