@@ -173,6 +173,10 @@ impl Queue for ScriptedStore {
         Ok(Vec::new())
     }
 
+    async fn talks_of(&self, _: AccountId, _: &str) -> Result<Vec<Conversation>, StoreError> {
+        Ok(Vec::new())
+    }
+
     async fn key_of(&self, _: &Customer, _place: &Place, _: Option<&str>) -> Result<ConversationKey, StoreError> {
         Err(StoreError::Closed)
     }

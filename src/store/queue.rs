@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::claim::{Claim, Verdict};
 use super::error::StoreError;
 use super::terms::Terms;
-use crate::domain::account::{Direction, Route};
+use crate::domain::account::{AccountId, Direction, Route};
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::event::{Customer, EventId, TicketRef};
 use crate::domain::line::Place;
@@ -82,6 +82,10 @@ pub trait Queue: Send + Sync + 'static {
 
     /// The conversations of these tickets, present and former, as far as they are known; in no order.
     async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError>;
+
+    /// The conversations of the customer whom this carrier, which keeps talks, calls so; in no order. It takes as long as there
+    /// are talks of theirs, however many others are known.
+    async fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError>;
 
     /// The key of this customer's conversation at this place, on the line whose address the carrier told: the key that a
     /// known name leads to, or else the key that the customer's first text would make. Nothing is written.

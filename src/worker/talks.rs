@@ -102,11 +102,8 @@ impl Worker {
                 Ok(self.talk(thread).await?.filter(is_it).into_iter().collect())
             }
             (None, Some(customer)) => {
-                talks(&*self.store, self.ends.carrier, |known| {
-                    let is_theirs = known.customer.carrier_id.as_ref() == Some(customer);
-                    (is_theirs && is_on_line(&known)).then_some(known)
-                })
-                .await
+                let theirs = self.store.talks_of(self.ends.carrier, customer).await?;
+                Ok(theirs.into_iter().filter(is_on_line).collect())
             }
             (None, None) => Ok(Vec::new()),
         }

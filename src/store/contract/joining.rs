@@ -180,3 +180,27 @@ pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_
         assert_eq!(lasting(&store).await, ["left"], "{newer}");
     }
 }
+
+pub(crate) async fn the_talks_of_a_customer_are_found_by_the_carriers_id_of_them<H: Home>() {
+    let (home, store) = fresh::<H>().await;
+    let of = |name: &str, user: &str| Customer { carrier_id: Some(user.into()), ..talk(name) };
+    let other = Ends { carrier: "other-talks".parse().unwrap(), ..Ends::FIRST };
+    for (name, user, ends) in [("a", "u1", ends()), ("b", "u1", ends()), ("c", "u10", ends()), ("d", "u1", other)] {
+        let place = Place { line: OnLine::InThread(None), ..ends.into() };
+        store.accept(text_from(of(name, user), None, "hello"), place, Vec::new(), at(1)).await.unwrap();
+    }
+    let found = async |store: &H::Store, user: &str| {
+        let known = store.talks_of(ends().carrier, user).await.unwrap();
+        let mut talks: Vec<String> = known.into_iter().filter_map(|known| known.customer.thread).collect();
+        talks.sort_unstable();
+        talks
+    };
+    assert_eq!(found(&store, "u1").await, ["a", "b"]);
+    assert_eq!(found(&store, "u").await, [""; 0]);
+    // The talk goes to another user, and another customer is forgotten.
+    tell(&store, merged("b", "e"), 2).await;
+    store.forget(&ConversationKey("talks:c".into()), &order(at(3))).await.unwrap();
+    let (_home, store) = home.crash(store, at(4)).await;
+    assert_eq!((found(&store, "u1").await, found(&store, "user of e").await), (vec!["a".into()], vec!["e".into()]));
+    assert_eq!(found(&store, "u10").await, [""; 0]);
+}

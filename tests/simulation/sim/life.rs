@@ -198,6 +198,10 @@ impl Queue for MortalStore {
         self.call("conversations_on", self.store.conversations_on(tickets)).await
     }
 
+    async fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError> {
+        self.call("talks_of", self.store.talks_of(carrier, user)).await
+    }
+
     async fn key_of(
         &self,
         customer: &Customer,

@@ -166,6 +166,11 @@ impl<B: Backend> Queue for B {
         .await
     }
 
+    async fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError> {
+        let user = user.to_owned();
+        self.ask(move |core| core.talks_of(carrier, &user)).await
+    }
+
     async fn key_of(
         &self,
         customer: &Customer,

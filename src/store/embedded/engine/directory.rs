@@ -2,7 +2,7 @@
 //!
 //! It only reads.
 
-use crate::domain::account::Ends;
+use crate::domain::account::{AccountId, Ends};
 use crate::domain::address::{Directory, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketRef;
@@ -28,6 +28,13 @@ impl Directory for Core {
 }
 
 impl Core {
+    /// [`crate::store::Queue::talks_of`].
+    pub(in crate::store) fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError> {
+        let keys = self.index.people().of_user(user).map(|key| ConversationKey(key.to_string()));
+        let known = keys.filter_map(|key| Directory::conversation(self, &key).transpose());
+        known.filter(|known| known.as_ref().map_or(true, |known| known.ends.carrier == carrier)).collect()
+    }
+
     /// The accounts of a conversation; those given for a conversation that is not known yet.
     pub(in crate::store) fn ends_of(&self, key: &ConversationKey, given: Ends) -> Result<Ends, StoreError> {
         if self.journal.is_staging(layout::CONVERSATION) {

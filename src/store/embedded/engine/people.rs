@@ -1,5 +1,5 @@
 //! The index for searches: of every conversation its key, the end of its number and the words of its name, in some 300
-//! bytes of memory.
+//! bytes of memory; and of one with a carrier that keeps talks the carrier's id of its customer, in some 70 more.
 //!
 //! It is filled and kept up as [`super::index`] is, and knows nothing of deliveries.
 
@@ -24,6 +24,8 @@ pub(in crate::store) struct People {
     phones: BTreeSet<(u64, Arc<str>)>,
     /// By each word of the name.
     names: BTreeSet<(Word, Arc<str>)>,
+    /// By the carrier's id of the customer, where the carrier keeps talks: one customer may be in several.
+    users: BTreeSet<(Arc<str>, Arc<str>)>,
 }
 
 /// The searchable fields of one conversation, and its accounts.
@@ -34,6 +36,7 @@ pub(in crate::store) struct Person {
     small: Arc<str>,
     phone: Option<u64>,
     names: Vec<Word>,
+    user: Option<Arc<str>>,
 }
 
 impl Person {
@@ -60,6 +63,7 @@ impl Person {
             small: if *small == *key { Arc::clone(&key) } else { small.into() },
             phone: customer.phone.as_deref().map(phone::digits).filter(|digits| !digits.is_empty()).map(|d| packed(&d)),
             ends,
+            user: customer.thread.as_ref().and(customer.carrier_id.as_deref()).map(Arc::from),
             names: customer.name().into_iter().flat_map(|name| name_words(&name)).map(|word| padded(&word)).collect(),
             key,
         }
@@ -70,13 +74,17 @@ impl Person {
 pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
     let ends = before.ends != after.ends;
     let (before, after) = (&before.customer, &after.customer);
-    ends || before.phone != after.phone || before.name() != after.name()
+    let user = |customer: &Customer| customer.thread.as_ref().and(customer.carrier_id.clone());
+    ends || before.phone != after.phone || before.name() != after.name() || user(before) != user(after)
 }
 
 impl People {
     /// Follows a conversation from one record to the next; `None` is before the first, or after the last.
     pub(in crate::store) fn follow(&mut self, before: Option<Person>, after: Option<Person>) {
-        if let Some(Person { key, small, phone, names, .. }) = before {
+        if let Some(Person { key, small, phone, names, user, .. }) = before {
+            if let Some(user) = user {
+                self.users.remove(&(user, Arc::clone(&key)));
+            }
             self.ids.remove(&(small, Arc::clone(&key)));
             if let Some(phone) = phone {
                 self.phones.remove(&(phone, Arc::clone(&key)));
@@ -85,7 +93,8 @@ impl People {
                 self.names.remove(&(name, Arc::clone(&key)));
             }
         }
-        if let Some(Person { key, small, phone, names, .. }) = after {
+        if let Some(Person { key, small, phone, names, user, .. }) = after {
+            self.users.extend(user.map(|user| (user, Arc::clone(&key))));
             self.ids.insert((small, Arc::clone(&key)));
             self.phones.extend(phone.map(|phone| (phone, Arc::clone(&key))));
             self.names.extend(names.into_iter().map(|name| (name, Arc::clone(&key))));
@@ -109,6 +118,12 @@ impl People {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// The conversations of the customer whom a carrier that keeps talks calls so.
+    pub(in crate::store) fn of_user<'a>(&'a self, user: &'a str) -> impl Iterator<Item = &'a Arc<str>> {
+        let from = (Arc::from(user), nothing());
+        self.users.range(from..).take_while(move |(id, _)| **id == *user).map(|(_, key)| key)
     }
 
     fn by_phone(&self, end: &str) -> impl Iterator<Item = &Arc<str>> {
