@@ -217,7 +217,9 @@ pub struct Resolution {
     pub key: ConversationKey,
     /// The conversation as it stands, where it had to be read.
     pub conversation: Option<Conversation>,
-    /// The changes that follow from the address, beside those of [`crate::domain::conversation::learnt_from`]. A change
+    /// The line that the customer wrote to.
+    pub line: Option<String>,
+    /// The changes that follow from the address, beside its line and those of [`crate::domain::conversation::learnt_from`]. A change
     /// creates the conversation if it does not exist yet.
     pub changes: Vec<Change>,
     /// The new names, and the conversations they lead to from now on.
@@ -226,7 +228,7 @@ pub struct Resolution {
 
 impl Resolution {
     fn just(key: ConversationKey) -> Self {
-        Self { key, conversation: None, changes: Vec::new(), new_identities: Vec::new() }
+        Self { key, conversation: None, line: None, changes: Vec::new(), new_identities: Vec::new() }
     }
 }
 
@@ -277,8 +279,7 @@ fn of_customer<D: Directory>(
         },
     };
     let address = if let OnLine::At(address) = line { Some(address.as_str()) } else { filled_in(told) };
-    let changes = address.map(|address| Change::Line(address.to_owned())).into_iter().collect();
-    Ok(Resolution { key, conversation, changes, new_identities })
+    Ok(Resolution { key, conversation, line: address.map(str::to_owned), changes: Vec::new(), new_identities })
 }
 
 /// A text in a talk goes where the talk leads, on whichever line.
@@ -288,11 +289,11 @@ fn in_talk<D: Directory>(talk: &Identity, address: Option<&str>, directory: &D) 
     // A late text of a merged talk may be the first that comes, and its answer has to go into the other talk.
     let begun =
         (lead.conversation.is_none() && goes_on).then(|| Customer { thread: Some(lead.talk), ..Customer::default() });
-    let line = address.map(|address| Change::Line(address.to_owned()));
     let is_new = !lead.is_named && !goes_on;
     let new_identities = is_new.then(|| (talk.clone(), lead.key.clone())).into_iter().collect();
-    let changes = begun.map(Change::Customer).into_iter().chain(line).collect();
-    Ok(Resolution { key: lead.key, conversation: lead.conversation, changes, new_identities })
+    let changes = begun.map(Change::Customer).into_iter().collect();
+    let line = address.map(str::to_owned);
+    Ok(Resolution { key: lead.key, conversation: lead.conversation, line, changes, new_identities })
 }
 
 /// The conversation that a talk leads to.
@@ -427,7 +428,7 @@ fn of_ticket<D: Directory>(
         Scheme::Carrier => customer.carrier_id = Some(identity.value.clone()),
     }
     let new_identities = known.is_none().then(|| (identity.clone(), key.clone())).into_iter().collect();
-    Ok(Resolution { conversation, changes: vec![Change::Customer(customer)], new_identities, key })
+    Ok(Resolution { conversation, line: None, changes: vec![Change::Customer(customer)], new_identities, key })
 }
 
 /// The key, bounded in length and unlike a ticket's provisional key.
@@ -491,6 +492,7 @@ mod tests {
 
     struct Known {
         place: Place,
+        texts: i64,
         names: HashMap<Identity, ConversationKey>,
         tickets: HashMap<TicketRef, ConversationKey>,
         conversations: HashMap<ConversationKey, Conversation>,
@@ -500,6 +502,7 @@ mod tests {
         fn default() -> Self {
             Self {
                 place: Ends::FIRST.into(),
+                texts: 0,
                 names: HashMap::new(),
                 tickets: HashMap::new(),
                 conversations: HashMap::new(),
@@ -527,14 +530,18 @@ mod tests {
             let ends = address.ends(self.place.ends);
             let resolution = resolve(&address, self).unwrap();
             self.names.extend(resolution.new_identities);
-            let event = Event { received_at: Timestamp::UNIX_EPOCH, kind: event.clone() };
+            // Each comes later than the one before.
+            self.texts += 1;
+            let now = Timestamp::from_second(self.texts).unwrap();
+            let event = Event { received_at: now, kind: event.clone() };
             let learnt = learnt_from(&event, self.place.channel);
-            let changes: Vec<Change> = resolution.changes.into_iter().chain(learnt).collect();
+            let line = resolution.line.map(|line| Change::Line(line, event.received_at));
+            let changes: Vec<Change> = resolution.changes.into_iter().chain(line).chain(learnt).collect();
             if !changes.is_empty() {
                 let new = || Conversation::new(resolution.key.clone(), ends, Timestamp::UNIX_EPOCH);
                 let mut conversation = resolution.conversation.unwrap_or_else(new);
                 for change in changes {
-                    conversation.apply(change, Timestamp::UNIX_EPOCH);
+                    conversation.apply(change, now);
                 }
                 self.conversations.insert(resolution.key.clone(), conversation);
             }

@@ -23,6 +23,7 @@ mod status;
 mod subscription;
 mod talk;
 mod window;
+mod wrote;
 
 pub use change::{Change, TakenUp};
 pub use digest::fingerprint;
@@ -33,6 +34,7 @@ pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
 pub use talk::Talk;
 pub use window::{Asked, Stand, Window};
+pub use wrote::WroteAt;
 
 /// How long a text on the ticket that equals one of the bridge's own counts as an echo.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
@@ -165,6 +167,9 @@ pub struct Conversation {
     /// which of them a reply goes out on.
     #[serde(default, skip_serializing_if = "Channel::is_sms")]
     pub channel: Channel,
+    /// When they wrote on that line, and on that channel.
+    #[serde(default, skip_serializing_if = "WroteAt::is_unknown")]
+    pub wrote_at: WroteAt,
     /// The accounts between which it runs; all its tickets are the desk's.
     #[serde(default, skip_serializing_if = "Ends::are_first")]
     pub ends: Ends,
@@ -221,6 +226,7 @@ impl Conversation {
             customer: Customer::default(),
             line: None,
             channel: Channel::Sms,
+            wrote_at: WroteAt::default(),
             ticket: None,
             former_tickets: Vec::new(),
             opening: None,
@@ -244,8 +250,8 @@ impl Conversation {
         match change {
             Change::Customer(newer) => self.know(newer),
             Change::TalkMoved(there) => self.move_talk(&there),
-            Change::Line(line) => self.line = Some(line),
-            Change::Channel(channel) => self.channel = channel,
+            Change::Line(line, at) => self.wrote_at.to(&mut self.line, line, at),
+            Change::Channel(channel, at) => self.wrote_at.on(&mut self.channel, channel, at),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
             Change::TakenUp(taken) => self.take_up(&taken, now),
@@ -342,6 +348,7 @@ impl Conversation {
         self.subscription_at = self.subscription_at.map(|at| at.min(now));
         self.window.hold_no_later_than(now);
         self.talk.hold_no_later_than(now);
+        self.wrote_at.hold_no_later_than(now);
     }
 
     /// Whether the customer may be texted. A block of their line counts as their word against it.

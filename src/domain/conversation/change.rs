@@ -16,10 +16,10 @@ use crate::domain::reading::{Census, Counted, Shown};
 pub enum Change {
     /// Newer data of the customer; blanks change nothing.
     Customer(Customer),
-    /// The line the customer writes to.
-    Line(String),
-    /// The channel of the customer's last text.
-    Channel(Channel),
+    /// The line that the customer wrote to at this time.
+    Line(String, Timestamp),
+    /// The channel that they wrote on at this time.
+    Channel(Channel, Timestamp),
     /// The customer is this user of the desk.
     Requester(UserId),
     /// The current ticket, its status, and the time since when it has it. Another ticket than before becomes the

@@ -17,7 +17,7 @@ pub fn learnt_from(event: &Event, on: Channel) -> Vec<Change> {
     let EventKind::CustomerText(text) = &event.kind else { return Vec::new() };
     let channel = Channel::of_word(&text.channel);
     let mut changes = vec![Change::Customer(text.customer.clone())];
-    changes.extend(channel.map(Change::Channel));
+    changes.extend(channel.map(|channel| Change::Channel(channel, event.received_at)));
     changes.extend(text.customer.thread.is_some().then_some(Change::Reached(event.received_at)));
     let has_window = on.has_window() || channel.is_some_and(Channel::has_window);
     changes.extend(has_window.then_some(Change::Heard(event.received_at)));

@@ -68,10 +68,9 @@ pub(in crate::store) fn taken_over(ended: &Conversation, lasting: &Conversation)
     let mut customer = ended.customer.clone();
     customer.update(&lasting.customer);
     let mut facts = vec![Change::Customer(customer)];
-    if ended.talk.reached_at() > lasting.talk.reached_at() {
-        facts.extend(ended.line.clone().map(Change::Line));
-        facts.push(Change::Channel(ended.channel));
-    }
+    let wrote_at = &ended.wrote_at;
+    facts.extend(ended.line.clone().map(|line| Change::Line(line, wrote_at.line.unwrap_or(Timestamp::MIN))));
+    facts.extend(wrote_at.channel.map(|at| Change::Channel(ended.channel, at)));
     facts.extend(ended.window.heard_at.map(Change::Heard));
     facts.extend(ended.talk.reached_at().map(Change::Reached));
     let word = ended.subscription_at.filter(|_| ended.subscription == Subscription::Out);
@@ -112,4 +111,116 @@ pub(in crate::store) fn notes(
 pub(in crate::store) fn there(talk: String, told: Option<&String>, left: Option<&Conversation>) -> Customer {
     let known = || left.and_then(|left| left.customer.carrier_id.clone());
     Customer { thread: Some(talk), carrier_id: told.cloned().or_else(known), ..Customer::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Ends;
+    use crate::domain::conversation::Opening;
+    use crate::domain::event::TicketId;
+    use crate::domain::line::Channel;
+    use crate::domain::note::Says;
+    use crate::store::rules::testing::{at, delivery, id, looked_for, sending, waiting};
+
+    fn known(changes: Vec<Change>) -> Conversation {
+        let mut known = Conversation::new(ConversationKey("ada".into()), Ends::FIRST, at(0));
+        changes.into_iter().for_each(|change| known.apply(change, at(9)));
+        known
+    }
+
+    fn on_ticket(ticket: u64, status: TicketStatus) -> Change {
+        Change::Ticket(TicketId(ticket), status, at(0))
+    }
+
+    #[test]
+    fn a_conversation_is_free_until_a_text_of_it_may_be_on_a_ticket() {
+        let opening = || Change::Opening(Opening { event: id(1), after: None, follows_up: false, at: at(1) });
+        for (changes, is_held, states, stands, why) in [
+            (vec![], false, vec![State::Pending, waiting(2, 9)], Stand::Free, "no ticket was set out for"),
+            (vec![], true, vec![State::Pending], Stand::Unsettled, "a worker is at it"),
+            (vec![], false, vec![sending(9)], Stand::Unsettled, "a call is under way"),
+            (vec![], false, vec![looked_for(9)], Stand::Unsettled, "it may be on a ticket"),
+            (vec![opening()], false, vec![waiting(1, 9)], Stand::Unsettled, "its ticket may be open"),
+            (vec![opening()], false, vec![], Stand::OnTicket, "its ticket may be open, and nothing will tell"),
+            (vec![Change::MayStandOn(TicketId(7))], false, vec![waiting(1, 9)], Stand::OnTicket, "it was written to"),
+            (vec![on_ticket(7, TicketStatus::Open)], true, vec![sending(9)], Stand::OnTicket, "it has a ticket"),
+        ] {
+            let lane: Vec<Delivery> = (1..).zip(states).map(|(sequence, state)| delivery(sequence, state)).collect();
+            assert_eq!(stand(&known(changes), is_held, &lane), stands, "{why}");
+        }
+    }
+
+    #[test]
+    fn the_conversation_lasts_that_has_a_ticket_or_the_newer_text() {
+        use Stand::{Free, OnTicket, Unsettled};
+        let said = |second| known(vec![Change::Reached(at(second))]);
+        let (older, newer) = (said(1), said(2));
+        let elsewhere = Conversation { ends: Ends { desk: Ends::FIRST.carrier, ..Ends::FIRST }, ..older.clone() };
+        for (gone, left, lasts) in [
+            ((&older, Free), (&newer, Free), Some(Lasting::Gone)),
+            ((&older, OnTicket), (&newer, Free), Some(Lasting::Gone)),
+            ((&older, Unsettled), (&newer, Free), Some(Lasting::Gone)),
+            ((&newer, Free), (&older, OnTicket), Some(Lasting::Left)),
+            ((&newer, Free), (&older, Unsettled), Some(Lasting::Left)),
+            ((&newer, OnTicket), (&older, Unsettled), None),
+            ((&newer, Unsettled), (&older, OnTicket), None),
+            ((&newer, OnTicket), (&older, OnTicket), Some(Lasting::Gone)),
+            ((&older, OnTicket), (&newer, OnTicket), Some(Lasting::Left)),
+            ((&older, OnTicket), (&older, OnTicket), Some(Lasting::Left)),
+            ((&newer, OnTicket), (&elsewhere, Free), Some(Lasting::Gone)),
+        ] {
+            assert_eq!(lasting(gone, left), lasts, "{:?} {:?}", gone.1, left.1);
+        }
+    }
+
+    #[test]
+    fn a_note_stands_on_each_ticket_that_takes_one_and_names_the_other() {
+        let on = |ticket, status| known(vec![on_ticket(ticket, status)]);
+        let told = |lasting: &Conversation, ended: &Conversation| -> Vec<(u64, &'static str)> {
+            let of_note = |event: Event| {
+                let EventKind::Note(Note { ticket_id, says: Says::Coded(saying), .. }) = event.kind else {
+                    return None;
+                };
+                Some((ticket_id.0, saying.code()))
+            };
+            notes(lasting, ended, at(9)).into_iter().filter_map(|(_, event)| of_note(event)).collect()
+        };
+        let (open, other) = (on(7, TicketStatus::Open), on(8, TicketStatus::Solved));
+        assert_eq!(told(&open, &other), [(7, "texts_come_here"), (8, "texts_go_elsewhere")]);
+        assert_eq!(told(&open, &on(8, TicketStatus::Closed)), [(7, "texts_come_here")]);
+        assert!(told(&open, &open).is_empty());
+        assert!(told(&open, &known(vec![])).is_empty());
+        let elsewhere = Conversation { ends: Ends { desk: Ends::FIRST.carrier, ..Ends::FIRST }, ..other };
+        assert!(told(&open, &elsewhere).is_empty(), "the number would name another desk's ticket");
+    }
+
+    #[test]
+    fn the_lasting_conversation_knows_its_own_customer_best_and_takes_over_their_word_against_texts() {
+        let customer = |user: &str, phone: Option<&str>| Customer {
+            carrier_id: Some(user.into()),
+            phone: phone.map(Into::into),
+            ..Customer::default()
+        };
+        let ended = known(vec![
+            Change::Customer(customer("u1", Some("+15550100001"))),
+            Change::Subscription(Subscription::Out, at(5)),
+            Change::Reached(at(6)),
+            Change::Line("b".into(), at(6)),
+            Change::Channel(Channel::Whatsapp, at(6)),
+        ]);
+        let mut lasting = known(vec![
+            Change::Customer(customer("u2", None)),
+            Change::Reached(at(3)),
+            Change::Line("c".into(), at(3)),
+            Change::Channel(Channel::Sms, at(3)),
+        ]);
+        taken_over(&ended, &lasting.clone()).into_iter().for_each(|change| lasting.apply(change, at(9)));
+        assert_eq!(lasting.customer, customer("u2", Some("+15550100001")));
+        assert_eq!((lasting.subscription, lasting.talk.reached_at()), (Subscription::Out, Some(at(6))));
+        assert_eq!((lasting.line.as_deref(), lasting.channel), (Some("b"), Channel::Whatsapp), "the newer text's");
+        let mut over = ended.clone();
+        over.apply(end(&ended, at(2), at(6)), at(7));
+        assert!(over.talk.is_over(), "no word of its customer's is later");
+    }
 }

@@ -41,6 +41,19 @@ impl Site {
         events
     }
 
+    /// The customer's talk over SMS goes on in the one over WhatsApp, which holds both channels then; gives its name.
+    async fn both_channels_in_one_talk(&self) -> String {
+        let discarded = self.sunshine.conversation_of(SMS, ADA).unwrap();
+        self.sunshine.pause_webhooks();
+        self.sunshine.text(WHATSAPP, ADA, "unheard");
+        drop(self.sunshine.take_held_webhooks());
+        self.sunshine.resume_webhooks();
+        let surviving = self.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
+        self.sunshine.merge(&surviving, &discarded);
+        self.learnt(1).await;
+        surviving
+    }
+
     /// Lets time pass until the only conversation has this subscription.
     async fn subscribed(&self, subscription: &str) {
         let started = self.bridge.clock.now();
@@ -299,4 +312,26 @@ async fn a_customer_who_blocks_the_business_gets_no_texts_until_they_lift_it() {
     site.settled().await;
     assert_eq!(site.sunshine.reached(ADA), ["welcome back"]);
     site.finish(2).await;
+}
+
+#[tokio::test]
+async fn an_old_message_that_comes_late_does_not_turn_back_the_line_on_which_replies_go() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking().await;
+    site.both_channels_in_one_talk().await;
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(SMS, ADA, "the older one");
+    let late = site.held_events(&["conversation:message"]);
+    site.sunshine.resume_webhooks();
+    site.bridge.clock.advance(SignedDuration::from_mins(3));
+    site.sunshine.text(WHATSAPP, ADA, "the newer one");
+    site.settled().await;
+    assert_eq!(site.post_events(&json!(late)).await.0, 200);
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket), ["Hello", "the newer one", "the older one"]);
+    site.reply(ticket, "Hi Ada");
+    site.settled().await;
+    let texts = site.sunshine.texts();
+    assert_eq!((texts.len(), texts[0].integration.as_str()), (1, WHATSAPP));
+    site.finish(0).await;
 }

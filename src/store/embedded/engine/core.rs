@@ -104,6 +104,7 @@ pub(in crate::store) struct Arrival {
     /// The accounts of the conversation, as far as the sender can tell. A known conversation keeps its own.
     ends: Ends,
     learnt: Vec<Change>,
+    received_at: Timestamp,
     /// The text to recognise an echo by, where the event may be one.
     echo_of: Option<String>,
     pub(in crate::store) dedupe: Vec<Digest>,
@@ -125,6 +126,7 @@ impl Arrival {
             ends: address.ends(place.ends),
             address,
             learnt: learnt_from(event, place.channel),
+            received_at: event.received_at,
             echo_of: may_echo(&event.kind).map(str::to_owned),
             dedupe: layout::dedupe_digests(dedupe, place.ends)?,
             dispatch: delivery::dispatch_in(dedupe),
@@ -210,7 +212,8 @@ impl Core {
         self.check_disk()?;
 
         self.keep_names(resolution.new_identities);
-        let changes: Vec<Change> = resolution.changes.into_iter().chain(arrival.learnt).collect();
+        let line = resolution.line.map(|line| Change::Line(line, arrival.received_at));
+        let changes: Vec<Change> = resolution.changes.into_iter().chain(line).chain(arrival.learnt).collect();
         let ends = match &resolution.conversation {
             Some(known) => known.ends,
             None => self.ends_of(&resolution.key, arrival.ends)?,
