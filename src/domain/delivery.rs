@@ -31,6 +31,7 @@ use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::conversation::ConversationKey;
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
+use crate::domain::parts::Cut;
 use crate::domain::receipt::Receipt;
 
 mod dispatch;
@@ -303,6 +304,9 @@ pub struct Delivery {
     pub first_sent_at: Option<Timestamp>,
     /// How many parts of a long text are known to be out. They are never sent again, not even after a redrive.
     pub parts_sent: u32,
+    /// The cut of a long text, from when a part of it may be out. It stays, whatever line the customer writes on since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut: Option<Cut>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
@@ -348,6 +352,7 @@ impl Delivery {
             attempts: 0,
             first_sent_at: None,
             parts_sent: 0,
+            cut: None,
             noted: false,
             merged_into: None,
             parent: None,

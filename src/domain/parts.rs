@@ -1,6 +1,9 @@
 //! The parts in which a reply goes to the phone: its text and the links to its attachments, cut to the channel's limit.
 //!
-//! The cut is the same for every attempt, so that a part that is out is never sent again under another cut.
+//! The cut is the same for every attempt from the first on that may have brought a part to the phone, whatever line the customer
+//! writes on since, so that a part that is out is never sent again under another cut, and none is left out.
+
+use serde::{Deserialize, Serialize};
 
 use crate::domain::conversation::Conversation;
 use crate::domain::event::{EventKind, PhoneText};
@@ -17,7 +20,8 @@ const WHATSAPP_MAX: usize = 4096;
 const RCS_MAX: usize = 3072;
 
 /// How the texts of a line are cut.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Cut {
     /// Into text messages.
     Segments {

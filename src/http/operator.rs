@@ -129,7 +129,7 @@ async fn show_delivery(State(state): State<OperatorState>, Path(id): Path<String
         let id = parse_id(&id)?;
         let (delivery, event) = actions::delivery(&state, id).await?;
         let known = state.store.conversation(&delivery.conversation).await?;
-        let cut = state.cut(known.as_ref(), delivery.ends.carrier);
+        let cut = state.cut(known.as_ref(), &delivery);
         let parts = parts::count(&event.kind, cut);
         let line = known.as_ref().and_then(|known| known.line_name(&state.lines));
         let delivery = answers::Delivery::of(&delivery, line);

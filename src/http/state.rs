@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::domain::access::Roster;
 use crate::domain::account::{AccountId, End};
 use crate::domain::conversation::Conversation;
+use crate::domain::delivery::Delivery;
 use crate::domain::line::Lines;
 use crate::domain::parts::Cut;
 use crate::intake::Senders;
@@ -66,8 +67,9 @@ pub struct OperatorState {
 }
 
 impl OperatorState {
-    /// How the worker cuts a text of this conversation, over this carrier, in parts.
-    pub(in crate::http) fn cut(&self, known: Option<&Conversation>, carrier: AccountId) -> Cut {
-        Cut::for_conversation(known, &self.lines, self.gsm7.contains(&carrier))
+    /// How the worker cuts this text of a conversation in parts.
+    pub(in crate::http) fn cut(&self, known: Option<&Conversation>, delivery: &Delivery) -> Cut {
+        let gsm7 = self.gsm7.contains(&delivery.ends.carrier);
+        delivery.cut.unwrap_or_else(|| Cut::for_conversation(known, &self.lines, gsm7))
     }
 }

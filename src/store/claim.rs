@@ -7,6 +7,7 @@ use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Event, EventId};
+use crate::domain::parts::Cut;
 
 /// A lane's head, handed to one worker.
 #[derive(Clone, Debug)]
@@ -45,6 +46,8 @@ pub struct Verdict {
     pub moves: Vec<(EventId, Transition)>,
     /// The number of parts of the (single) delivery known to be out; `None` leaves the number.
     pub parts_sent: Option<u32>,
+    /// The cut of the (single) delivery, where a part may be out.
+    pub cut: Option<Cut>,
     /// The vendor's answer to the failed attempt; the store keeps it with the first delivery of the claim.
     pub answer: Option<Answer>,
     /// New facts about the conversation.

@@ -2,6 +2,7 @@
 //! that is no longer configured.
 
 use crate::domain::conversation::Conversation;
+use crate::domain::delivery::Delivery;
 use crate::domain::kind::KindName;
 use crate::domain::line::{Channel, Line, Place};
 use crate::domain::parts::Cut;
@@ -49,8 +50,9 @@ impl Worker {
     }
 
     /// How a text of this conversation is cut in parts.
-    pub(super) fn cut_for(&self, conversation: Option<&Conversation>) -> Cut {
-        self.line_for(conversation)
-            .map_or(Cut::Segments { gsm7: self.options.gsm7 }, |line| Cut::of(line, self.options.gsm7))
+    pub(super) fn cut_of(&self, delivery: &Delivery, conversation: Option<&Conversation>) -> Cut {
+        let gsm7 = self.options.gsm7;
+        let of_line = || self.line_for(conversation).map_or(Cut::Segments { gsm7 }, |line| Cut::of(line, gsm7));
+        delivery.cut.unwrap_or_else(of_line)
     }
 }

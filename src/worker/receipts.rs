@@ -130,7 +130,7 @@ impl Worker {
         Ok(Fate::Bound {
             delivery: delivery.id,
             part,
-            of: parts::count(&event.kind, self.cut_for(conversation.as_ref())),
+            of: parts::count(&event.kind, self.cut_of(&delivery, conversation.as_ref())),
             note: receipt::note(delivery.id, &event, report, ticket, now).map(Box::new),
         })
     }
@@ -173,7 +173,7 @@ impl Worker {
         let mut fitting = Vec::new();
         for key in self.conversations_of(report).await? {
             let known = self.store.conversation(&key).await?;
-            let (line, cut) = (self.line_for(known.as_ref()), self.cut_for(known.as_ref()));
+            let line = self.line_for(known.as_ref());
             let filter = DeliveryFilter {
                 conversation: Some(key),
                 newest_first: true,
@@ -187,7 +187,8 @@ impl Worker {
                     continue;
                 }
                 let Some((delivery, event)) = self.store.delivery(delivery.id).await? else { continue };
-                let part = part_meant(&delivery, parts::count(&event.kind, cut), report.dispatch.is_some());
+                let of = parts::count(&event.kind, self.cut_of(&delivery, known.as_ref()));
+                let part = part_meant(&delivery, of, report.dispatch.is_some());
                 let is_its_form = form_of(&event.kind, line) == Some(campaign.as_str());
                 fitting.extend(part.filter(|_| is_its_form).map(|part| (delivery, event, part)));
             }
@@ -307,7 +308,7 @@ impl Worker {
     pub(super) fn known_to_be_out(&self, claim: &Claim, learnt: &mut Verdict) -> Option<Outcome> {
         let head = claim.work.first()?;
         let conversation = claim.conversation.as_ref();
-        let of = parts::count(&head.event.kind, self.cut_for(conversation));
+        let of = parts::count(&head.event.kind, self.cut_of(&head.delivery, conversation));
         let (outcome, taught) = known_to_be_out(&head.delivery, &head.event, conversation, of)?;
         learnt.changes.extend(taught);
         Some(outcome)

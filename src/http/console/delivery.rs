@@ -113,7 +113,7 @@ async fn page(state: &OperatorState, visitor: &Visitor, id: &str) -> Result<Page
     let kept = state.store.answers(id).await?;
     let (name, now) = (delivery.state.name(), state.clock.now());
     let held = held(state, &delivery);
-    let cut = state.cut(conversation.as_ref(), delivery.ends.carrier);
+    let cut = state.cut(conversation.as_ref(), &delivery);
     let parts = parts::count(&event.kind, cut);
     let line = conversation.as_ref().map(|known| view::line(known, &state.lines)).unwrap_or_default();
     let section = if name == StateName::Quarantined { Section::Quarantine } else { Section::Deliveries };

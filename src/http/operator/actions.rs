@@ -141,7 +141,7 @@ pub(in crate::http) async fn settle(
 ) -> Result<(), StoreError> {
     let (delivery, event) = delivery(state, id).await?;
     let known = state.store.conversation(&delivery.conversation).await?;
-    let cut = state.cut(known.as_ref(), delivery.ends.carrier);
+    let cut = state.cut(known.as_ref(), &delivery);
     let arrived = Arrived { out, of: parts::count(&event.kind, cut) };
     let done = state.store.settle(id, arrived, order).await;
     note_move("settle", id, &done, order);

@@ -41,6 +41,7 @@ pub struct Facts<'a> {
     pub(super) conversation: Option<&'a Conversation>,
     pub(super) line: Option<&'a Line>,
     pub(super) to: Option<Recipient>,
+    cut: Cut,
     pub(super) parts: Vec<String>,
     /// Whether the text names a form of the carrier's, which goes at any time.
     pub(super) names_a_form: bool,
@@ -70,7 +71,8 @@ impl<'a> Facts<'a> {
         terms: Terms<'a>,
         now: Timestamp,
     ) -> Self {
-        let cut = line.map_or(Cut::Segments { gsm7: terms.gsm7 }, |line| Cut::of(line, terms.gsm7));
+        let of_line = || line.map_or(Cut::Segments { gsm7: terms.gsm7 }, |line| Cut::of(line, terms.gsm7));
+        let cut = delivery.cut.unwrap_or_else(of_line);
         Self {
             now,
             terms,
@@ -80,6 +82,7 @@ impl<'a> Facts<'a> {
             conversation,
             line,
             to: message.recipient(delivery.ends.carrier, terms.by, conversation.map(|known| &known.customer)),
+            cut,
             parts: message.parts(cut),
             names_a_form: false,
             has_learnt: false,
@@ -92,6 +95,12 @@ impl<'a> Facts<'a> {
             out: delivery.parts_sent,
             dispatches: Vec::new(),
         }
+    }
+
+    /// The cut of its parts.
+    #[must_use]
+    pub fn cut(&self) -> Cut {
+        self.cut
     }
 
     /// The text names a form of the carrier's: these words go whole, and no window shuts them out.

@@ -11,6 +11,7 @@ use crate::domain::conversation::{ConversationKey, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
+use crate::domain::parts::Cut;
 use crate::store::IllegalMove;
 
 /// A claimed delivery as it is recorded before the worker calls. `None` where nothing is recorded, because the worker
@@ -37,6 +38,8 @@ pub(in crate::store) struct Decision {
     pub(in crate::store) moves: Vec<(EventId, Transition)>,
     /// The number of parts of the first that are known to be out.
     pub(in crate::store) parts_sent: Option<u32>,
+    /// The cut by which a part of the first may be out.
+    pub(in crate::store) cut: Option<Cut>,
     /// The conversation that they belong to from now on, and its accounts.
     pub(in crate::store) home: (ConversationKey, Ends),
     /// The window that the worker decided by.
@@ -64,6 +67,9 @@ pub(in crate::store) fn decided<E: From<IllegalMove>>(
     if let (Some(parts), Some(delivery)) = (decision.parts_sent, decided.first_mut()) {
         // A report may have told of more meanwhile.
         delivery.parts_sent = delivery.parts_sent.max(parts);
+    }
+    if let Some(delivery) = decided.first_mut() {
+        delivery.cut = delivery.cut.or(decision.cut);
     }
     if decided.iter().any(|delivery| is_put_off(delivery, now)) && window()? != decision.window {
         decided.iter_mut().for_each(|delivery| put_forward(delivery, now));
@@ -100,6 +106,7 @@ mod tests {
         Decision {
             moves: moves.iter().map(|(sequence, transition)| (id(*sequence), transition.clone())).collect(),
             parts_sent: None,
+            cut: None,
             home: (ConversationKey("home".into()), others()),
             window: Window::default(),
         }
@@ -112,6 +119,18 @@ mod tests {
 
     fn unread() -> Result<Window, IllegalMove> {
         panic!("no window matters here")
+    }
+
+    #[test]
+    fn the_first_cut_of_a_text_stays() {
+        let cut = |gsm7| Some(Cut::Segments { gsm7 });
+        for (known, told, stays) in
+            [(None, None, None), (None, cut(true), cut(true)), (cut(false), cut(true), cut(false))]
+        {
+            let claimed = [Delivery { cut: known, ..delivery(1, sending(90)) }];
+            let decision = Decision { cut: told, ..decision(&[]) };
+            assert_eq!(decided(&claimed, decision, unread, at(9)).unwrap()[0].cut, stays, "{known:?} {told:?}");
+        }
     }
 
     #[test]

@@ -104,8 +104,11 @@ impl Worker {
             }
             Step::AskSolution(ticket) => facts.solution_told(self.replies().solution_of(ticket).await?),
             Step::Send(sending) => {
-                let dispatch = self.send_part(claim, message, &sending).await?;
-                facts.part_sent(dispatch);
+                let sent = self.send_part(claim, message, &sending).await;
+                if matches!(sent, Ok(_) | Err(Outcome::Lose { .. })) {
+                    learnt.cut = Some(facts.cut());
+                }
+                facts.part_sent(sent?);
                 learnt.parts_sent = Some(sending.part.number);
             }
             Step::End(Ending { outcome, changes, besides }) => {

@@ -2,6 +2,7 @@
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
+use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::sunshine::{SMS, WHATSAPP};
 
 use super::{ADA, Site};
@@ -333,5 +334,30 @@ async fn an_old_message_that_comes_late_does_not_turn_back_the_line_on_which_rep
     site.settled().await;
     let texts = site.sunshine.texts();
     assert_eq!((texts.len(), texts[0].integration.as_str()), (1, WHATSAPP));
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn the_parts_of_a_reply_stay_as_they_were_cut_although_the_customer_writes_on_another_channel_in_between() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking().await;
+    let surviving = site.both_channels_in_one_talk().await;
+    site.sunshine.text(SMS, ADA, "by SMS");
+    site.settled().await;
+    site.sunshine.pause_webhooks();
+    let words = vec!["word"; 500].join(" ");
+    site.sunshine.fail(Fault::on("POST", "/messages", FaultKind::LoseAnswer));
+    site.reply(ticket, &words);
+    site.bridge.until("the first part is out", |_| site.sunshine.reached(ADA).len() == 1).await;
+    site.sunshine.text(WHATSAPP, ADA, "by WhatsApp");
+    let mut said = site.held_events(&["conversation:message"]);
+    said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+    assert_eq!(site.post_events(&json!(said)).await.0, 200);
+    site.sunshine.resume_webhooks();
+    site.settled().await;
+    let texts = site.sunshine.texts();
+    let told: Vec<&str> = texts.iter().map(|text| text.words.as_str()).collect();
+    assert_eq!((told.len(), told.join(" ")), (2, words));
+    assert!(texts.iter().all(|text| text.conversation == surviving));
     site.finish(0).await;
 }

@@ -10,6 +10,7 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, LaneName, Lease, Position};
+use crate::domain::parts::Cut;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
@@ -61,6 +62,7 @@ pub(in crate::store) struct EncodedVerdict {
     /// The window of the conversation when the claim was handed out.
     window: Window,
     parts_sent: Option<u32>,
+    cut: Option<Cut>,
     answer: Option<Answer>,
     changes: Vec<Change>,
     noted: Vec<EventId>,
@@ -85,6 +87,7 @@ impl EncodedVerdict {
             moves: verdict.moves,
             window: claim.conversation.as_ref().map(|known| known.window.clone()).unwrap_or_default(),
             parts_sent: verdict.parts_sent,
+            cut: verdict.cut,
             answer: verdict.answer,
             changes: verdict.changes,
             noted: verdict.noted,
@@ -208,6 +211,7 @@ impl Core {
         let decision = Decision {
             moves: verdict.moves,
             parts_sent: verdict.parts_sent,
+            cut: verdict.cut,
             home: (key.clone(), ends),
             window: verdict.window,
         };

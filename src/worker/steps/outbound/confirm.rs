@@ -68,7 +68,7 @@ impl Worker {
         let by = self.lines.knows_by(self.ends.carrier);
         let Some(recipient) = recipient_of(claim, by) else { return Err(nothing_to_look_for()) };
         let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
-        let parts = parts::count(&head.event.kind, self.cut_for(claim.conversation.as_ref()));
+        let parts = parts::count(&head.event.kind, self.cut_of(delivery, claim.conversation.as_ref()));
         let channel = self.line_for(claim.conversation.as_ref()).map(|line| line.channel).unwrap_or_default();
         let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at, channel };
         let receipts = match self.carrier.receipts(&recipient, &sought).await {
