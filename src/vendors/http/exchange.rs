@@ -3,6 +3,7 @@
 //! The meanings of a status that all vendors share stand here; each vendor's own stand in its module. Never sends a
 //! request twice, and never waits: a call whose budget is spent ends with the time to ask again.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,7 +58,7 @@ pub(crate) struct Request {
     asks_whether_it_answers: bool,
     method: Method,
     path: String,
-    query: Vec<(&'static str, String)>,
+    query: Vec<(Cow<'static, str>, String)>,
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Bytes,
 }
@@ -112,7 +113,7 @@ impl Request {
 
     /// The campaign that the request names.
     pub(crate) fn campaign(&self) -> Option<String> {
-        let asked = self.query.iter().find(|(name, _)| *name == "campaign_id").map(|(_, id)| id.clone());
+        let asked = self.query.iter().find(|(name, _)| name == "campaign_id").map(|(_, id)| id.clone());
         let body = || serde_json::from_slice::<Value>(&self.body).ok()?["campaign_id"].as_str().map(str::to_owned);
         asked.or_else(body)
     }
@@ -130,8 +131,8 @@ impl Request {
         personal
     }
 
-    pub(crate) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.query.push((name, value.into()));
+    pub(crate) fn query(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.query.push((name.into(), value.into()));
         self
     }
 

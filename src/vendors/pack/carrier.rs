@@ -78,7 +78,7 @@ impl Packed {
         let names = self.names(["", "", "", "", ""]);
         let path = self.options.plan.probe(&names).map_err(|what| self.of_template(&what))?;
         let (is_probe, path) = (path.is_some(), path.unwrap_or_else(|| "/".to_owned()));
-        let request = Request::get(limits::READ, path.clone()).asking_whether_it_answers();
+        let request = asked(&path, |path| Request::get(limits::READ, path)).asking_whether_it_answers();
         let request = self.signed(request, "GET", &path, b"")?;
         let answer = self.exchange.ask(&request, None).await?;
         if answer.status.is_success() || !is_probe {
@@ -97,7 +97,8 @@ impl Packed {
         let Call { path, headers, kind, body } =
             self.options.plan.call(names).map_err(|what| self.of_template(&what))?;
         let body = Bytes::from(body);
-        let request = Request::post_bytes(limits::SEND, path.clone(), HeaderValue::from_static(kind), body.clone());
+        let kind = HeaderValue::from_static(kind);
+        let request = asked(&path, |path| Request::post_bytes(limits::SEND, path, kind, body.clone()));
         let mut request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         request.effect = Effect::Lasting;
         self.signed(request, "POST", &path, &body)
@@ -127,4 +128,11 @@ fn number(recipient: &Recipient) -> &str {
     match recipient {
         Recipient::External(id) | Recipient::OfCarrier(id) => id,
     }
+}
+
+/// The request of a path, with the fields of the query that a template has written behind it.
+fn asked(path: &str, request: impl FnOnce(String) -> Request) -> Request {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let fields = form_urlencoded::parse(query.as_bytes());
+    fields.fold(request(path.to_owned()), |request, (name, value)| request.query(name.into_owned(), value))
 }

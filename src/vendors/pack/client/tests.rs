@@ -90,3 +90,13 @@ async fn a_call_under_a_key_that_is_in_use_is_made_again_and_one_without_a_key_i
         assert_eq!(matches!(failure, Failure::Retry { .. }), is_tried, "{this}: {failure:?}");
     }
 }
+
+#[tokio::test]
+async fn a_query_behind_a_path_is_a_query() {
+    let server = Scripted::answers(vec![Reply::json(200, &json!({})), Reply::json(201, &json!({"id": "m1"}))]).await;
+    let probe = "[probe]\npath = \"/me?size=1&of={{ account_id }}\"\n\n[webhook]\nencoding";
+    client(&server.url, "[webhook]\nencoding", probe).ask_whether_let_in().await.unwrap();
+    send(&client(&server.url, "path = \"/messages\"", "path = \"/messages?version=2\"")).await.unwrap();
+    let targets: Vec<String> = server.seen().iter().map(|seen| seen.target.clone()).collect();
+    assert_eq!(targets, ["/me?size=1&of=a1", "/messages?version=2"]);
+}
