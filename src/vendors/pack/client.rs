@@ -76,12 +76,12 @@ impl Packed {
         let now = self.exchange.clock.now().as_second().to_string();
         let mut request = request;
         let (name, value) = match &self.options.plan.file.auth {
-            Auth::Basic => {
+            Auth::Basic {} => {
                 let user = self.options.key_id.as_ref().or(self.options.account_id.as_ref());
                 let pair = format!("{}:{secret}", user.map(String::as_str).unwrap_or_default());
                 (AUTHORIZATION, format!("Basic {}", BASE64.encode(pair)))
             }
-            Auth::Bearer => (AUTHORIZATION, format!("Bearer {secret}")),
+            Auth::Bearer {} => (AUTHORIZATION, format!("Bearer {secret}")),
             Auth::Header { name, before } => (name.0.clone(), format!("{before}{secret}")),
             Auth::Hmac { name, before, signed, letters, timestamp } => {
                 let parts = [

@@ -38,10 +38,11 @@ pub(super) struct Words {
 #[derive(Debug, Deserialize)]
 #[serde(tag = "scheme", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Auth {
+    // With braces, because a name that is not known is refused only in a variant that has fields.
     /// `Authorization: Basic`, with `key_id` or else `account_id` as the user and `secret` as the password.
-    Basic,
+    Basic {},
     /// `Authorization: Bearer`, with `secret`.
-    Bearer,
+    Bearer {},
     /// A header with `secret`, behind these words.
     Header {
         name: Header,

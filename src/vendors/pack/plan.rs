@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::file::{File, Scheme};
+use super::file::{Auth, File, Scheme};
 use crate::domain::account::End;
 use crate::domain::cause::Answered;
 use crate::keys::fault::Flaw;
@@ -61,7 +61,7 @@ impl Plan {
     ///
     /// # Errors
     /// Every fault of its templates, or else the first of its form.
-    pub(super) fn parse(name: &str, text: &str, has_samples: bool) -> Result<Self, Flaw> {
+    pub(super) fn parse(name: &str, text: &str) -> Result<Self, Flaw> {
         let flaw = |faults: Vec<String>| {
             Flaw::new(
                 format!("names a pack with a fault: {}", faults.join("; ")),
@@ -89,7 +89,8 @@ impl Plan {
         faults.extend(rules(&file).into_iter().map(|what| format!("{name}: {what}")));
         let (Some(path), Some(body), true) = (path, body, faults.is_empty()) else { return Err(flaw(faults)) };
         let title = interned(&file.title);
-        Ok(Self { name: name.to_owned(), text: text.to_owned(), has_samples, title, file, path, headers, body, probe })
+        let (name, text, has_samples) = (name.to_owned(), text.to_owned(), false);
+        Ok(Self { name, text, has_samples, title, file, path, headers, body, probe })
     }
 
     /// Whether a text whose answer was lost can be sent again under its key: the vendor knows the key for longer than the
@@ -132,9 +133,17 @@ fn rules(file: &File) -> Vec<String> {
     if words.secret.is_none() {
         faults.push("account.secret: is missing; say what the secret of a call is, such as \"the API key\"".to_owned());
     }
-    if matches!(file.auth, super::file::Auth::Basic) && words.account_id.is_none() && words.key_id.is_none() {
+    if matches!(file.auth, Auth::Basic {}) && words.account_id.is_none() && words.key_id.is_none() {
         faults.push(
             "account: neither account_id nor key_id has words, and one of them is the user of basic authentication"
+                .to_owned(),
+        );
+    }
+    if let Auth::Hmac { signed, .. } = &file.auth
+        && (signed.has("nonce") || signed.has("url"))
+    {
+        faults.push(
+            "auth.signed: a call has no {nonce} and no {url}; its parts are {method}, {path}, {timestamp} and {body}"
                 .to_owned(),
         );
     }
@@ -143,7 +152,7 @@ fn rules(file: &File) -> Vec<String> {
             if signed.has("timestamp") != timestamp.is_some() || signed.has("nonce") != nonce.is_some() {
                 faults.push("webhook.signature: timestamp and nonce name headers whose values the signed text has, and no others".to_owned());
             }
-            signed.has("url")
+            signed.has("url") || signed.has("path")
         }
         Scheme::FormHmac { .. } => true,
         Scheme::JwtHs256 { .. } | Scheme::Header { .. } => false,

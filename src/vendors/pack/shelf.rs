@@ -60,13 +60,16 @@ fn read(name: &str, path: &Path) -> Result<String, Flaw> {
 }
 
 fn proven(name: &str, text: &str, samples: Option<&str>) -> Result<Arc<Plan>, Flaw> {
-    let plan = Arc::new(Plan::parse(name, text, samples.is_some())?);
-    if let Some(samples) = samples {
-        prove(&plan, samples).map_err(|faults| {
-            // A line each: a first try of a pack differs in many.
-            let problem = format!("names a pack that its samples do not prove:\n    {}", faults.join("\n    "));
-            Flaw::new(problem, "Mend the pack, or record the sample again; docs/packs.md tells how")
-        })?;
+    let mut plan = Arc::new(Plan::parse(name, text)?);
+    let Some(samples) = samples else { return Ok(plan) };
+    let proofs = prove(&plan, samples).map_err(|faults| {
+        // A line each: a first try of a pack differs in many.
+        let problem = format!("names a pack that its samples do not prove:\n    {}", faults.join("\n    "));
+        Flaw::new(problem, "Mend the pack, or record the sample again; docs/packs.md tells how")
+    })?;
+    if let Some(plan) = Arc::get_mut(&mut plan) {
+        // A file without a sample in it proves nothing.
+        plan.has_samples = proofs > 0;
     }
     Ok(plan)
 }

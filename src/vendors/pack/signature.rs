@@ -26,6 +26,9 @@ use crate::intake::{Credential, Refusal, Seal, form};
 /// The words of a bearer before its token.
 const BEARER: &str = "Bearer ";
 
+/// The method of every webhook that is taken.
+const METHOD: &[u8] = b"POST";
+
 /// The longest token that is read.
 const TOKEN_MAX_BYTES: usize = 4096;
 
@@ -117,8 +120,15 @@ impl Seal for Signed {
                     |value: &'_ Option<HeaderValue>| value.as_ref().map(|v| v.as_bytes().to_vec()).unwrap_or_default();
                 let (time, nonce) = (bytes(timestamp), bytes(nonce));
                 let url = self.terms.webhook_url.as_deref().unwrap_or_default();
-                let parts =
-                    BTreeMap::from([("body", body), ("timestamp", &time), ("nonce", &nonce), ("url", url.as_bytes())]);
+                let path = path(url);
+                let parts = BTreeMap::from([
+                    ("body", body),
+                    ("timestamp", &time),
+                    ("nonce", &nonce),
+                    ("url", url.as_bytes()),
+                    ("path", path.as_bytes()),
+                    ("method", METHOD),
+                ]);
                 let verified = by_hmac(body, &signed.pieces(&parts), &[*signature], keys())?;
                 match timestamp {
                     Some(_) => self.is_fresh(seconds(&time), now).map(|()| verified),
@@ -194,6 +204,12 @@ fn addresses(typed: &str) -> Vec<String> {
         addresses.extend([format!("{before}{behind}"), format!("{before}:{port}{behind}")]);
     }
     addresses
+}
+
+/// The path of an address to the letter, with its query.
+fn path(typed: &str) -> &str {
+    let behind = typed.split_once("://").map_or(typed, |(_, behind)| behind);
+    behind.find('/').and_then(|at| behind.get(at..)).unwrap_or_default()
 }
 
 fn seconds(timestamp: &[u8]) -> Option<i64> {

@@ -17,7 +17,7 @@ const AT: i64 = 1_796_030_102;
 fn client(url: &Url, that: &str, this: &str) -> Packed {
     let text = include_str!("../shelf/acme.toml");
     assert!(text.contains(that), "{that}");
-    let plan = Plan::parse("acme.toml", &text.replacen(that, this, 1), false);
+    let plan = Plan::parse("acme.toml", &text.replacen(that, this, 1));
     let options = Options {
         plan: Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}"))),
         url: Some(url.clone()),

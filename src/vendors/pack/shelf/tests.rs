@@ -8,7 +8,7 @@ const ACME: &str = include_str!("acme.toml");
 fn fault(that: &str, this: &str) -> String {
     assert!(ACME.contains(that), "{that}");
     let text = ACME.replacen(that, this, 1);
-    Plan::parse("packs/acme.toml", &text, false).map_or_else(|flaw| flaw.problem, |_| panic!("{this:?} is no fault"))
+    Plan::parse("packs/acme.toml", &text).map_or_else(|flaw| flaw.problem, |_| panic!("{this:?} is no fault"))
 }
 
 #[test]
@@ -78,6 +78,22 @@ fn a_wrong_file_is_told_with_its_line_its_name_and_the_remedy() {
         ("https://api.acme.example", "https://api.acme.example/v1", "write https://"),
         ("secret = \"the API key\"", "", "account.secret: is missing"),
         ("scheme = \"bearer\"", "scheme = \"basic\"", "the user of basic authentication"),
+        ("scheme = \"bearer\"", "scheme = \"bearer\"\nname = \"X-Key\"", "unknown field `name`"),
+        (
+            "secret = \"the API key\"\n\n[auth]\nscheme = \"bearer\"",
+            "secret = \"a\"\nkey_id = \"b\"\n\n[auth]\nscheme = \"basic\"\nuser = \"c\"",
+            "unknown field `user`",
+        ),
+        (
+            "scheme = \"bearer\"",
+            "scheme = \"hmac\"\nname = \"X-Mac\"\nsigned = \"{url}{body}\"",
+            "auth.signed: a call has no {nonce}",
+        ),
+        (
+            "scheme = \"header\"\nname = \"X-Acme-Key\"",
+            "scheme = \"hmac\"\nheader = \"X\"\nsigned = \"{path}{body}\"",
+            "account.webhook_url: is missing",
+        ),
         ("name = \"X-Acme-Key\"", "name = \"X Acme\"", "is no name of a header"),
         ("scheme = \"header\"\nname", "scheme = \"form-hmac\"\nheader", "account.webhook_url: is missing"),
         ("code = \"/error/code\"", "reject = [200]", "answer.reject: 200 is no status of a refusal"),
@@ -108,6 +124,8 @@ fn a_file_is_proven_by_the_samples_beside_it() {
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();
     write("acme.toml", ACME);
     assert!(!load("acme.toml", directory.path()).unwrap().has_samples);
+    write("acme.samples.toml", "# To be recorded.\n");
+    assert!(!load("acme.toml", directory.path()).unwrap().has_samples, "nothing is proven yet");
     let sample = "[[answer]]\nname = \"x\"\nstatus = 202\nbody = '{\"id\":\"m1\"}'\nis = \"sent\"\nid = \"m1\"\n";
     write("acme.samples.toml", sample);
     assert!(load("acme.toml", directory.path()).unwrap().has_samples);

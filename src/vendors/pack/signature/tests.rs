@@ -20,7 +20,8 @@ fn terms(signature: &str) -> Arc<Terms> {
     let text = include_str!("../shelf/acme.toml");
     let (before, rest) = text.split_once("# SIGNATURE\n").unwrap();
     let (_, behind) = rest.split_once("# END\n").unwrap();
-    let plan = Plan::parse("acme.toml", &format!("{before}{signature}\n{behind}"), false);
+    let before = before.replace("[account]\n", "[account]\nwebhook_url = \"the address of the webhook\"\n");
+    let plan = Plan::parse("acme.toml", &format!("{before}{signature}\n{behind}"));
     let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
     let secrets = ["other", SECRET].map(SecretString::from).to_vec();
     Arc::new(Terms { plan, secrets, tolerance: Duration::from_secs(300), webhook_url: None })
@@ -80,7 +81,7 @@ fn a_repeat_with_the_first_time_counts_for_the_hours_of_the_pack_and_a_time_ahea
     let plan = include_str!("../shelf/acme.toml")
         .replace("encoding = \"json\"\n\n[webhook.sig", "encoding = \"json\"\nrepeats_hours = 24\n\n[webhook.sig");
     let (before, rest) = plan.split_once("# SIGNATURE\n").unwrap();
-    let plan = Plan::parse("acme.toml", &format!("{before}{HMAC}\n{}", rest.split_once("# END\n").unwrap().1), false);
+    let plan = Plan::parse("acme.toml", &format!("{before}{HMAC}\n{}", rest.split_once("# END\n").unwrap().1));
     let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
     let terms = Arc::new(Terms { plan, ..Arc::into_inner(terms(HMAC)).unwrap() });
     let at = |seconds: i64| {
@@ -91,6 +92,26 @@ fn a_repeat_with_the_first_time_counts_for_the_hours_of_the_pack_and_a_time_ahea
     };
     assert_eq!((at(-24 * 3600), at(-24 * 3600 - 1)), (Ok(()), Err(Refusal::Stale)));
     assert_eq!((at(300), at(301)), (Ok(()), Err(Refusal::Stale)));
+}
+
+#[test]
+fn an_hmac_covers_the_method_and_the_path_of_the_webhook() {
+    let mut terms = terms("scheme = \"hmac\"\nheader = \"X-Signature\"\nsigned = \"{method} {path}\\n{body}\"");
+    let mac = |method: &str, path: &str| {
+        hex(&hmac(SECRET.as_bytes(), &[method.as_bytes(), b" ", path.as_bytes(), b"\n", BODY]).unwrap())
+    };
+    for (address, path) in [
+        ("https://bridge.example.org/webhooks/acme", "/webhooks/acme"),
+        ("https://bridge.example.org:8443/webhooks/acme?a=1", "/webhooks/acme?a=1"),
+        ("https://bridge.example.org", ""),
+    ] {
+        Arc::get_mut(&mut terms).unwrap().webhook_url = Some(address.to_owned());
+        let with = |signature: &str| verify(&terms, &[("x-signature", signature)], BODY);
+        assert_eq!(with(&mac("POST", path)), Ok(()), "{address}");
+        for (method, path) in [("", path), ("GET", path), ("POST", "/webhooks/other")] {
+            assert_eq!(with(&mac(method, path)), Err(Refusal::WrongSignature), "{method} {path}");
+        }
+    }
 }
 
 #[test]

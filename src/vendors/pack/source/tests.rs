@@ -18,7 +18,7 @@ fn source() -> Webhooks {
 }
 
 fn source_of(pack: &str) -> Webhooks {
-    let plan = Plan::parse("acme.toml", pack, false);
+    let plan = Plan::parse("acme.toml", pack);
     let plan = Arc::new(plan.unwrap_or_else(|flaw| panic!("{flaw:?}")));
     let terms = Terms { plan, secrets: Vec::new(), tolerance: Duration::from_secs(300), webhook_url: None };
     Webhooks {
