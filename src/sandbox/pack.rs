@@ -263,6 +263,22 @@ impl Api {
         self.inner.sender.attempts()
     }
 
+    /// The attempts to hand over the webhook with this id.
+    #[must_use]
+    pub fn attempts_of(&self, id: &str) -> Vec<Attempt> {
+        self.inner.sender.attempts_of(id)
+    }
+
+    /// Sends the webhook with this id again; false when there was none.
+    pub fn repeat_webhook(&self, id: &str) -> bool {
+        self.inner.sender.repeat(id)
+    }
+
+    /// Waits until this holds, but no longer than this; gives whether it does.
+    pub async fn wait_until(&self, patience: Duration, holds: impl FnMut() -> bool) -> bool {
+        self.inner.changes.wait_until(patience, holds).await
+    }
+
     /// Whether no webhook is under way or waiting to be tried again.
     #[must_use]
     pub fn is_idle(&self) -> bool {

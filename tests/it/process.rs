@@ -15,6 +15,7 @@ use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::sandbox::bird::Bird;
 use tandem::sandbox::braze::Profile;
+use tandem::sandbox::pack::Api;
 use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::sunshine::Sunshine;
 use tandem::sandbox::zendesk::Ticket;
@@ -193,6 +194,7 @@ pub(crate) struct Host {
     /// The same of further carriers.
     pub(crate) bird: Option<Bird>,
     pub(crate) sunshine: Option<Sunshine>,
+    pub(crate) packed: Option<Api>,
     /// The logs of earlier processes.
     logged: Vec<String>,
 }
@@ -212,6 +214,7 @@ impl Host {
             others: Vec::new(),
             bird: None,
             sunshine: None,
+            packed: None,
             logged: Vec::new(),
         }
     }
@@ -256,6 +259,7 @@ impl Host {
         self.others.iter().for_each(|other| other.connect(&self.public));
         self.bird.iter().for_each(|bird| bird.connect(&self.public));
         self.sunshine.iter().for_each(|sunshine| sunshine.connect(&self.public));
+        self.packed.iter().for_each(|packed| packed.connect(&self.public));
         true
     }
 
@@ -413,8 +417,9 @@ impl Bridge {
                 let texts = others.chain([&self.sandbox]).flat_map(|vendors| vendors.braze.texts());
                 let over_bird = self.host.bird.iter().flat_map(Bird::texts).map(|text| text.text);
                 let over_sunshine = self.host.sunshine.iter().flat_map(Sunshine::texts).map(|text| text.words);
-                let arrived =
-                    texts.map(|text| text.body).chain(over_bird).chain(over_sunshine).any(|text| text == words);
+                let over_pack = self.host.packed.iter().flat_map(Api::texts).map(|text| text.text);
+                let further = over_bird.chain(over_sunshine).chain(over_pack);
+                let arrived = texts.map(|text| text.body).chain(further).any(|text| text == words);
                 let act = if arrived { "settle" } else { "redrive" };
                 attended.sent_again.extend((!arrived).then(|| words.to_owned()));
                 assert_eq!(answer(self.http.post(format!("{address}/{act}"))).await.0, 200, "{act} {shown:#}");
@@ -439,6 +444,12 @@ impl Bridge {
             assert!(
                 sunshine.wait_until(DEADLINE, || sunshine.is_idle()).await,
                 "this never happened: the webhooks of Sunshine Conversations answered"
+            );
+        }
+        if let Some(packed) = &self.host.packed {
+            assert!(
+                packed.wait_until(DEADLINE, || packed.is_idle()).await,
+                "this never happened: the webhooks of the pack's vendor answered"
             );
         }
         let started = tokio::time::Instant::now();
@@ -511,6 +522,13 @@ pub(crate) async fn text_over_sunshine(sunshine: &Sunshine, integration: &str, f
     let tries = || sunshine.attempts_about(&message);
     let again = || sunshine.repeat_webhooks(&message) > 0;
     until_acknowledged(5, tries, again, async |answered| sunshine.wait_until(DEADLINE, answered).await).await;
+}
+
+/// Texts over the vendor of a pack, and waits until the bridge has acknowledged it.
+pub(crate) async fn text_over_pack(packed: &Api, (from, to): (&str, &str), words: &str) {
+    let webhook = packed.text(from, to, words, &[]);
+    let (tries, again) = (|| packed.attempts_of(&webhook), || packed.repeat_webhook(&webhook));
+    until_acknowledged(6, tries, again, async |answered| packed.wait_until(DEADLINE, answered).await).await;
 }
 
 /// Waits until a success was read. A carrier repeats an unanswered webhook; when it has given up after so many tries, the

@@ -1,6 +1,7 @@
 //! Texts that pour into a bridge which keeps dying, and the oracle on their fates. Two brands text through it, each with a
-//! Zendesk and a Braze of its own: the customers of the first by SMS and by WhatsApp, and others of its by Bird and by
-//! Sunshine Conversations.
+//! Zendesk and a Braze of its own: the customers of the first by SMS and by WhatsApp, and others of its by Bird, by
+//! Sunshine Conversations and by a carrier pack. The vendor of the pack has no list and no idempotency key, so that a text whose
+//! answer was lost is never sent again by the bridge: its report or its operator tells.
 //!
 //! The caller kills it (tests/it/kill.rs, tests/it/power.rs). Each time, every webhook that was answered with 202 must be
 //! known, and have ended well or with a reason; a new message must get through; and [`oracle`] must agree with the sight
@@ -15,13 +16,16 @@ use serde_json::Value;
 use tandem::clock::Clock;
 use tandem::sandbox::bird::{Bird, BirdOptions};
 use tandem::sandbox::braze::Profile;
+use tandem::sandbox::pack::{Api, ApiOptions, Dialect};
 use tandem::sandbox::sender::{Attempt, AttemptResult};
 use tandem::sandbox::sunshine::{SMS, Sunshine, SunshineOptions};
 use tandem::sandbox::{Sandbox, SandboxOptions};
 use tokio::sync::Semaphore;
 
 use crate::oracle::{self, Owed, Phones, Utterance};
-use crate::process::{Bridge, Host, is_accepted, text, text_on, text_over_bird, text_over_sunshine, tickets_of, until};
+use crate::process::{
+    Bridge, Host, is_accepted, text, text_on, text_over_bird, text_over_pack, text_over_sunshine, tickets_of, until,
+};
 use crate::support::account_tables;
 
 /// Texts for each death. The next life also delivers the rest of the one before.
@@ -66,6 +70,8 @@ enum Line {
     Bird,
     /// The first brand's over Sunshine Conversations.
     Sunshine,
+    /// The first brand's over a carrier pack.
+    Packed,
     /// The second brand's, which has accounts of its own.
     Other,
 }
@@ -77,13 +83,14 @@ struct Vendors<'a> {
     other: &'a Sandbox,
     bird: &'a Bird,
     sunshine: &'a Sunshine,
+    packed: &'a Api,
 }
 
 impl<'a> Vendors<'a> {
     /// Those with the desk of a line.
     fn of_desk(self, line: Line) -> &'a Sandbox {
         match line {
-            Line::Sms | Line::Chat | Line::Bird | Line::Sunshine => self.first,
+            Line::Sms | Line::Chat | Line::Bird | Line::Sunshine | Line::Packed => self.first,
             Line::Other => self.other,
         }
     }
@@ -103,8 +110,13 @@ fn other_brand() -> SandboxOptions {
     }
 }
 
+/// The vendor of the pack. Its statuses bring the bridge's mark back.
+fn pack() -> ApiOptions {
+    ApiOptions::of(Dialect::Vonage)
+}
+
 /// The tables of the second brand, and of both brands' lines.
-fn brands_and_lines(other: &Sandbox, bird: &Bird, sunshine: &Sunshine) -> String {
+fn brands_and_lines(other: &Sandbox, bird: &Bird, sunshine: &Sunshine, packed: &Api) -> String {
     let (first, of_bird) = (SandboxOptions::default(), BirdOptions::default());
     let SunshineOptions { app_id, key_id, secret, webhook_secret, .. } = SunshineOptions::default();
     let lines = format!(
@@ -159,7 +171,32 @@ address = "{SMS}"
         of_bird.senders[0],
         sunshine.url(),
     );
-    account_tables(other, &other_brand(), "confirm_after_seconds = [1]", "") + &lines
+    account_tables(other, &other_brand(), "confirm_after_seconds = [1]", "") + &lines + &of_pack(packed)
+}
+
+/// The tables of the pack's account and line.
+fn of_pack(packed: &Api) -> String {
+    let ApiOptions { account_id, secret, signing_secret, webhook_url, numbers, .. } = pack();
+    format!(
+        r#"
+[accounts.vonage]
+vendor = "pack"
+pack = "vonage"
+url = "{}"
+account_id = "{account_id}"
+secret = "{secret}"
+signing_secrets = ["{signing_secret}"]
+webhook_url = "{webhook_url}"
+sender = "+15550100900"
+[[lines]]
+name = "a-pack"
+carrier = "vonage"
+desk = "zendesk"
+address = "{}"
+"#,
+        packed.url(),
+        numbers[0],
+    )
 }
 
 fn profile(sandbox: &Sandbox, number: u32) -> String {
@@ -193,15 +230,18 @@ impl Storm {
         let bird = Bird::start(of_bird, Clock::system()).await.unwrap();
         let options_of_sunshine = SunshineOptions { retry_spacing: SPACING, ..SunshineOptions::default() };
         let sunshine = Sunshine::start(options_of_sunshine, Clock::system()).await.unwrap();
-        bridge.host.configure(&brands_and_lines(&other, &bird, &sunshine));
+        let packed = Api::start(pack(), Clock::system()).await.unwrap();
+        let of_pack = pack().numbers[0].clone();
+        bridge.host.configure(&brands_and_lines(&other, &bird, &sunshine, &packed));
         bridge.host.others.push(Arc::clone(&other));
         let count = (deaths * TEXTS_A_DEATH as u32 / TEXTS_A_CUSTOMER).max(12);
         let mut conversations = Vec::new();
-        // Each customer of the first brand by SMS and by WhatsApp, another over Bird, another over Sunshine Conversations, and
-        // one of the same id with the second brand.
-        for n in 1..=count.div_ceil(5) {
+        // Each customer of the first brand by SMS and by WhatsApp, another over Bird, another over Sunshine Conversations, another
+        // over the pack, and one of the same id with the second brand.
+        for n in 1..=count.div_ceil(6) {
             let (user, phone) = (format!("customer-{n}"), format!("+1555556{n:04}"));
             let handset = format!("+1555557{n:04}");
+            let mobile = format!("+1555558{n:04}");
             let talk = sunshine.meet(SMS, &handset);
             let (here, there) = (profile(&bridge.sandbox, n), profile(&other, n));
             let (sms, chat) = (options.campaign_agent_reply.clone(), options.campaign_whatsapp_reply.clone());
@@ -210,6 +250,7 @@ impl Storm {
                 (Line::Chat, format!("{user}@{}", options.whatsapp_group), &user, &here, Some(chat)),
                 (Line::Bird, format!("bird:{phone}@{number}"), &phone, &phone, None),
                 (Line::Sunshine, format!("sunshine:{talk}"), &handset, &handset, None),
+                (Line::Packed, format!("vonage:{mobile}@{of_pack}"), &mobile, &mobile, None),
                 (Line::Other, format!("braze-b:{user}"), &user, &there, None),
             ] {
                 let said = oracle::Conversation {
@@ -222,7 +263,7 @@ impl Storm {
                 conversations.push(Conversation { number: conversations.len() + 1, line, said });
             }
         }
-        (bridge.host.bird, bridge.host.sunshine) = (Some(bird), Some(sunshine));
+        (bridge.host.bird, bridge.host.sunshine, bridge.host.packed) = (Some(bird), Some(sunshine), Some(packed));
         Self { seed, bridge, conversations, deaths: 0, begun: Instant::now() }
     }
 
@@ -230,8 +271,8 @@ impl Storm {
     pub(crate) async fn rage(&mut self, deaths: u32, mut strike: impl AsyncFnMut(&mut Host, &Sandbox)) {
         let Bridge { sandbox, host, .. } = &mut self.bridge;
         let (other, bird) = (Arc::clone(&host.others[0]), host.bird.clone().unwrap());
-        let sunshine = host.sunshine.clone().unwrap();
-        let vendors = Vendors { first: sandbox, other: &other, bird: &bird, sunshine: &sunshine };
+        let (sunshine, packed) = (host.sunshine.clone().unwrap(), host.packed.clone().unwrap());
+        let vendors = Vendors { first: sandbox, other: &other, bird: &bird, sunshine: &sunshine, packed: &packed };
         let load = Semaphore::new(0);
         let talking = join_all(self.conversations.iter_mut().map(|conversation| conversation.talk(vendors, &load)));
         let dying = async {
@@ -251,8 +292,8 @@ impl Storm {
     pub(crate) async fn end(mut self) -> String {
         let Bridge { sandbox, host, .. } = &self.bridge;
         let (other, bird) = (&*host.others[0], host.bird.as_ref().unwrap());
-        let sunshine = host.sunshine.as_ref().unwrap();
-        let vendors = Vendors { first: sandbox, other, bird, sunshine };
+        let (sunshine, packed) = (host.sunshine.as_ref().unwrap(), host.packed.as_ref().unwrap());
+        let vendors = Vendors { first: sandbox, other, bird, sunshine, packed };
         let calm = Instant::now();
         // A ticket whose opening was cut off again and again may come late.
         let before = self.bridge.attended_within(PATIENCE).await.1;
@@ -269,12 +310,13 @@ impl Storm {
         }
         let settled = calm.elapsed();
         let seed = self.seed;
-        let attempts = [attempts(sandbox), attempts(other), bird.webhooks_delivered()].concat();
+        let further = [bird.webhooks_delivered(), packed.webhooks_delivered()].concat();
+        let attempts = [attempts(sandbox), attempts(other), further].concat();
         let mut mistakes = mistakes(&attempts, &deliveries);
         for brand in [sandbox, other] {
             let is_theirs = |at: &&Conversation| std::ptr::eq(vendors.of_desk(at.line), brand);
             let said: Vec<_> = self.conversations.iter().filter(is_theirs).map(|at| at.said.clone()).collect();
-            let carriers: [&dyn Phones; 4] = [&sandbox.braze, &other.braze, bird, sunshine];
+            let carriers: [&dyn Phones; 5] = [&sandbox.braze, &other.braze, bird, sunshine, packed];
             mistakes.extend(oracle::faults(&brand.zendesk, &carriers, &said, 2 * (before.count + after.count)));
             assert_eq!(brand.zendesk.tickets().len(), said.len(), "seed {seed}: tickets");
         }
@@ -330,6 +372,7 @@ impl Conversation {
             Line::Chat => text_on(vendors.first, true, from, &words).await,
             Line::Bird => text_over_bird(vendors.bird, (from, &BirdOptions::default().senders[0]), &words).await,
             Line::Sunshine => text_over_sunshine(vendors.sunshine, SMS, from, &words).await,
+            Line::Packed => text_over_pack(vendors.packed, (from, &pack().numbers[0]), &words).await,
         }
         self.said.texts.push(Utterance { words, ticket: 0, owed: Owed::Once });
     }
