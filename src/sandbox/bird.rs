@@ -129,6 +129,8 @@ struct State {
 
 #[async_trait]
 impl Vendor for Inner {
+    /// Whether the balance is spent.
+    is_spent: bool,
     async fn answer(&self, request: &Request) -> Answer {
         let answer = self.route(&mut lock(&self.state), request);
         self.changes.touch();
@@ -228,6 +230,11 @@ impl Bird {
     /// Sets the end of later texts.
     pub fn set_end(&self, end: End) {
         lock(&self.inner.state).end = end;
+    }
+
+    /// Spends the balance, or tops it up. Texts are refused while it is spent.
+    pub fn set_spent(&self, is_spent: bool) {
+        lock(&self.inner.state).is_spent = is_spent;
     }
 
     /// Stops texts from this sender to this recipient, as an operator of Bird does.

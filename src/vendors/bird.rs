@@ -5,6 +5,7 @@ pub mod checkup;
 mod client;
 mod error_phrases;
 mod folder;
+mod idempotency;
 pub mod keys;
 mod limits;
 mod mark;

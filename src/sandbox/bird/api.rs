@@ -74,6 +74,7 @@ impl Inner {
         match state.answered.get(key).filter(|(at, ..)| is_alive(at)) {
             Some((_, body, answer)) if *body == request.body => return answer.clone(),
             Some(_) => return error(409, "conflict_error", "E01005", "idempotency_key_reuse"),
+            Ok(_) if state.is_spent => error(402, "billing_error", "E03001", "InsufficientBalance"),
             None => {}
         }
         let answer = send(state);

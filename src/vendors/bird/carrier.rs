@@ -1,7 +1,7 @@
 //! Bird as a carrier of text messages and of WhatsApp messages. Never chooses a text, its recipient or its channel: the worker does.
 //!
-//! Each part of a text goes under an idempotency key of its own, so that the same part sent again within three hours is the
-//! same text. It carries its mark as a tag as well, by which it is found after that time.
+//! Each part of a text goes under an idempotency key of its own ([`super::idempotency`]), so that the same part sent again within
+//! three hours is the same text. It carries its mark as a tag as well, by which it is found after that time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Carrier for Bird {
     /// Sends one part. A key that came before with other words ends as [`Failure::IdempotencyMismatch`]: the part is out.
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
         let (to, part, path) = (number(text.to), text.part, messages(text.channel)?);
-        let mark = spelled(Mark { id: part.id, part: part.number });
+        let (mark, now) = (spelled(Mark { id: part.id, part: part.number }), self.exchange.clock.now());
         let mut body = json!({
             "to": to,
             "from": text.line.unwrap_or(&self.sender),
@@ -78,10 +78,14 @@ impl Carrier for Bird {
         }
         let mut request = Request::post(limits::SEND, Effect::Lasting, path, &without_nulls(body))
             .about(Object::Recipient(UserKey::of(to)));
-        if let Ok(key) = HeaderValue::from_str(&format!("tandem-reply/{mark}")) {
+        if let Ok(key) = HeaderValue::from_str(&self.keys.key(&mark, now)) {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
-        let (answer, json) = self.call(&request).await?;
+        let called = self.call(&request).await;
+        if let Err(Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. }) = called {
+            self.keys.refused(&mark, now);
+        }
+        let (answer, json) = called?;
         match json["id"].as_str().filter(|id| !id.is_empty()) {
             Some(id) => Ok(Sent { dispatch: Some(id.to_owned()) }),
             None => Err(self.exchange.unreadable(&request, &answer, "no id")),

@@ -1,12 +1,14 @@
 //! Bird refuses: a text ends with its reason and the remedy on its ticket, and a refused account holds its texts until it is
 //! mended.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tandem::sandbox::bird::BirdOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
 
 use super::{SEND, Site};
-use crate::support::answer;
+use crate::alarm::Receiver;
+use crate::support::{answer, json as read};
 
 impl Site {
     /// Why Bird refuses the bridge, as the operator sees it.
@@ -15,6 +17,12 @@ impl Site {
         let all = listed["items"].as_array().expect("a list").clone();
         let bird = all.into_iter().find(|one| one["destination"] == "bird").expect("Bird is among them");
         bird["refused"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The page of the console with all that wants the operator.
+    async fn page(&self) -> String {
+        let shown = self.bridge.http.get(format!("{}/console", self.bridge.operator)).send().await.expect("a page");
+        read(shown).await.as_str().expect("a page").to_owned()
     }
 
     async fn until_refused(&self, status: &str) {
@@ -50,15 +58,64 @@ async fn a_refused_text_ends_with_its_meaning_and_the_remedy_on_its_ticket() {
 
 #[tokio::test]
 async fn a_spent_balance_holds_texts_until_it_is_topped_up() {
-    let site = Site::start().await;
+    let receiver = Receiver::default();
+    let alarm = format!("[alarm]\nurl = \"{}\"\n", receiver.start().await);
+    let site = Site::start_on("", "", &alarm).await;
     let ticket = site.talking().await;
-    site.bird.fail(Fault::on("POST", SEND, refusal(402, "billing_error", "InsufficientBalance")).times(2));
+    site.bird.set_spent(true);
     site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
     site.until_refused("402").await;
+    let page = site.page().await;
+    assert!(page.contains("Top up the balance of the Bird workspace"), "{page}");
+    let told = |receiver: &Receiver| {
+        receiver.posts().iter().any(|post| {
+            post["text"].as_str().is_some_and(|text| text.contains("bird refuses the bridge: Bird answered 402"))
+        })
+    };
+    site.bridge.until("the operator is told", |_| told(&receiver)).await;
+    site.bridge.until("it is tried again", |_| site.sends() > 2).await;
+    assert_eq!(site.words(), [""; 0]);
+    // Bird replays its refusal to the keys under which the text came until then.
+    site.bird.set_spent(false);
+    let topped_up = site.bridge.clock.now();
     site.settled().await;
-    assert_eq!((site.words(), site.sends()), (vec!["one".to_owned()], 3), "the same text, once");
+    assert_eq!((site.words(), site.bridge.notes(ticket)), (vec!["one".to_owned()], Vec::new()), "the same text, once");
+    let waited = site.bridge.clock.now().duration_since(topped_up);
+    assert!(waited < SignedDuration::from_mins(10), "it waited for {waited:#} more");
     assert_eq!(site.refused().await, "");
     site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_text_that_lost_its_answer_after_a_refusal_is_one_text() {
+    let site = Site::start().await;
+    let ticket = site.talking().await;
+    site.bird.pause_webhooks();
+    site.bird.set_spent(true);
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    site.until_refused("402").await;
+    site.bird.set_spent(false);
+    // It is out, its answer is lost, and the list does not show it.
+    site.bird.fail(Fault::on("POST", SEND, FaultKind::LoseAnswer));
+    site.bird.fail(
+        Fault::on(
+            "GET",
+            SEND,
+            FaultKind::Status {
+                code: 200,
+                headers: Vec::new(),
+                body: json!({"data": [], "next_cursor": null}).to_string(),
+            },
+        )
+        .times(20),
+    );
+    site.bridge.settled().await;
+    assert_eq!(site.words(), ["one"]);
+    let calls = site.bird.calls();
+    let keys: Vec<&String> = calls.iter().filter_map(|call| call.headers.get("idempotency-key")).collect();
+    let (last, before) = keys.split_last().unwrap();
+    assert!(before.last() == Some(last) && before.first() != Some(last), "{keys:?}");
+    site.bridge.finish(0).await;
 }
 
 #[tokio::test]
