@@ -211,11 +211,13 @@ fn code(value: &Value) -> Option<String> {
     (is_plain && !word.is_empty() && word.len() <= CODE_MAX_CHARS).then_some(word)
 }
 
-/// Our side of a message: the number or the name of a line.
+/// Our side of a message: the number or the name of a line. A number as Bird shows it stays as it is, because no table of
+/// countries' numbers is needed to compare it with the configuration's.
 fn line(named: Option<&Value>) -> Option<String> {
     let number = named?.get("phone_number").or(named)?.as_str()?;
     let number = fields::one_line(number, fields::ID_MAX_CHARS)?;
-    Some(phone::normalise(&number).unwrap_or(number))
+    let is_shown_so = number.strip_prefix('+').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
+    Some(if is_shown_so { number } else { phone::normalise(&number).unwrap_or(number) })
 }
 
 #[cfg(test)]
