@@ -6,6 +6,7 @@
 //! WhatsApp message outside of the window is accepted and then fails, as Bird documents it.
 
 mod api;
+mod templates;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -25,6 +26,8 @@ use super::server::{self, Answer, Call, Fault, Request, Traffic, Vendor};
 use super::text;
 use crate::clock::Clock;
 use crate::domain::line::Channel;
+
+pub use templates::WITH_PLACES;
 
 /// The letters of Bird's ids.
 const ID_LETTERS: &[u8] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -56,7 +59,7 @@ impl Default for BirdOptions {
             signing_secret: "whsec_c2FuZGJveC1zaWduaW5nLXNlY3JldC1ub3QtcmVhbA==".into(),
             senders: vec!["+15550100100".into(), "+15550100200".into()],
             on_whatsapp: vec!["+15550100200".into()],
-            templates: vec!["please_write_again".into()],
+            templates: vec!["please_write_again".into(), WITH_PLACES.into()],
             retry_spacing: Duration::from_millis(20),
         }
     }
@@ -89,6 +92,8 @@ pub struct Message {
     pub from: String,
     /// The words; of a template, its slug.
     pub text: String,
+    /// The template that it was sent as, with its values.
+    pub template: Value,
     /// The tags that it was sent with.
     pub tags: Value,
     /// The metadata that it was sent with.
@@ -124,13 +129,13 @@ struct State {
     answered: HashMap<String, (Timestamp, bytes::Bytes, Answer)>,
     /// The pairs of a sender and a recipient that stop texts.
     suppressed: BTreeSet<(String, String)>,
+    /// Whether the balance is spent.
+    is_spent: bool,
     end: End,
 }
 
 #[async_trait]
 impl Vendor for Inner {
-    /// Whether the balance is spent.
-    is_spent: bool,
     async fn answer(&self, request: &Request) -> Answer {
         let answer = self.route(&mut lock(&self.state), request);
         self.changes.touch();
@@ -227,14 +232,14 @@ impl Bird {
         self.inner.post("whatsapp.received", &message.id, data)
     }
 
-    /// Sets the end of later texts.
-    pub fn set_end(&self, end: End) {
-        lock(&self.inner.state).end = end;
-    }
-
     /// Spends the balance, or tops it up. Texts are refused while it is spent.
     pub fn set_spent(&self, is_spent: bool) {
         lock(&self.inner.state).is_spent = is_spent;
+    }
+
+    /// Sets the end of later texts.
+    pub fn set_end(&self, end: End) {
+        lock(&self.inner.state).end = end;
     }
 
     /// Stops texts from this sender to this recipient, as an operator of Bird does.
@@ -347,6 +352,7 @@ impl Inner {
             to: to.to_owned(),
             from: from.to_owned(),
             text: words.to_owned(),
+            template: body["template"].clone(),
             tags: body["tags"].clone(),
             metadata: body["metadata"].clone(),
             status: if direction == "inbound" { "received" } else { "accepted" },

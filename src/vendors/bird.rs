@@ -12,5 +12,6 @@ mod mark;
 pub mod remedies;
 pub mod signature;
 pub mod source;
+mod templates;
 
 pub use client::{Bird, BirdOptions, address_of};

@@ -32,6 +32,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("vendors/http", &["domain", "clock", "ports"]),
     ("vendors/checkup", &["domain", "ports", "vendors/http"]),
     ("vendors/setup", &[]),
+    ("vendors/shorthand", &[]),
     // The contents of each vendor's folder, in words that name no vendor.
     ("vendors/folder", &["domain", "clock", "intake", "keys", "ports", "vendors/http", "vendors/checkup"]),
     // No vendor names another.
@@ -145,6 +146,7 @@ const OF_A_VENDOR: &[&str] = &[
     "vendors/http",
     "vendors/checkup",
     "vendors/setup",
+    "vendors/shorthand",
     "vendors/folder",
 ];
 
@@ -203,6 +205,7 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("vendors", &["axum", "sled"]),
     ("vendors/sources", IMPURE),
     ("vendors/checkup", IMPURE),
+    ("vendors/shorthand", IMPURE),
     ("vendors/setup", IMPURE),
     // A checkup judges the objects that the client has read, and makes no call.
     ("vendors/zendesk/checkup", IMPURE),

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::server::{Answer, Request};
-use super::{End, Inner, Message, State, on_whatsapp};
+use super::{End, Inner, Message, State, on_whatsapp, templates};
 use crate::domain::line::Channel;
 
 /// How long a key replays its first answer.
@@ -32,6 +32,10 @@ fn error(status: u16, kind: &str, code: &str, name: &str) -> Answer {
     Answer::json(status, &json!({ "error": error }))
 }
 
+fn not_found() -> Answer {
+    error(404, "not_found_error", "E01007", "NotFound")
+}
+
 fn invalid(name: &str) -> Answer {
     error(422, "validation_error", "E02001", name)
 }
@@ -53,7 +57,11 @@ impl Inner {
             (&Method::GET, "/v1/sms/messages") => list(state, request, Channel::Sms),
             (&Method::GET, "/v1/whatsapp/messages") => list(state, request, Channel::Whatsapp),
             (&Method::GET, "/v1/sms/suppressions") => suppressions(state, request),
-            _ => error(404, "not_found_error", "E01007", "NotFound"),
+            (&Method::GET, path) => path
+                .strip_prefix("/v1/whatsapp/templates/")
+                .and_then(|at| templates::read(&self.options.templates, at))
+                .unwrap_or_else(not_found),
+            _ => not_found(),
         }
     }
 
@@ -66,6 +74,7 @@ impl Inner {
     ) -> Answer {
         let now = self.clock.now();
         let send = |state: &mut State| match read(self, &request.json()) {
+            Ok(_) if state.is_spent => error(402, "billing_error", "E03001", "InsufficientBalance"),
             Ok(message) => self.send(state, message),
             Err(refusal) => refusal,
         };
@@ -74,7 +83,6 @@ impl Inner {
         match state.answered.get(key).filter(|(at, ..)| is_alive(at)) {
             Some((_, body, answer)) if *body == request.body => return answer.clone(),
             Some(_) => return error(409, "conflict_error", "E01005", "idempotency_key_reuse"),
-            Ok(_) if state.is_spent => error(402, "billing_error", "E03001", "InsufficientBalance"),
             None => {}
         }
         let answer = send(state);
@@ -114,7 +122,10 @@ impl Inner {
         };
         let words = match (field(&body["text"], "body"), field(&body["template"], "slug")) {
             (Some(words), None) if words.chars().count() <= WHATSAPP_MAX => words,
-            (None, Some(slug)) if is_among(slug, &self.options.templates) => slug,
+            (None, Some(slug)) if is_among(slug, &self.options.templates) => match templates::fits(&body["template"]) {
+                true => slug,
+                false => return Err(invalid("WhatsAppTemplateParameterMismatch")),
+            },
             (None, Some(_)) => return Err(invalid("WhatsAppTemplateNotFound")),
             (Some(_), _) | (None, None) => return Err(invalid("ValueNotPermitted")),
         };

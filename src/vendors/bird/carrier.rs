@@ -18,13 +18,14 @@ use crate::domain::outgoing::{Part, Recipient};
 use crate::domain::receipt::Mark;
 use crate::domain::refusals::Object;
 use crate::domain::retry::before;
-use crate::ports::{CameIn, Carrier, Failure, Incoming, Look, Sent, Sought, Text};
+use crate::ports::{CameIn, Carrier, Failure, Incoming, Look, Meant, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
 use crate::vendors::bird::source::Numbers;
 use crate::vendors::bird::{limits, source};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
+use crate::vendors::shorthand;
 
 /// The text messages, to send and to list.
 const TEXTS: &str = "/v1/sms/messages";
@@ -43,6 +44,10 @@ const DELIVERY: &str = "tandem_delivery";
 /// The reason that Bird is told for texts: an answer to a customer.
 const CATEGORY: &str = "service";
 
+/// Why a text message is no template, for the agent.
+const NOT_BY_TEXT: &str =
+    "the text holds the shorthand of a template, `&((`, which goes on WhatsApp only: write the words themselves";
+
 /// The most messages on one page of a list: more than a text has parts.
 const LOOKED_AT: &str = "100";
 
@@ -58,6 +63,18 @@ impl Carrier for Bird {
         false
     }
 
+    /// On WhatsApp an agent's shorthand names a template. A template of text messages goes from a number that Bird chooses, so
+    /// that its answer would be no part of the conversation.
+    fn meaning(&self, words: &str, channel: Channel) -> Result<Meant, String> {
+        if !shorthand::names_a_template(words) {
+            return Ok(Meant::Words);
+        }
+        match channel {
+            Channel::Whatsapp => shorthand::read(words).map(|_| Meant::Form),
+            Channel::Sms | Channel::Rcs => Err(NOT_BY_TEXT.to_owned()),
+        }
+    }
+
     /// Sends one part. A key that came before with other words ends as [`Failure::IdempotencyMismatch`]: the part is out.
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
         let (to, part, path) = (number(text.to), text.part, messages(text.channel)?);
@@ -70,6 +87,10 @@ impl Carrier for Bird {
         });
         let content = match (text.channel, text.template) {
             (Channel::Whatsapp, Some(slug)) => json!({"template": {"slug": slug}}),
+            (Channel::Whatsapp, None) if shorthand::names_a_template(text.words) => {
+                let wanted = shorthand::read(text.words).map_err(|cause| Failure::GiveUp { cause })?;
+                self.template(&wanted).await?
+            }
             (Channel::Whatsapp, None) => json!({"text": {"body": text.words}}),
             (Channel::Sms | Channel::Rcs, _) => json!({"text": text.words, "category": CATEGORY}),
         };

@@ -15,7 +15,7 @@ const CODE_CHARS: usize = 6;
 
 /// The names that are known, each with its meaning and the remedy. The words go to agents as well, and those of
 /// [`crate::domain::cause`] among them tell the kind of the cause.
-const KNOWN: [(&str, &str); 8] = [
+const KNOWN: [(&str, &str); 9] = [
     (
         "SMSNoEligibleSender",
         "no text from this sender to this country; an operator can mend it: set the line's address, or the account's \
@@ -32,6 +32,7 @@ const KNOWN: [(&str, &str); 8] = [
     ),
     ("SMSUnsupportedFeature", "Bird describes this kind of text but does not send it yet: send plain words"),
     ("SMSInvalidRecipient", CANNOT_BE_TEXTED),
+    ("WhatsAppTemplateParameterMismatch", "the values do not fit the places of the template"),
     (IN_PROGRESS.name, "an earlier try is still under way"),
     (KEY_REUSE.name, "the text was taken before in another form"),
 ];

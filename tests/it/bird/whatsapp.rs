@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use tandem::domain::line::Channel;
+use tandem::sandbox::bird::WITH_PLACES;
 use tandem::sandbox::server::{Fault, FaultKind};
 
 use super::{ADA, NUMBER, Site};
@@ -219,4 +220,66 @@ async fn a_message_whose_webhook_never_came_is_found_in_the_list_and_opens_the_w
     assert_eq!(site.sent(), [by_whatsapp(HIDDEN, "It comes today")]);
     drop(site.bird.take_held_webhooks());
     site.bridge.finish(0).await;
+}
+
+/// The shorthand of the template with places, with these values.
+fn shorthand(values: &str) -> String {
+    format!("&((template=[[{WITH_PLACES}]] {values}))&")
+}
+
+const WHOLE: &str =
+    "header_text=[[7]] body_text=[[Ada]] body_text=[[the engine]] button_index=[[0]] button_url=[[t/7]]";
+
+#[tokio::test]
+async fn an_agents_shorthand_goes_as_its_template_with_its_values_at_any_time() {
+    let site = Site::with_chat("").await;
+    let ticket = site.chatting(ADA).await;
+    // Free words wait for the customer by then.
+    site.bridge.clock.advance(SignedDuration::from_hours(25));
+    for (language, named) in [("", None), ("language=[[nl]] ", Some("first_name"))] {
+        site.bridge.sandbox.zendesk.agent_reply(ticket, &shorthand(&format!("{language}{WHOLE}")));
+        site.settled().await;
+        let texts = site.bird.texts();
+        let sent = texts.last().expect("a template is out");
+        let blocks = &sent.template["components"];
+        assert_eq!((sent.text.as_str(), sent.status), (WITH_PLACES, "delivered"), "{sent:?}");
+        assert_eq!((&blocks[1]["type"], &blocks[1]["parameters"][1]["text"]), (&json!("body"), &json!("the engine")));
+        assert_eq!(blocks[1]["parameters"][0]["name"].as_str(), named);
+    }
+    assert_eq!(site.bird.texts().iter().filter(|text| text.template.is_object()).count(), 2);
+    assert_eq!(site.bridge.notes(ticket), [""; 0]);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_template_that_cannot_go_is_told_on_its_ticket_before_bird_is_asked_to_send_it() {
+    let site = Site::with_chat("").await;
+    let ticket = site.chatting(ADA).await;
+    let less = WHOLE.replacen("body_text=[[Ada]] ", "", 1);
+    let unknown = shorthand(WHOLE).replace(WITH_PLACES, "order_lost");
+    for (count, (words, told)) in (1..).zip([
+        (shorthand(&less), "the body of the template has 2 places, and the shorthand fills 1"),
+        (shorthand(&format!("language=[[de]] {WHOLE}")), "is there in en, nl only"),
+        (unknown, "the workspace has no template order_lost"),
+        (shorthand("colour=[[red]]"), "`colour`, which is not known"),
+    ]) {
+        site.bridge.sandbox.zendesk.agent_reply(ticket, &words);
+        site.settled().await;
+        let notes = site.bridge.notes(ticket);
+        assert_eq!(notes.len(), count, "{notes:?}");
+        assert!(notes[count - 1].contains(told), "{notes:?}");
+    }
+    site.bird.fail(Fault::on("GET", "/v1/whatsapp/templates", FaultKind::status(403)));
+    site.bridge.sandbox.zendesk.agent_reply(ticket, &shorthand(WHOLE));
+    site.settled().await;
+    assert!(noted(&site.bridge, ticket, "whatsapp_management:read"), "{:?}", site.bridge.notes(ticket));
+    let is_send = |call: &tandem::sandbox::server::Call| call.method == "POST" && call.path == SEND;
+    assert!(!site.bird.calls().iter().any(is_send), "Bird was not asked");
+    // By text there is no template.
+    let by_text = site.talking().await;
+    site.bridge.sandbox.zendesk.agent_reply(by_text, &shorthand(WHOLE));
+    site.settled().await;
+    assert!(noted(&site.bridge, by_text, "goes on WhatsApp only"), "{:?}", site.bridge.notes(by_text));
+    assert_eq!(site.sent(), []);
+    site.finish(6).await;
 }

@@ -1,0 +1,223 @@
+//! The WhatsApp templates of a workspace, and the content of a message of one. An agent's template goes only where it is in
+//! service in its language, and with as many parameters as it has places, because Bird would refuse any other after it was
+//! asked to send it. Never sends one.
+
+use serde_json::{Value, json};
+
+use crate::domain::cause::FOR_OPERATORS;
+use crate::domain::refusals::Object;
+use crate::ports::Failure;
+use crate::vendors::bird::client::Bird;
+use crate::vendors::bird::limits;
+use crate::vendors::http::exchange::Request;
+use crate::vendors::shorthand::{Wanted, places};
+
+/// The templates, each by its slug.
+const TEMPLATES: &str = "/v1/whatsapp/templates";
+
+/// The longest slug (`TemplateSlug` of Bird's SDK), and the most languages that a cause repeats.
+const SLUG_MAX: usize = 63;
+const LANGUAGES_MAX: usize = 5;
+
+/// The kinds of files in a header that the shorthand can name.
+const FILES: [&str; 3] = ["image", "video", "document"];
+
+impl Bird {
+    /// The content of the message of a template, checked against the version in service.
+    ///
+    /// # Errors
+    /// As for every read; [`Failure::GiveUp`] where the template cannot go, in words for the agent.
+    pub(super) async fn template(&self, wanted: &Wanted) -> Result<Value, Failure> {
+        let (name, refused) = (&wanted.name, |cause: String| Failure::GiveUp { cause });
+        if name.len() > SLUG_MAX {
+            return Err(refused("the shorthand names no template of the workspace".to_owned()));
+        }
+        let template = self.read_template(name, format!("{TEMPLATES}/{name}")).await?;
+        let language = language(&template, wanted).map_err(refused)?;
+        let version = template["live_version_id"].as_str().filter(|id| is_id(id)).ok_or_else(|| {
+            refused(format!("no version of the template {name} is in service; {FOR_OPERATORS}: see its state in Bird"))
+        })?;
+        let version = self.read_template(name, format!("{TEMPLATES}/{name}/versions/{version}")).await?;
+        let content = version["languages"][&language]["components"].as_array();
+        let components = components(content.map_or(&[], Vec::as_slice), wanted).map_err(refused)?;
+        Ok(json!({"template": {"slug": name, "language": language, "components": components}}))
+    }
+
+    /// Reads a template or its version. A refusal is told as the agent's and the operator's, because no other text meets it.
+    async fn read_template(&self, name: &str, path: String) -> Result<Value, Failure> {
+        let request = Request::get(limits::READ, path).about(Object::Other("a template"));
+        match self.call(&request).await {
+            Ok((_, json)) => Ok(json),
+            Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => Err(Failure::GiveUp {
+                cause: format!("the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved"),
+            }),
+            Err(Failure::Forbid { .. }) => Err(Failure::GiveUp {
+                cause: format!(
+                    "the API key may not read templates; {FOR_OPERATORS}: give it the right whatsapp_management:read"
+                ),
+            }),
+            Err(failure) => Err(failure),
+        }
+    }
+}
+
+/// An id of Bird's own, which becomes part of an address.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// The language in which a template goes, as Bird spells it: the one that is asked for, or else the template's own.
+fn language(template: &Value, wanted: &Wanted) -> Result<String, String> {
+    let name = &wanted.name;
+    let listed = template["available_languages"].as_array().into_iter().flatten();
+    let served: Vec<&str> = listed.filter_map(Value::as_str).collect();
+    let known = served.iter().take(LANGUAGES_MAX).copied().collect::<Vec<_>>().join(", ");
+    let asked = match &wanted.language {
+        // WhatsApp's own spelling has an underscore.
+        Some(asked) => asked.replace('_', "-"),
+        None if template["language_source_required"] == true && !served.is_empty() => {
+            return Err(format!("the template {name} needs a language: name one of {known}"));
+        }
+        None => template["default_language"].as_str().unwrap_or_default().to_owned(),
+    };
+    let found = served.iter().find(|language| language.eq_ignore_ascii_case(&asked));
+    found.map(|language| (*language).to_owned()).ok_or_else(|| match served.is_empty() {
+        true => format!("the template {name} is approved in no language; {FOR_OPERATORS}: see its state in Bird"),
+        false => format!("the template {name} is there in {known} only: name one of these languages"),
+    })
+}
+
+/// The values of a message for the places of a template's content, or the first misfit.
+fn components(content: &[Value], wanted: &Wanted) -> Result<Vec<Value>, String> {
+    let kind = |block: &Value| block["type"].as_str().unwrap_or_default().to_lowercase();
+    let block = |name: &str| content.iter().find(|block| kind(block) == name).unwrap_or(&Value::Null);
+    if !block("carousel").is_null() {
+        return Err("the template has cards, which the shorthand cannot fill".to_owned());
+    }
+    let (header, body) = (block("header"), block("body"));
+    let [of_header, of_body] = [header, body].map(|block| places(block["text"].as_str().unwrap_or_default()));
+    let buttons = block("buttons")["buttons"].as_array().into_iter().flatten().filter(|button| takes_a_value(button));
+    let given = (wanted.header_texts.len(), wanted.body_texts.len(), wanted.buttons.len());
+    for (what, has, given) in
+        [("header", of_header.len(), given.0), ("body", of_body.len(), given.1), ("buttons", buttons.count(), given.2)]
+    {
+        if has != given {
+            return Err(format!("the {what} of the template has {has} places, and the shorthand fills {given}"));
+        }
+    }
+    let format = header["format"].as_str().unwrap_or("text").to_lowercase();
+    let given = wanted.header.as_ref().map_or("text", |(kind, _)| kind);
+    if format != given {
+        let known = FILES.into_iter().chain(["text"]).find(|known| *known == format).unwrap_or("another");
+        return Err(format!("the header of the template is of the kind {known}, and the shorthand has {given}"));
+    }
+    let mut made = Vec::new();
+    match &wanted.header {
+        Some((kind, link)) => made.push(json!({"type": "header", "parameters": [{"type": kind, "url": link}]})),
+        None => made.extend(filled("header", &of_header, &wanted.header_texts)),
+    }
+    made.extend(filled("body", &of_body, &wanted.body_texts));
+    let mut buttons: Vec<&(u32, String)> = wanted.buttons.iter().collect();
+    buttons.sort_by_key(|(index, _)| *index);
+    let values = buttons.iter().map(|(_, end)| json!({"type": "text", "text": end}));
+    made.extend(values.map(|value| json!({"type": "button", "parameters": [value]})));
+    Ok(made)
+}
+
+/// A part with these values, in the order of the shorthand; `None` of a part without places. The values of named places have
+/// their names.
+fn filled(part: &str, places: &[&str], texts: &[String]) -> Option<Value> {
+    let value = |(place, text): (&&str, &String)| match place.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => json!({"type": "text", "text": text}),
+        false => json!({"type": "text", "name": place, "text": text}),
+    };
+    let values: Vec<Value> = places.iter().zip(texts).map(value).collect();
+    (!values.is_empty()).then(|| json!({"type": part, "parameters": values}))
+}
+
+/// Whether a button has a place: in its address, or for a code that is copied.
+fn takes_a_value(button: &Value) -> bool {
+    let has_examples = button["example_parameters"].as_array().is_some_and(|examples| !examples.is_empty());
+    has_examples || button["url"].as_str().is_some_and(|url| !places(url).is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vendors::shorthand::read;
+
+    /// The values that this shorthand gives to this content, or the misfit.
+    fn made(content: &Value, shorthand: &str) -> Result<Value, String> {
+        let wanted = read(&format!("&((template=[[t]] {shorthand}))&")).unwrap();
+        components(content.as_array().unwrap(), &wanted).map(Value::from)
+    }
+
+    #[test]
+    fn each_place_gets_its_value_and_a_named_one_its_name() {
+        let content = json!([
+            {"type": "header", "format": "text", "text": "Order {{1}}"},
+            {"type": "body", "text": "Hi {{first_name}}, {{item}} left. {{first_name}}!"},
+            {"type": "footer", "text": "Acme"},
+            {"type": "buttons", "buttons": [
+                {"type": "quick_reply", "text": "Thanks"},
+                {"type": "url", "url": "https://acme.example/{{1}}", "example_parameters": [{"type": "text", "text": "a"}]},
+            ]},
+        ]);
+        let whole =
+            "header_text=[[7]] body_text=[[Ada]] body_text=[[the engine]] button_index=[[1]] button_url=[[t/7]]";
+        assert_eq!(
+            made(&content, whole),
+            Ok(json!([
+                {"type": "header", "parameters": [{"type": "text", "text": "7"}]},
+                {"type": "body", "parameters": [{"type": "text", "name": "first_name", "text": "Ada"},
+                    {"type": "text", "name": "item", "text": "the engine"}]},
+                {"type": "button", "parameters": [{"type": "text", "text": "t/7"}]},
+            ]))
+        );
+        for (less, misfit) in [
+            ("header_text=[[7]]", "the header of the template has 1 places, and the shorthand fills 0"),
+            ("body_text=[[the engine]]", "the body of the template has 2 places, and the shorthand fills 1"),
+            ("button_index=[[1]] button_url=[[t/7]]", "the buttons of the template has 1 places"),
+        ] {
+            let fault = made(&content, &whole.replace(less, "")).unwrap_err();
+            assert!(fault.starts_with(misfit) && !fault.contains("Ada"), "{less}: {fault}");
+        }
+        assert!(made(&content, &format!("{whole} body_text=[[more]]")).unwrap_err().contains("fills 3"));
+        assert!(
+            made(&content, &format!("{whole} header_image=[[https://a.example/x]]")).unwrap_err().contains("kind text")
+        );
+    }
+
+    #[test]
+    fn a_file_stands_in_a_header_of_its_kind_alone() {
+        let of = |format: &str| json!([{"type": "header", "format": format}, {"type": "body", "text": "Hi"}]);
+        let shorthand = "header_image=[[https://acme.example/x.png]]";
+        let file = json!({"type": "image", "url": "https://acme.example/x.png"});
+        assert_eq!(made(&of("image"), shorthand), Ok(json!([{"type": "header", "parameters": [file]}])));
+        assert!(made(&of("IMAGE"), shorthand).is_ok());
+        for (format, shorthand, told) in
+            [("video", shorthand, "kind video"), ("location", shorthand, "kind another"), ("image", "", "has text")]
+        {
+            assert!(made(&of(format), shorthand).unwrap_err().contains(told), "{format} {shorthand}");
+        }
+        assert!(made(&json!([{"type": "carousel", "cards": []}]), "").unwrap_err().contains("cards"));
+        assert_eq!(made(&json!([{"type": "body", "text": "Hi"}]), ""), Ok(json!([])));
+    }
+
+    #[test]
+    fn a_template_goes_in_a_language_that_is_in_service() {
+        let template = json!({"available_languages": ["en", "pt-BR"], "default_language": "en"});
+        let bound = json!({"available_languages": ["en"], "default_language": "en", "language_source_required": true});
+        let none = json!({"available_languages": [], "default_language": "en"});
+        let of = |template: &Value, asked: Option<&str>| {
+            let wanted = Wanted { name: "t".into(), language: asked.map(str::to_owned), ..Wanted::default() };
+            language(template, &wanted)
+        };
+        assert_eq!(of(&template, None).as_deref(), Ok("en"));
+        assert_eq!(of(&template, Some("pt_br")).as_deref(), Ok("pt-BR"));
+        assert!(of(&template, Some("nl")).unwrap_err().contains("in en, pt-BR only"));
+        assert!(of(&bound, None).unwrap_err().contains("needs a language: name one of en"));
+        assert_eq!(of(&bound, Some("en")).as_deref(), Ok("en"));
+        assert!(of(&none, None).unwrap_err().contains("approved in no language"));
+    }
+}
