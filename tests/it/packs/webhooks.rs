@@ -73,10 +73,12 @@ async fn a_text_that_met_the_wrong_secret_comes_in_once_that_is_mended() {
     let right = site.options.signing_secret.clone();
     site.bridge.restart_with(|settings| settings.replace(&right, "the-secret-of-last-year-0123456789")).await;
     site.api.connect(&site.bridge.public);
-    site.api.text(ADA, NUMBER, "Hello", &[]);
+    let text = site.api.text(ADA, NUMBER, "Hello", &[]);
     site.bridge.until("the webhook is refused", |_| !site.api.webhooks_delivered().is_empty()).await;
     site.bridge.restart_with(|settings| settings.replace("the-secret-of-last-year-0123456789", &right)).await;
     site.api.connect(&site.bridge.public);
+    // The vendor repeats for a day, the embedded one for an instant.
+    assert!(site.api.repeat_webhook(&text));
     site.settled().await;
     let ticket = site.bridge.sandbox.zendesk.tickets()[0].id;
     assert_eq!(site.bridge.comments(ticket), ["Hello"]);
