@@ -206,6 +206,7 @@ fn event(n: u64, size: Size, at: Timestamp) -> (Event, DedupeKey) {
             keyword: None,
             ticket_id: None,
             fields: TicketFields::default(),
+            answers: Vec::new(),
         })
     };
     let key = DedupeKey::Dispatch { campaign: "c".into(), dispatch: format!("in-{n}"), customer: customer.to_string() };

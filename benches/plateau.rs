@@ -83,6 +83,7 @@ fn text(n: u64, now: Timestamp) -> Event {
         keyword: None,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     });
     Event { received_at: now, kind }
 }

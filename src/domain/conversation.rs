@@ -249,7 +249,7 @@ impl Conversation {
         self.hold_no_later_than(now);
         match change {
             Change::Customer(newer) => self.know(newer),
-            Change::TalkMoved(there) => self.move_talk(&there),
+            Change::TalkMoved(there) => self.move_talk(&there, now),
             Change::Line(line, at) => self.wrote_at.to(&mut self.line, line, at),
             Change::Channel(channel, at) => self.wrote_at.on(&mut self.channel, channel, at),
             Change::Requester(user) => self.requester_id = Some(user),
@@ -316,9 +316,9 @@ impl Conversation {
         }
     }
 
-    fn move_talk(&mut self, there: &Customer) {
+    fn move_talk(&mut self, there: &Customer, now: Timestamp) {
         self.customer.update(there);
-        self.talk.go_on();
+        self.talk.go_on(now);
     }
 
     fn know(&mut self, newer: Customer) {

@@ -111,6 +111,9 @@ pub struct CustomerText {
     pub ticket_id: Option<TicketId>,
     /// Fields that the sender set (published recipe, new ticket).
     pub fields: TicketFields,
+    /// The carrier's names of the texts to the customer's number, sent before a talk with them was known, that it answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<String>,
 }
 
 /// How many pictures of one comment are copied to the ticket; the rest are links.

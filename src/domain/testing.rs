@@ -14,5 +14,6 @@ pub(crate) fn customer_text() -> CustomerText {
         keyword: None,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     }
 }

@@ -37,6 +37,8 @@ pub struct Text<'a> {
     pub body: Option<&'a Value>,
     /// The ticket that it belongs to.
     pub ticket: Option<TicketId>,
+    /// The recipient's number, where it is known.
+    pub number: Option<&'a str>,
 }
 
 /// The message that a look at the carrier is for.
@@ -197,6 +199,18 @@ pub trait Carrier: Account {
     /// lost answer is a [`Failure::Retry`].
     async fn begin(&self, _with: &FirstContact<'_>) -> Result<Talk, Failure> {
         Err(Failure::GiveUp { cause: "this carrier opens no talks".to_owned() })
+    }
+
+    /// The name in the place of a talk's, under which texts go to a number on the line of this address until the talk with it is
+    /// known; `None` at a carrier that needs a talk first.
+    fn stand_in(&self, _line: &str, _number: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether the texts to the talk of this name leave nothing at the carrier by which a look could find them, so that one in
+    /// doubt is never sent again by itself.
+    fn leaves_nothing(&self, _thread: &str) -> bool {
+        false
     }
 
     /// Keeps at the carrier which ticket a talk goes to, so that a lost store finds the ticket by the next text.

@@ -12,6 +12,7 @@ pub mod integrations;
 pub mod keys;
 mod limits;
 mod look;
+mod notification;
 pub mod remedies;
 mod responders;
 pub mod setup;

@@ -106,6 +106,9 @@ impl Worker {
             Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, now).await,
             Reported::Unsubscribed => self.unsubscribed(report, now).await,
             Reported::Resubscribed => self.unblocked(report).await,
+            Reported::TalkMoved { into, customer } if report.customer.thread.is_none() => {
+                self.talk_known(report, into, customer.as_ref()).await
+            }
             Reported::TalkMoved { .. } => Ok(Fate::Joined),
             Reported::TalkOver => self.talk_over(report).await,
             Reported::Sent { .. }
@@ -143,17 +146,8 @@ impl Worker {
                 .map(|(delivery, event)| (delivery, event, mark.part)));
         }
         if let Some(dispatch) = &report.dispatch {
-            let filter = DeliveryFilter {
-                dispatch: Some(dispatch.clone()),
-                newest_first: true,
-                limit: LOOKED_AT,
-                ..DeliveryFilter::default()
-            };
-            let known = self.store.deliveries(filter).await?.items.into_iter().filter(is_sent);
-            let known = known.filter(|delivery| delivery.ends.carrier == self.ends.carrier);
-            let known = known.filter_map(|delivery| Some((delivery.part_under(dispatch)?, delivery.id)));
-            if let Some((part, id)) = receipt::only(known) {
-                return Ok(self.store.delivery(id).await?.map(|(delivery, event)| (delivery, event, part)));
+            if let Some((known, part)) = self.delivery_under(dispatch).await? {
+                return Ok(self.store.delivery(known.id).await?.map(|(delivery, event)| (delivery, event, part)));
             }
             // The report of the send tells its name, and a text that was held back has no send.
             if !matches!(report.what, Reported::Sent { .. } | Reported::HeldBack(_)) {
@@ -161,6 +155,22 @@ impl Worker {
             }
         }
         self.only_one_that_fits(report, now).await
+    }
+
+    /// The only text that went out under this name, and its part.
+    pub(super) async fn delivery_under(&self, dispatch: &str) -> Result<Option<(Delivery, u32)>, StoreError> {
+        let filter = DeliveryFilter {
+            dispatch: Some(dispatch.to_owned()),
+            newest_first: true,
+            limit: LOOKED_AT,
+            ..DeliveryFilter::default()
+        };
+        let known = self.store.deliveries(filter).await?.items.into_iter().filter(is_sent);
+        let known = known.filter(|delivery| delivery.ends.carrier == self.ends.carrier);
+        Ok(receipt::only(known.filter_map(|delivery| {
+            let part = delivery.part_under(dispatch)?;
+            Some((delivery, part))
+        })))
     }
 
     /// The one text to this customer that went out with this campaign when the report says so.

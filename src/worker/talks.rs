@@ -43,6 +43,32 @@ impl Worker {
         self.lines.knows_by(self.ends.carrier) == By::Thread
     }
 
+    /// The talk with a number is known by the report of a text to it, which does not tell the number.
+    pub(super) async fn talk_known(
+        &self,
+        report: &Report,
+        into: &str,
+        customer: Option<&String>,
+    ) -> Result<Fate, StoreError> {
+        let Some(dispatch) = &report.dispatch else { return Ok(Fate::Over) };
+        let Some(known) = self.first_text(dispatch).await? else { return Ok(Fate::Over) };
+        let there = Customer { thread: Some(into.to_owned()), carrier_id: customer.cloned(), ..Customer::default() };
+        let changes = vec![Change::TalkMoved(there)];
+        Ok(Fate::Learnt(vec![Learnt { conversation: known.key, changes, note: None }]))
+    }
+
+    /// The conversation without a talk into which the text of this name went.
+    pub(super) async fn first_text(&self, dispatch: &str) -> Result<Option<Conversation>, StoreError> {
+        let Some((delivery, _)) = self.delivery_under(dispatch).await? else { return Ok(None) };
+        let known = self.store.conversation(&delivery.conversation).await?;
+        Ok(known.filter(|known| self.stands_in(known)))
+    }
+
+    /// Whether the carrier's talk with the customer is not known yet.
+    pub(super) fn stands_in(&self, known: &Conversation) -> bool {
+        known.customer.thread.as_deref().is_some_and(|thread| self.carrier.leaves_nothing(thread))
+    }
+
     /// The talk is over. The texts that wait in it end, each with its note.
     pub(super) async fn talk_over(&self, report: &Report) -> Result<Fate, StoreError> {
         self.each_learns(report, Change::TalkOver, |_| None).await
@@ -80,7 +106,7 @@ impl Worker {
     }
 
     /// The conversation that the name of a talk leads to.
-    async fn talk(&self, thread: &str) -> Result<Option<Conversation>, StoreError> {
+    pub(super) async fn talk(&self, thread: &str) -> Result<Option<Conversation>, StoreError> {
         let customer = Customer { thread: Some(thread.to_owned()), ..Customer::default() };
         let Some(place) = self.place_on(None, Channel::default()) else { return Ok(None) };
         let key = self.store.key_of(&customer, &place, None).await?;

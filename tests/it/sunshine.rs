@@ -10,6 +10,8 @@ use crate::support::TestBridge;
 mod answered_twice;
 mod bodies;
 mod missed;
+mod notification;
+mod notification_events;
 mod reach;
 mod set_up;
 mod talks;

@@ -23,8 +23,8 @@ pub(super) const ID_TO_COME: &str = "(the id that it will get)";
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) steps: Vec<Step>,
-    /// The webhook's secret, unless it is configured already.
-    pub(super) secret: Option<SecretString>,
+    /// The webhooks' secrets that are not configured yet.
+    pub(super) secrets: Vec<SecretString>,
     /// Facts that could not be looked up.
     pub(super) notes: Vec<String>,
     /// The reason for an early end.
@@ -82,7 +82,7 @@ impl Report {
             self.print(output, told)?;
             self.print_secret(output, told)?;
             if let (None, false, Some(config)) = (&self.failed, told.dry_run, told.then) {
-                print_next(output, self.secret.as_ref(), &running(config))?;
+                print_next(output, !self.secrets.is_empty(), &running(config))?;
             }
         }
         let refused = self.is_refused();
@@ -108,7 +108,8 @@ impl Report {
             "steps": self.steps.iter().map(step).collect::<Vec<_>>(),
             "changes": self.changes(),
             "notes": self.notes,
-            told.secret.0: self.secret.as_ref().map(ExposeSecret::expose_secret),
+            told.secret.0: self.exposed().first(),
+            format!("{}s", told.secret.0): self.exposed(),
             "failed": self.failed,
         })
     }
@@ -150,13 +151,20 @@ impl Report {
     }
 
     fn print_secret(&self, output: &mut impl Write, told: &Told<'_>) -> io::Result<()> {
-        let Some(secret) = self.secret.as_ref().map(ExposeSecret::expose_secret) else { return Ok(()) };
+        let secrets = self.exposed();
+        if secrets.is_empty() {
+            return Ok(());
+        }
         let (use_of_it, table) = (told.secret.1, told.table);
         writeln!(output, "\n{use_of_it}, which the bridge does not know yet:\n")?;
-        writeln!(output, "  {}={secret}", table.variable("webhook_secrets"))?;
+        writeln!(output, "  {}={}", table.variable("webhook_secrets"), secrets.join(","))?;
         writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
-        writeln!(output, "  [{}]\n  webhook_secrets = [\"{secret}\"]", table.name())?;
+        writeln!(output, "  [{}]\n  webhook_secrets = [\"{}\"]", table.name(), secrets.join("\", \""))?;
         writeln!(output, "\nBeside others, if there are some.")
+    }
+
+    fn exposed(&self) -> Vec<&str> {
+        self.secrets.iter().map(ExposeSecret::expose_secret).collect()
     }
 }
 
@@ -169,16 +177,16 @@ fn running(config: Option<&Path>) -> Running {
 }
 
 /// The next step at the bridge.
-fn print_next(output: &mut impl Write, secret: Option<&SecretString>, running: &Running) -> io::Result<()> {
+fn print_next(output: &mut impl Write, has_secret: bool, running: &Running) -> io::Result<()> {
     let in_force = "reload the bridge where the secret is in a file (SIGHUP: systemctl reload tandem), and restart it \
                     where the secret is in its environment, which a process keeps as it was started with";
-    match (secret, running) {
+    match (has_secret, running) {
         (_, Running::Nowhere(url)) => writeln!(output, "No bridge answers at {url}: start it with tandem serve."),
-        (Some(_), Running::At(url)) => writeln!(output, "A bridge runs at {url}: {in_force}."),
-        (Some(_), Running::Unknown) => {
+        (true, Running::At(url)) => writeln!(output, "A bridge runs at {url}: {in_force}."),
+        (true, Running::Unknown) => {
             writeln!(output, "Then start the bridge with tandem serve; where it runs, {in_force}.")
         }
-        (None, Running::At(_) | Running::Unknown) => Ok(()),
+        (false, Running::At(_) | Running::Unknown) => Ok(()),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
 use crate::vendors::http::{HttpTransport, Reach};
 use crate::vendors::setup::{Step, Write as Change};
+use crate::vendors::sunshine::keys::FirstContactBy;
 use crate::vendors::sunshine::setup as decide;
 use crate::vendors::sunshine::{Installation, Sunshine, SunshineOptions, remedies};
 
@@ -43,10 +44,10 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
     let config = config::installation(path, (account, Vendor::Sunshine), Installation::read)?;
     let table = AccountTable(account);
     let endpoint = public_address(&config.public_url, &table.webhooks());
-    let Installation { url, app_id, key, .. } = config.keys.clone();
+    let Installation { url, app_id, key, first_contact, .. } = config.keys.clone();
     let transport = HttpTransport::new().map_err(|error| Failure::Failed(format!("no HTTP client: {error}")))?;
     // No text goes out here.
-    let options = SunshineOptions { url: url.clone(), app_id, key, messages_per_second: 1 };
+    let options = SunshineOptions { url: url.clone(), app_id, key, messages_per_second: 1, first_contact };
     let client = Sunshine::new(options, Reach::unpaused(Arc::new(transport), Clock::system()));
     let installer = Installer { table, client, endpoint, dry_run: arguments.dry_run, takes_over: arguments.take_over };
     let mut report = Report::default();
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
         heading: format!("Sunshine Conversations at {url}; webhooks go to {}", installer.endpoint),
         dry_run: arguments.dry_run,
         as_json: arguments.form.json,
-        secret: ("webhook_secret", "The webhook presents this secret"),
+        secret: ("webhook_secret", "Each webhook presents a secret of its own"),
         refused: "see to it, and run this again",
         then: Some(path),
     };
@@ -81,6 +82,10 @@ impl Installer {
         // Everything is read before anything is written, so that a key of too little power leaves nothing half-done.
         let listed = self.said(client.integrations().await)?;
         let webhooks = self.said(client.webhooks(&listed).await)?;
+        let notifying = match keys.first_contact {
+            FirstContactBy::Client => None,
+            FirstContactBy::Notification => Some(self.said(client.notifying().await)?),
+        };
         let board = self.said(client.switchboard().await)?;
         let addresses: Vec<&str> = lines.iter().filter_map(|line| line.address.as_deref()).collect();
         let mut channels = Vec::new();
@@ -101,21 +106,38 @@ impl Installer {
                 self.act(decide::responder(&app, line, channel, &member, self.takes_over), report).await?;
             }
         }
-        if integration != ID_TO_COME {
-            report.secret = self.secret(&integration, keys).await?;
+        let mut notifies = ID_TO_COME.to_owned();
+        if let Some(found) = notifying {
+            let path = format!("/v1.1/apps/{}/webhooks", keys.app_id);
+            for (index, step) in decide::notifications(&path, &found, &self.endpoint).into_iter().enumerate() {
+                let id = self.act(step, report).await?;
+                if index == 0 {
+                    notifies = id;
+                }
+            }
         }
+        let mut presented = Vec::new();
+        if integration != ID_TO_COME {
+            presented.push(self.secret(&integration).await?);
+        }
+        if notifies != ID_TO_COME {
+            let webhooks = self.said(client.notifying().await)?;
+            presented
+                .push(made(webhooks.into_iter().find(|webhook| webhook.id == notifies).map(|webhook| webhook.secret))?);
+        }
+        let is_new = |secret: &SecretString| {
+            keys.webhook_secrets.iter().all(|known| known.expose_secret() != secret.expose_secret())
+        };
+        report.secrets = presented.into_iter().filter(is_new).collect();
         Ok(())
     }
 
-    /// The secret of our webhook, unless it is configured already.
-    async fn secret(&self, integration: &str, keys: &Installation) -> Result<Option<SecretString>, String> {
+    /// The secret of our webhook.
+    async fn secret(&self, integration: &str) -> Result<SecretString, String> {
         let ours = [self.said(self.client.integration(integration).await)?];
         let webhooks = self.said(self.client.webhooks(&ours).await)?;
         let ours = webhooks.into_iter().find(|webhook| webhook.target == self.endpoint);
-        let secret =
-            ours.map(|webhook| webhook.secret).ok_or("the webhook that was made is not listed; run this again")?;
-        let is_known = keys.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret());
-        Ok(Some(secret).filter(|_| !is_known))
+        made(ours.map(|webhook| webhook.secret))
     }
 
     fn said<T>(&self, answer: Result<T, CallFailure>) -> Result<T, String> {
@@ -142,6 +164,10 @@ impl Installer {
         let write = async |change: &Change| self.said(self.client.write(change).await);
         report.act(step, self.dry_run, write).await
     }
+}
+
+fn made(secret: Option<SecretString>) -> Result<SecretString, String> {
+    secret.ok_or_else(|| "the webhook that was made is not listed; run this again".to_owned())
 }
 
 /// The name of the line that takes the texts of a channel.

@@ -99,7 +99,7 @@ impl Installer {
         if webhook != ID_TO_COME {
             let secret = self.said(zendesk.signing_secret(&webhook).await, "/api/v2/webhooks/{id}/signing_secret")?;
             let is_known = config.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret());
-            report.secret = Some(secret).filter(|_| !is_known);
+            report.secrets = Some(secret).filter(|_| !is_known).into_iter().collect();
         }
         let fields = self.said(zendesk.user_fields().await, "/api/v2/user_fields")?;
         self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)

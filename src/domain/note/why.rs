@@ -32,7 +32,7 @@ pub enum Why {
 }
 
 /// The kinds of the bridge's own causes. The first match counts.
-const OWN: [(Why, &str); 13] = [
+const OWN: [(Why, &str); 14] = [
     (Why::OptedOut, cause::OPTED_OUT),
     (Why::Unreachable, cause::CANNOT_BE_TEXTED),
     (Why::Account, cause::FOR_OPERATORS),
@@ -45,6 +45,7 @@ const OWN: [(Why, &str); 13] = [
     (Why::Window, cause::SOLVED_UNANSWERED),
     (Why::NotShown, cause::NOT_SHOWN),
     (Why::Doubtful, cause::RECEIPT_REPLACED),
+    (Why::Doubtful, cause::LEAVES_NOTHING),
     (Why::Doubtful, cause::WITHOUT_ANSWER),
 ];
 
@@ -144,6 +145,7 @@ mod tests {
             ("the requester has no Braze user id: fill the external id of the user in Zendesk", Why::UnknownCustomer),
             ("the customer did not answer the template in time", Why::Window),
             ("the ticket was solved before the customer answered the template", Why::Window),
+            (cause::LEAVES_NOTHING, Why::Doubtful),
             (cause::TALK_OVER, Why::Window),
             (cause::NO_TEMPLATE, Why::Window),
             (cause::TEMPLATE_NOT_SENT, Why::Window),

@@ -133,6 +133,9 @@ impl Inner {
                     "conversation": {"_id": sending.conversation}},
             }),
         };
+        if sending.is_notification && state.repeats_metadata && sending.metadata.is_object() {
+            payload["metadata"] = sending.metadata.clone();
+        }
         payload["isFinalEvent"] = is_final.into();
         if !error.is_null() {
             payload["error"] = error;

@@ -34,6 +34,8 @@ pub(super) struct State {
     pub(super) named: HashMap<String, String>,
     /// The people of whom no notification finds a user.
     pub(super) unmatched: BTreeSet<String>,
+    /// Whether the events of notifications repeat the metadata.
+    pub(super) repeats_metadata: bool,
     /// The notifications since a person's last message, by conversation.
     pub(super) recent: HashMap<String, Vec<Value>>,
     pub(super) texts: Vec<Text>,
@@ -73,6 +75,7 @@ impl State {
             stopped: BTreeSet::new(),
             named: HashMap::new(),
             unmatched: BTreeSet::new(),
+            repeats_metadata: false,
             recent: HashMap::new(),
             texts: Vec::new(),
             native: Vec::new(),

@@ -200,6 +200,11 @@ impl Sunshine {
         self.inner.act(|state| state.unmatched.insert(person.to_owned()));
     }
 
+    /// From now on the events of notifications repeat the metadata, of which nothing is documented.
+    pub fn repeat_metadata(&self) {
+        self.inner.act(|state| state.repeats_metadata = true);
+    }
+
     /// The user of one conversation is found to be that of another: the second conversation, and its user, are no more.
     pub fn merge(&self, surviving: &str, discarded: &str) {
         self.inner.act(|state| self.inner.merge(state, surviving, discarded));

@@ -116,6 +116,7 @@ fn read_object(body: &Map<String, Value>) -> Result<EventKind, Stop> {
         category,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     }))
 }
 

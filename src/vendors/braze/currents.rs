@@ -195,6 +195,7 @@ fn wrote(event: &Event<'_>, channel: &str) -> Option<CustomerText> {
         keyword,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     })
 }
 

@@ -107,6 +107,7 @@ fn customer_text(customer: Customer, text: String, ticket_id: Option<TicketId>, 
         keyword: None,
         ticket_id,
         fields,
+        answers: Vec::new(),
     })
 }
 

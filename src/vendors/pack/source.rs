@@ -216,6 +216,7 @@ fn text(webhook: &Webhook, body: &Value) -> Result<CustomerText, Stop> {
         keyword,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     })
 }
 

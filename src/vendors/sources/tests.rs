@@ -124,6 +124,7 @@ fn customer_text(customer: Customer, text: &str) -> CustomerText {
         keyword: None,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     }
 }
 
@@ -468,6 +469,7 @@ fn braze_texts_are_read_from_forms_and_json() {
         keyword: None,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     });
     let key = DedupeKey::Dispatch { campaign: "c-1".into(), dispatch: "d-1".into(), customer: "b-7".into() };
     let form = "v=1&channel=sms&category=support&group=g-1&campaign=c-1&dispatch=d-1&braze_id=b-7&external_id=u-7\

@@ -3,7 +3,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::integrations::{Integration, Member, Switchboard, Webhook};
+use super::integrations::{Integration, Member, Notifying, Switchboard, Webhook};
 use super::remedies;
 use super::setup;
 use crate::domain::account_table::AccountTable;
@@ -121,11 +121,34 @@ pub fn webhook<'a>(of: AccountTable, found: &'a [Webhook], endpoint: &str) -> (F
     (finding, Some(webhook))
 }
 
-/// Whether the secret that the webhook presents is one that is configured.
+/// Whether exactly one webhook of the first generation posts to us, and brings all events of notifications.
 #[must_use]
-pub fn secret(of: AccountTable, webhook: &Webhook, known: &[SecretString]) -> Finding {
-    let (what, key) = ("webhook secret", of.key("webhook_secrets"));
-    if known.iter().any(|known| known.expose_secret() == webhook.secret.expose_secret()) {
+pub fn notifications<'a>(of: AccountTable, found: &'a [Notifying], endpoint: &str) -> (Finding, Option<&'a Notifying>) {
+    let (what, run_setup) = ("notifications", format!("Run {}", of.setup()));
+    let posting = setup::notifying_at(found, endpoint);
+    let Some(webhook) = posting.first().copied() else {
+        let said = format!("no webhook brings their events to {endpoint}, so that no failure is told");
+        return (wrong(what, said, run_setup), None);
+    };
+    let missing: Vec<&str> = setup::untold(webhook).collect();
+    let finding = match (posting.len(), missing.is_empty()) {
+        (1, true) => good(what, format!("the webhook {} posts to {endpoint}", webhook.id)),
+        (1, false) => {
+            wrong(what, format!("the webhook {} does not bring {}", webhook.id, missing.join(", ")), run_setup)
+        }
+        (count, _) => {
+            let said = format!("{count} webhooks bring their events to {endpoint}");
+            wrong(what, said, "Delete all of these webhooks but one, by DELETE /v1.1/apps/APP_ID/webhooks/ID")
+        }
+    };
+    (finding, Some(webhook))
+}
+
+/// Whether the secret that a webhook presents is one that is configured.
+#[must_use]
+pub fn secret(of: AccountTable, what: &str, presented: &SecretString, known: &[SecretString]) -> Finding {
+    let key = of.key("webhook_secrets");
+    if known.iter().any(|known| known.expose_secret() == presented.expose_secret()) {
         return good(what, format!("is among {key}"));
     }
     let said = format!(

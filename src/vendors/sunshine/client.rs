@@ -19,6 +19,7 @@ use crate::ports::Failure;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Exchanging, Request, secret_header};
 use crate::vendors::http::{Reach, error_phrases, headers};
 use crate::vendors::sunshine::error_phrases as own;
+use crate::vendors::sunshine::keys::FirstContactBy;
 use crate::vendors::sunshine::limits::{self, LIMITS, Pace, SENDS};
 
 /// The address of the API and the bridge's credential.
@@ -31,12 +32,15 @@ pub struct SunshineOptions {
     pub key: SecretString,
     /// The most texts a second.
     pub messages_per_second: u32,
+    /// The way of a first text.
+    pub first_contact: FirstContactBy,
 }
 
 /// A client for one app.
 pub struct Sunshine {
     pub(super) exchange: Exchange,
     pub(super) app_id: String,
+    pub(super) first_contact: FirstContactBy,
     key: RwLock<SecretString>,
     pace: Mutex<Pace>,
 }
@@ -51,10 +55,10 @@ impl Sunshine {
     /// A client with budgets of its own; nothing is called yet.
     #[must_use]
     pub fn new(options: SunshineOptions, reach: Reach) -> Self {
-        let SunshineOptions { url, app_id, key, messages_per_second } = options;
+        let SunshineOptions { url, app_id, key, messages_per_second, first_contact } = options;
         let exchange = Exchange::new("Sunshine Conversations", url, reach, &LIMITS, limits::told);
         let pace = Mutex::new(Pace::new(messages_per_second));
-        let client = Self { exchange, app_id, key: RwLock::new(key), pace };
+        let client = Self { exchange, app_id, first_contact, key: RwLock::new(key), pace };
         client.at_pace(|pace| pace);
         client
     }
@@ -67,6 +71,11 @@ impl Sunshine {
     /// The path of something in the app.
     pub(super) fn path(&self, rest: &str) -> String {
         format!("/v2/apps/{}{rest}", self.app_id)
+    }
+
+    /// The same in the first generation of the API, for what the second does not have.
+    pub(super) fn first_path(&self, rest: &str) -> String {
+        format!("/v1.1/apps/{}{rest}", self.app_id)
     }
 
     /// The header that presents the key.

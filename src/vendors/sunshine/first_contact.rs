@@ -19,8 +19,8 @@ use crate::domain::retry::later;
 use crate::ports::{Failure, FirstContact, Talk};
 use crate::vendors::http::exchange::{Answer, Effect, Request};
 use crate::vendors::sunshine::client::Sunshine;
-use crate::vendors::sunshine::keys::is_id;
-use crate::vendors::sunshine::{OWN_USERS, TICKET, limits};
+use crate::vendors::sunshine::keys::{FirstContactBy, is_id};
+use crate::vendors::sunshine::{OWN_USERS, TICKET, is_sms, limits, notification};
 
 /// How long a list may lag behind.
 const SETTLES: Duration = Duration::from_secs(30);
@@ -52,9 +52,12 @@ struct Person {
 }
 
 impl Sunshine {
-    /// A talk with the person, whose phone is linked to it.
+    /// A talk with the person, whose phone is linked to it; or where the account writes to numbers, the name in a talk's place.
     pub(super) async fn first_contact(&self, first: &FirstContact<'_>) -> Result<Talk, Failure> {
         let channel = self.channel_of(first).await?;
+        if self.first_contact == FirstContactBy::Notification && is_sms(&channel) {
+            return Ok(notification::stand_in_of(first));
+        }
         let person = self.person(first).await?;
         let thread = self.own_talk(first, &person).await?;
         self.link(first, &channel, &person, &thread).await?;

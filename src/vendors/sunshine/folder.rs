@@ -59,6 +59,7 @@ impl Folder for Sunshine {
             app_id: keys.app_id.clone(),
             key: keys::presented(keys),
             messages_per_second: keys.messages_per_second,
+            first_contact: keys.first_contact,
         };
         Self::new(options, reach)
     }

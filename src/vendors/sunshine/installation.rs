@@ -4,7 +4,7 @@
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::keys::Sunshine;
+use super::keys::{FirstContactBy, Sunshine};
 use crate::domain::account::AccountId;
 use crate::keys::book::{At, Book};
 use crate::keys::key::Field;
@@ -20,6 +20,8 @@ pub struct Installation {
     pub key: SecretString,
     /// As [`Sunshine::webhook_secrets`], and empty as long as there are none.
     pub webhook_secrets: Vec<SecretString>,
+    /// As [`Sunshine::first_contact`].
+    pub first_contact: FirstContactBy,
 }
 
 impl Installation {
@@ -28,7 +30,8 @@ impl Installation {
         let (url, app_id) = (Sunshine::url().read(at, book), Sunshine::app_id().read(at, book));
         let (key_id, secret) = (Sunshine::key_id().read(at, book), Sunshine::secret().read(at, book));
         let webhook_secrets = book.quietly(|book| Sunshine::webhook_secrets().read(at, book)).unwrap_or_default();
+        let first_contact = Sunshine::first_contact().read(at, book);
         let key = SecretString::from(format!("{}:{}", key_id?, secret?.expose_secret()));
-        Some(Self { url: url?, app_id: app_id?, key, webhook_secrets })
+        Some(Self { url: url?, app_id: app_id?, key, webhook_secrets, first_contact: first_contact? })
     }
 }

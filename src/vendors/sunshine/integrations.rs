@@ -77,6 +77,7 @@ impl Responder {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed {
+    #[serde(alias = "_id")]
     id: String,
     #[serde(default)]
     version: Option<String>,
@@ -108,6 +109,19 @@ pub struct Webhook {
     pub tells_user: bool,
     /// Whether it tells the customer's number.
     pub tells_source: bool,
+}
+
+/// A webhook of the first generation, which brings the events of notifications.
+#[derive(Clone, Debug)]
+pub struct Notifying {
+    /// Its id.
+    pub id: String,
+    /// The address that it posts to.
+    pub target: String,
+    /// The events that it brings.
+    pub triggers: Vec<String>,
+    /// The secret that it presents.
+    pub secret: SecretString,
 }
 
 /// A switchboard. An app has one at most.
@@ -188,6 +202,21 @@ impl Sunshine {
         Ok(found)
     }
 
+    /// The webhooks of the first generation.
+    ///
+    /// # Errors
+    /// As for every read.
+    pub async fn notifying(&self) -> Result<Vec<Notifying>, Failure> {
+        let listed: Vec<Listed> = self.part(self.first_path("/webhooks"), "webhooks").await?;
+        let webhooks = listed.into_iter().map(|webhook| Notifying {
+            id: webhook.id,
+            target: webhook.target,
+            triggers: webhook.triggers,
+            secret: SecretString::from(webhook.secret),
+        });
+        Ok(webhooks.collect())
+    }
+
     /// The switchboard of the app with its members; `None` where there is none.
     ///
     /// # Errors
@@ -207,14 +236,18 @@ impl Sunshine {
     pub async fn write(&self, write: &Write) -> Result<Option<String>, Failure> {
         let request = Request::write(limits::READ, write.method.clone(), &write.path, write.body.as_ref());
         let (_, json) = self.call(&request).await?;
-        // `{"integration": {…}}`.
+        // `{"integration": {"id": …}}`, and in the first generation `{"webhook": {"_id": …}}`.
         let made = json.as_object().and_then(|json| json.values().next());
-        Ok(made.and_then(|made| made["id"].as_str()).map(str::to_owned))
+        Ok(made.and_then(|made| made["id"].as_str().or(made["_id"].as_str())).map(str::to_owned))
     }
 
     /// One part of the answer about something in the app.
     async fn read<T: for<'a> Deserialize<'a>>(&self, path: &str, part: &str) -> Result<T, Failure> {
-        let request = Request::get(limits::READ, self.path(path));
+        self.part(self.path(path), part).await
+    }
+
+    async fn part<T: for<'a> Deserialize<'a>>(&self, path: String, part: &str) -> Result<T, Failure> {
+        let request = Request::get(limits::READ, path);
         let (answer, mut json) = self.call(&request).await?;
         let read = serde_json::from_value(json[part].take());
         read.map_err(|_| self.exchange.unreadable(&request, &answer, "no record in the form that the API describes"))

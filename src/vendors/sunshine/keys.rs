@@ -8,7 +8,7 @@ use url::Url;
 use crate::domain::retry::OnUnconfirmed;
 use crate::keys::fault::Flaw;
 use crate::keys::key::Shape;
-use crate::keys::shapes::{FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, extensible_address, text, whole, word};
+use crate::keys::shapes::{FLAG, SECRET, SIGNATURE_TOLERANCE, TOKENS, Word, extensible_address, text, whole, word};
 use crate::keys::table::table;
 use crate::vendors::sunshine::shorthand::{Wanted, is_name};
 
@@ -51,9 +51,28 @@ table! {
         /// operator.
         on_unconfirmed: OnUnconfirmed = word().or("resend"),
 
+        /// For a first text over SMS to a person of whom no conversation is known: `client` makes a user, a conversation and a
+        /// link of their phone first, `notification` sends it to the number at once. A notification whose answer was lost is
+        /// held for the operator, whatever `on_unconfirmed` says.
+        first_contact: FirstContactBy = word().or("client"),
+
         /// Whether typographic quotation marks and dashes become plain ones, so that texts need fewer segments.
         gsm7: bool = FLAG.or("false"),
     }
+}
+
+/// The way of a first text over SMS to a person of whom no conversation is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FirstContactBy {
+    /// Through a user, a conversation and a link to their phone, each of which can be looked for.
+    Client,
+    /// As a notification to their number, of which nothing can be read back.
+    Notification,
+}
+
+impl Word for FirstContactBy {
+    const ALL: &'static [Self] = &[Self::Client, Self::Notification];
+    const WORDS: &'static [&'static str] = &["client", "notification"];
 }
 
 /// The address, which may have a path.

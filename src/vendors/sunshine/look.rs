@@ -3,10 +3,11 @@
 
 use super::checkup as judge;
 use super::client::Sunshine;
-use super::integrations::Integration;
-use super::keys::{Sunshine as Keys, wanted};
+use super::integrations::{Integration, Notifying};
+use super::keys::{FirstContactBy, Sunshine as Keys, wanted};
 use super::setup;
 use crate::domain::account::AccountId;
+use crate::domain::account_table::AccountTable;
 use crate::domain::line::{Channel, Line, Lines};
 use crate::ports::Failure;
 use crate::vendors::checkup::Line as Finding;
@@ -30,15 +31,30 @@ pub(super) async fn at_installation(client: &Sunshine, keys: &Keys, place: &Inst
             return found;
         }
     };
+    if keys.first_contact == FirstContactBy::Notification {
+        found.extend(at_notifications(client, keys, (place.table, endpoint.as_str())).await);
+    }
     let (finding, webhook) = judge::webhook(place.table, &webhooks, endpoint);
     found.push(finding);
     let Some(webhook) = webhook else { return found };
-    found.push(judge::secret(place.table, webhook, &keys.webhook_secrets));
+    found.push(judge::secret(place.table, "webhook secret", &webhook.secret, &keys.webhook_secrets));
     found.push(match client.switchboard().await {
         Ok(board) => judge::switchboard(place.table, board.as_ref(), webhook),
         Err(failure) => judge::unread(place.table, "switchboard", &failure),
     });
     found
+}
+
+async fn at_notifications(client: &Sunshine, keys: &Keys, (table, endpoint): (AccountTable, &str)) -> Vec<Finding> {
+    let webhooks = match client.notifying().await {
+        Ok(webhooks) => webhooks,
+        Err(failure) => return vec![judge::unread(table, "notifications", &failure)],
+    };
+    let (finding, webhook) = judge::notifications(table, &webhooks, endpoint);
+    let secret = |webhook: &Notifying| {
+        judge::secret(table, "notification webhook secret", &webhook.secret, &keys.webhook_secrets)
+    };
+    std::iter::once(finding).chain(webhook.map(secret)).collect()
 }
 
 async fn at_lines(client: &Sunshine, listed: &[Integration], place: &Installation<'_>) -> Vec<Finding> {

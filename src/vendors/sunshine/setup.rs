@@ -1,4 +1,4 @@
-//! The steps of setting up Sunshine Conversations: a custom integration with a webhook, its place in the switchboard, and the
+//! The steps of setting up Sunshine Conversations: a custom integration with a webhook, the webhook of notifications, its place in the switchboard, and the
 //! first responder of each channel. Pure.
 //!
 //! Our webhook is recognised by the address that it posts to, because a second one would bring each text twice under another
@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::domain::account_table::AccountTable;
 use crate::domain::line::is_one_line;
 use crate::vendors::setup::{Does, Step, Write};
-use crate::vendors::sunshine::integrations::{Integration, Member, Switchboard, Webhook};
-use crate::vendors::sunshine::triggers::TRIGGERS;
+use crate::vendors::sunshine::integrations::{Integration, Member, Notifying, Switchboard, Webhook};
+use crate::vendors::sunshine::triggers::{NOTIFICATIONS, TRIGGERS};
 
 /// The name of our integration, and of its place in the switchboard.
 pub const NAME: &str = "tandem";
@@ -93,6 +93,42 @@ pub fn webhook(app: &str, found: &[Webhook], endpoint: &str) -> Vec<Step> {
         let what = format!("custom integration {}", shown(&other.integration));
         let why = "posts to the same address, so that each text comes twice".to_owned();
         Step::untouched(what, &other.integration.id, Does::Refuses(why))
+    };
+    std::iter::once(own).chain(others.iter().map(twice)).collect()
+}
+
+/// The triggers of notifications that a webhook does not bring.
+pub fn untold(webhook: &Notifying) -> impl Iterator<Item = &'static str> {
+    NOTIFICATIONS.into_iter().filter(|trigger| !webhook.triggers.iter().any(|known| known == trigger))
+}
+
+/// The webhooks of notifications that post to this address.
+#[must_use]
+pub fn notifying_at<'a>(found: &'a [Notifying], endpoint: &str) -> Vec<&'a Notifying> {
+    found.iter().filter(|webhook| webhook.target == endpoint).collect()
+}
+
+/// The steps for the webhook of notifications, which the first generation of the API keeps at this path.
+#[must_use]
+pub fn notifications(path: &str, found: &[Notifying], endpoint: &str) -> Vec<Step> {
+    let what = "webhook of notifications";
+    let posting = notifying_at(found, endpoint);
+    let Some((ours, others)) = posting.split_first() else {
+        return vec![Step::create(what.to_owned(), path, json!({"target": endpoint, "triggers": NOTIFICATIONS}))];
+    };
+    let missing: Vec<&str> = untold(ours).collect();
+    let own = if missing.is_empty() {
+        Step::keep(what.to_owned(), &ours.id)
+    } else {
+        let mut triggers = ours.triggers.clone();
+        triggers.extend(missing.iter().map(|trigger| (*trigger).to_owned()));
+        let body = json!({"target": endpoint, "triggers": triggers});
+        let write = Write { method: Method::PUT, path: format!("{path}/{}", ours.id), body: Some(body) };
+        Step::mend(what.to_owned(), &ours.id, vec![format!("does not bring {}", missing.join(", "))], write)
+    };
+    let twice = |other: &&Notifying| {
+        let why = "posts to the same address, so that each event comes twice".to_owned();
+        Step::untouched(format!("{what} {}", other.id), &other.id, Does::Refuses(why))
     };
     std::iter::once(own).chain(others.iter().map(twice)).collect()
 }

@@ -3,7 +3,7 @@
 //! A customer's message becomes a text. A message of the bridge's own comes back with its mark, and tells that it is out; the
 //! messages of agents and bots at Zendesk are nobody's of this bridge's and are passed over. A delivery is a report, which
 //! finds its text by the message's id. A talk that is merged into another one or removed, and a phone that is blocked or goes to
-//! another user, are reports as well. Unknown events, fields and channels are passed over, because the service adds some at
+//! another user, are reports as well, and so are the events of notifications. Unknown events, fields and channels are passed over, because the service adds some at
 //! any time. An event that cannot be read is kept alone, and the others of its body go their way.
 
 use http::HeaderMap;
@@ -22,6 +22,7 @@ mod content;
 mod failure;
 mod fate;
 mod message;
+mod notification;
 mod parts;
 mod reader;
 
@@ -82,10 +83,10 @@ impl Webhooks {
         let mut body = fields::object(verified.body())?;
         let Some(Value::Array(events)) = body.remove("events") else {
             // The first generation posts one event under `trigger`.
-            return Err(match body.contains_key("trigger") {
-                true => Stop::Ignored(NOT_USED),
-                false => unreadable("`events` is not a list"),
-            });
+            return match body.contains_key("trigger") {
+                true => Ok(Batch { ours: self.reader.notification(&body, at)?, ..Batch::default() }),
+                false => Err(unreadable("`events` is not a list")),
+            };
         };
         let mut batch = Batch::default();
         for event in events {

@@ -15,6 +15,14 @@ pub const TRIGGERS: [&str; 10] = [
     "client:update",
 ];
 
+/// The triggers of the webhook of the first generation, which exist there alone.
+pub const NOTIFICATIONS: [&str; 4] = [
+    "notification:delivery:channel",
+    "notification:delivery:user",
+    "notification:delivery:failure",
+    "notification:match:failure",
+];
+
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
@@ -27,10 +35,17 @@ mod tests {
     use crate::intake::{Intake, Posted, Source};
     use crate::vendors::sunshine::source::{Reader, Webhooks};
 
-    /// How many events of this type a body with one of them passes over.
-    fn passed_over(kind: &str) -> u64 {
+    fn read(body: &str) -> Intake {
         let account = "sun".parse().unwrap();
         let webhooks = Webhooks { reader: Reader { account, lines: Lines::default() }, secrets: Vec::new() };
+        let verified = Verified::when_it_came(body.as_bytes());
+        let at = Timestamp::UNIX_EPOCH;
+        let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/sun", at };
+        webhooks.read(&posted).into_intake(at, || unreachable!("the body itself can be read"))
+    }
+
+    /// How many events of this type a body with one of them passes over.
+    fn passed_over(kind: &str) -> u64 {
         let talk = json!({"id": "c1"});
         let payload = json!({
             "conversation": talk,
@@ -40,10 +55,7 @@ mod tests {
             "reason": if kind == "client:update" { "blocked" } else { "theft" },
         });
         let body = json!({"events": [{"id": "e1", "type": kind, "payload": payload}]}).to_string();
-        let verified = Verified::when_it_came(body.as_bytes());
-        let at = Timestamp::UNIX_EPOCH;
-        let posted = Posted { verified: &verified, door: Door::Carrier, path: "/webhooks/sun", at };
-        let read = webhooks.read(&posted).into_intake(at, || unreachable!("the body itself can be read"));
+        let read = read(&body);
         let Intake::Reports(batch) = read else { panic!("{read:?}") };
         batch.passed_over
     }
@@ -54,5 +66,10 @@ mod tests {
             assert_eq!(passed_over(trigger), 0, "{trigger}");
         }
         assert_eq!(passed_over("conversation:typing"), 1);
+        let of = |trigger: &str| read(&json!({"trigger": trigger, "notification": {"_id": "n1"}}).to_string());
+        for trigger in NOTIFICATIONS {
+            assert!(matches!(of(trigger), Intake::Reports(batch) if batch.ours.len() == 1), "{trigger}");
+        }
+        assert!(matches!(of("message:appUser"), Intake::Ignored { .. }));
     }
 }

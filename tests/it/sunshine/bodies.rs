@@ -9,7 +9,7 @@ const MIB: usize = 1024 * 1024;
 
 impl Site {
     /// Posts a body with this secret.
-    async fn post(&self, secret: Option<&str>, body: String) -> (u16, Value) {
+    pub(super) async fn post(&self, secret: Option<&str>, body: String) -> (u16, Value) {
         let mut request = self.bridge.http.post(format!("{}/webhooks/sunshine", self.bridge.public)).body(body);
         if let Some(secret) = secret {
             request = request.header("x-api-key", secret);
@@ -22,7 +22,7 @@ impl Site {
         self.post(Some(&SunshineOptions::default().webhook_secret), body.to_string()).await
     }
 
-    async fn of_kind(&self, kind: &str) -> Vec<Value> {
+    pub(super) async fn of_kind(&self, kind: &str) -> Vec<Value> {
         let mut deliveries = self.bridge.deliveries("").await;
         deliveries.retain(|delivery| delivery["kind"] == kind);
         deliveries

@@ -11,7 +11,7 @@ use tandem::sandbox::zendesk::{NewTicket, Placement, TicketStatus, User};
 use super::{ADA, BOB, Site};
 
 /// The brand whose tickets go out by SMS.
-const BRAND: u64 = 70;
+pub(super) const BRAND: u64 = 70;
 
 /// The calls that make something, in order.
 const STEPS: [&str; 3] = ["/users", "/conversations", "/clients"];
@@ -27,7 +27,7 @@ impl Site {
     }
 
     /// A ticket that an agent opens for a user.
-    fn opened_for(&self, requester_id: u64, brand: Option<u64>) -> u64 {
+    pub(super) fn opened_for(&self, requester_id: u64, brand: Option<u64>) -> u64 {
         let zendesk = &self.bridge.sandbox.zendesk;
         let ticket = zendesk.add_ticket(NewTicket {
             requester_id,
@@ -43,24 +43,24 @@ impl Site {
     }
 
     /// A user of the desk's with a number.
-    fn user(&self, name: &str, phone: &str) -> u64 {
+    pub(super) fn user(&self, name: &str, phone: &str) -> u64 {
         let user = User { name: name.to_owned(), phone: Some(phone.to_owned()), ..User::default() };
         self.bridge.sandbox.zendesk.add_user(user)
     }
 
     /// An agent opens a ticket for a person who has not written, and writes.
-    fn writes_first(&self, words: &str) -> u64 {
+    pub(super) fn writes_first(&self, words: &str) -> u64 {
         let ticket = self.opened_for(self.user("Ada Lovelace", ADA), Some(BRAND));
         self.reply(ticket, words);
         ticket
     }
 
-    fn requester(&self, ticket: u64) -> u64 {
+    pub(super) fn requester(&self, ticket: u64) -> u64 {
         let tickets = self.bridge.sandbox.zendesk.tickets();
         tickets.into_iter().find(|found| found.id == ticket).unwrap().requester_id
     }
 
-    async fn lose_store(&mut self) {
+    pub(super) async fn lose_store(&mut self) {
         self.bridge.stop().await;
         std::fs::remove_dir_all(self.bridge.directory.path().join("store")).unwrap();
         self.bridge.run().await;

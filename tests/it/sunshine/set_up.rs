@@ -289,3 +289,85 @@ async fn every_other_fault_is_named_with_its_remedy() {
     site.sunshine.fail(Fault::on("GET", "/apps/", FaultKind::status(401)).times(100));
     site.only("key", "401", "accounts.sunshine.secret").await;
 }
+
+impl Site {
+    /// An app without the webhook of notifications, whose account writes to numbers.
+    async fn notifying() -> Self {
+        let site = Self::set_up().await;
+        site.change("vendor = \"sunshine\"", "vendor = \"sunshine\"\nfirst_contact = \"notification\"");
+        site
+    }
+
+    /// A call to the webhooks of the first generation; it must end well.
+    async fn first_webhooks(&self, method: Method, path: &str, body: Value) -> Value {
+        let SunshineOptions { app_id, key_id, secret, .. } = &self.options;
+        let request = http_client()
+            .request(method, format!("{}/v1.1/apps/{app_id}/webhooks{path}", self.sunshine.url()))
+            .basic_auth(key_id, Some(secret))
+            .header("Content-Type", "application/json")
+            .body(body.to_string());
+        let (status, body) = answer(request).await;
+        assert!(status < 300, "{path}: {status} {body}");
+        body
+    }
+
+    async fn notifying_webhooks(&self) -> Vec<Value> {
+        self.first_webhooks(Method::GET, "", Value::Null).await["webhooks"].as_array().unwrap().clone()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_webhook_of_notifications_is_made_once_where_first_texts_are_notifications() {
+    let site = Site::set_up().await;
+    assert_eq!(site.notifying_webhooks().await, [Value::Null; 0], "none is needed for a client");
+    let site = Site::notifying().await;
+    site.only("notifications", "no webhook brings their events", "tandem setup sunshine").await;
+    let plan = site.says(&["setup", "sunshine", "--dry-run"]).await;
+    assert!(plan.out.contains("POST /v1.1/apps/") && plan.out.contains("notification:match:failure"), "{}", plan.out);
+    assert_eq!(site.notifying_webhooks().await, [Value::Null; 0]);
+
+    let said = site.says(&["setup", "sunshine"]).await;
+    assert_eq!((said.code, said.err.as_str()), (0, ""), "{said:?}");
+    let made = site.notifying_webhooks().await;
+    let [ours] = &made[..] else { panic!("{made:?}") };
+    assert_eq!((&ours["target"], ours["triggers"].as_array().map(Vec::len)), (&json!(ENDPOINT), Some(4)));
+    let secret = ours["secret"].as_str().unwrap();
+    assert!(said.out.contains(&format!("TANDEM_ACCOUNTS__SUNSHINE__WEBHOOK_SECRETS={secret}\n")), "{}", said.out);
+    site.only("notification webhook secret", "is not among accounts.sunshine.webhook_secrets", "tandem setup").await;
+
+    let before = site.writes();
+    assert_eq!((site.done(&[], 0).await, site.writes()), (Vec::new(), before), "a second run writes nothing");
+    let known = site.custom().await[0]["webhooks"][0]["secret"].as_str().unwrap().to_owned();
+    site.change(&format!("[\"{known}\"]"), &format!("[\"{known}\", \"{secret}\"]"));
+    let again = site.says(&["setup", "sunshine"]).await;
+    assert!(again.out.contains("Nothing has to be changed.") && !again.out.contains(secret), "{}", again.out);
+    assert_eq!(site.wrong().await, [[""; 3]; 0]);
+    // Without any secret, both are shown as the secrets file takes them.
+    site.change(&format!("[\"{known}\", \"{secret}\"]"), "[\"not-yet-known-secret\"]");
+    let both = site.says(&["setup", "sunshine"]).await;
+    assert!(both.out.contains(&format!("WEBHOOK_SECRETS={known},{secret}\n")), "{}", both.out);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_webhook_of_notifications_that_has_drifted_is_named_and_put_right() {
+    let site = Site::notifying().await;
+    let one = json!({"target": ENDPOINT, "triggers": ["notification:delivery:failure"]});
+    let made = site.first_webhooks(Method::POST, "", one.clone()).await["webhook"].clone();
+    let elsewhere =
+        json!({"target": "https://staging.example/webhooks/sunshine", "triggers": ["notification:match:failure"]});
+    site.first_webhooks(Method::POST, "", elsewhere).await;
+    let known = site.custom().await[0]["webhooks"][0]["secret"].as_str().unwrap().to_owned();
+    let secret = made["secret"].as_str().unwrap();
+    site.change(&format!("[\"{known}\"]"), &format!("[\"{known}\", \"{secret}\"]"));
+    site.only("notifications", "does not bring notification:delivery:channel", "tandem setup sunshine").await;
+    let done = site.done(&[], 0).await;
+    let [(what, does)] = &done[..] else { panic!("{done:?}") };
+    assert!(what == "webhook of notifications" && does["mends"].is_array(), "{done:?}");
+    let webhooks = site.notifying_webhooks().await;
+    assert_eq!((webhooks.len(), webhooks[0]["triggers"].as_array().map(Vec::len)), (2, Some(4)));
+    assert_eq!(site.wrong().await, [[""; 3]; 0]);
+    site.first_webhooks(Method::POST, "", one).await;
+    site.only("notifications", "2 webhooks bring their events", "Delete all of these webhooks but one").await;
+    let done = site.done(&[], 1).await;
+    assert!(done[0].1["refuses"].as_str().unwrap().contains("twice"), "{done:?}");
+}

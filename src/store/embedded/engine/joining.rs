@@ -38,8 +38,10 @@ impl Core {
         }
         let there = joining::there(left.talk.clone(), customer.as_ref(), left.conversation.as_ref());
         let Some(known) = gone.conversation else {
-            // A late text of it goes where the other one's go.
-            self.keep_names(vec![(talk_named(report.carrier, gone.talk), left.key)]);
+            // A late text of it goes where the other one's go. A report of a text that is none of the bridge's names none.
+            if report.dispatch.is_none() {
+                self.keep_names(vec![(talk_named(report.carrier, gone.talk), left.key)]);
+            }
             return Ok(true);
         };
         let Some(other) = left.conversation else {

@@ -34,7 +34,9 @@ fn part(number: u32, of: u32) -> Part {
 async fn send_over(client: &Bird, line: Option<&str>, part: Part, ticket: Option<TicketId>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier(TO.into());
     let channel = Channel::Sms;
-    client.send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket }).await
+    client
+        .send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket, number: None })
+        .await
 }
 
 async fn look(client: &Bird, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -111,6 +113,7 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
         part: part(1, 1),
         body: None,
         ticket: None,
+        number: None,
     };
     client.send(&text(Channel::Whatsapp, None)).await.unwrap();
     client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();

@@ -48,6 +48,7 @@ pub(super) fn customer_text(customer: Customer, line: Option<String>, text: Stri
         keyword,
         ticket_id: None,
         fields: TicketFields::default(),
+        answers: Vec::new(),
     }
 }
 

@@ -34,7 +34,19 @@ async fn send(client: &Packed) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("+15550123456".into());
     let part = Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 1, of: 1 };
     let (channel, words) = (Channel::Sms, "Hello");
-    client.send(&Text { to: &to, channel, line: None, words, template: None, part, body: None, ticket: None }).await
+    client
+        .send(&Text {
+            to: &to,
+            channel,
+            line: None,
+            words,
+            template: None,
+            part,
+            body: None,
+            ticket: None,
+            number: None,
+        })
+        .await
 }
 
 #[tokio::test]

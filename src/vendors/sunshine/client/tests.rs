@@ -27,6 +27,7 @@ fn client_at(url: &Url, clock: &Clock) -> Sunshine {
         app_id: "a1".into(),
         key: "app_1:s3cret".into(),
         messages_per_second: 5,
+        first_contact: FirstContactBy::Client,
     };
     Sunshine::new(options, scripted::reach(clock))
 }
@@ -42,7 +43,9 @@ fn part(number: u32, of: u32) -> Part {
 async fn send_over(client: &Sunshine, line: Option<&str>, part: Part) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("c1".into());
     let (channel, ticket) = (Channel::Sms, Some(TicketId(7)));
-    client.send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket }).await
+    client
+        .send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket, number: None })
+        .await
 }
 
 async fn look(client: &Sunshine, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -120,6 +123,66 @@ async fn each_answer_has_its_meaning() {
     }
 }
 
+/// A text to a number, of which no talk is known.
+async fn send_to_number(client: &Sunshine, number: Option<&str>) -> Result<Sent, Failure> {
+    let to = Recipient::OfCarrier(client.stand_in("i1", "+15550100001").unwrap());
+    let (channel, ticket, part) = (Channel::Sms, Some(TicketId(7)), part(1, 1));
+    let text =
+        Text { to: &to, channel, line: Some("i1"), words: "Hello", template: None, part, body: None, ticket, number };
+    client.send(&text).await
+}
+
+#[tokio::test]
+async fn a_text_to_a_number_is_one_notification_with_its_mark_and_nothing_is_looked_for() {
+    let taken = || Reply::json(201, &json!({"notification": {"_id": "n1"}}));
+    let server = Scripted::answers(vec![taken()]).await;
+    let client = client(&server.url);
+    let sent = send_to_number(&client, Some("+15550100001")).await.unwrap();
+    assert_eq!(sent.dispatch.as_deref(), Some("n1"));
+    let to = client.stand_in("i1", "+15550100001").unwrap();
+    let sought = Sought { id: part(1, 1).id, parts: 1, since: now(), channel: Channel::Sms };
+    assert_eq!(client.receipts(&Recipient::OfCarrier(to.clone()), &sought).await.unwrap(), BTreeMap::new());
+    client.pair(&to, TicketId(7)).await.unwrap();
+    let look = Look { account: account(), lines: &Lines::default(), since: now(), talk: Some(&to) };
+    assert!(client.texts_since(&look).await.unwrap().unwrap().texts.is_empty());
+    let [call] = &server.seen()[..] else { panic!("one call") };
+    assert_eq!((call.method.as_str(), call.target.as_str()), ("POST", "/sc/v1.1/apps/a1/notifications"));
+    let expected = json!({
+        "destination": {"integrationId": "i1", "destinationId": "+15550100001"},
+        "author": {"role": "appMaker"},
+        "message": {"type": "text", "text": "Hello"},
+        "metadata": {"tandem": "evt_000000010000000000020000.1", "tandem_ticket": "7"},
+    });
+    assert_eq!(call.json(), expected);
+    let unknown = shown(send_to_number(&client, None).await);
+    assert!(unknown.starts_with("GiveUp: the requester has no phone number"), "{unknown}");
+    assert_eq!(server.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn each_answer_to_a_notification_has_its_meaning() {
+    let error = |code: &str| json!({"error": {"code": code, "description": "to +15550100001"}});
+    for (reply, expected) in [
+        (Reply::json(200, &json!({"notification": {"_id": "n1"}})), "Sent Some(\"n1\")"),
+        (Reply::json(201, &json!({"notification": {}})), "Lose: Sunshine Conversations answered 201 with no id"),
+        (Reply::text(201, "no JSON"), "Lose: "),
+        (Reply::json(400, &error("bad_request")), "GiveUp: Sunshine Conversations answered 400 bad_request"),
+        (Reply::json(401, &error("unauthorized")), "Pause 401: "),
+        (Reply::json(403, &error("forbidden")), "Forbid 403: "),
+        (Reply::json(404, &error("app_not_found")), "Pause 404: "),
+        (Reply::json(408, &json!({})), "Lose: "),
+        (Reply::json(429, &json!({})).header("retry-after", "7"), "Retry Some(7s): "),
+        (Reply::json(500, &json!({})), "Lose: "),
+        (Reply::json(503, &json!({})), "Lose: "),
+    ] {
+        let server = Scripted::answers(vec![reply]).await;
+        let told = shown(send_to_number(&client(&server.url), Some("+15550100001")).await);
+        assert!(told.starts_with(expected), "{told} and not {expected}");
+        assert!(!told.contains("555"), "{told}");
+        assert_eq!(server.seen().len(), 1, "a text is sent once");
+    }
+}
+
 #[tokio::test]
 async fn a_lost_answer_is_looked_for_page_by_page_back_to_before_the_text() {
     let listed = |id: &str, mark: Option<&str>, received: &str| {
@@ -174,6 +237,7 @@ async fn a_refusal_slows_texts_down() {
         part: part(1, 1),
         body: None,
         ticket: None,
+        number: None,
     };
     assert!(matches!(client.send(&text).await, Err(Failure::Retry { .. })));
     assert_eq!(level(&client), 2);

@@ -51,6 +51,7 @@ impl Message {
             keyword,
             ticket_id,
             fields: TicketFields::default(),
+            answers: Vec::new(),
         };
         Self { key, text, at }
     }

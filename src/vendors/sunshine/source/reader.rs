@@ -15,7 +15,11 @@ use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
 use crate::ports::{Illegible, Incoming};
+use crate::vendors::sunshine::keys::is_id;
 use crate::vendors::sunshine::{MARK, TICKET, is_sms};
+
+/// The most notifications of which an answer tells, the latest ones.
+const ANSWERS_MAX: usize = 8;
 
 /// The meaning of one event.
 pub(super) enum Meant {
@@ -108,7 +112,9 @@ impl Reader {
             .unwrap_or(at);
         let customer = message::customer(&thread(payload)?, author, source)?;
         let (text, media) = content::of(within(told, "content"))?;
-        Ok(Meant::Text(Message::new(Some(message::key(&id)), customer, line, (text, media), ticket(payload), at)))
+        let mut message = Message::new(Some(message::key(&id)), customer, line, (text, media), ticket(payload), at);
+        message.text.answers = answers(payload);
+        Ok(Meant::Text(message))
     }
 
     /// A message of a business: the bridge's own, which tells that it is out, or another's.
@@ -180,6 +186,12 @@ impl Reader {
         }))
     }
 
+    /// Whether an integration is on a line of the account, or no line names one.
+    pub(super) fn has_line(&self, integration: &str) -> bool {
+        let mut configured = self.lines.of_carrier(self.account).filter(|line| line.address.is_some()).peekable();
+        configured.peek().is_none() || configured.any(|line| line.is_at(integration))
+    }
+
     /// The line of a channel's integration; `None` for one that is not this bridge's. An app has one webhook for all of its
     /// integrations, so an account whose lines have addresses takes those alone.
     ///
@@ -209,6 +221,13 @@ impl Reader {
 fn thread(payload: &Map<String, Value>) -> Result<String, Stop> {
     let conversation = within(payload, "conversation").ok_or_else(|| unreadable("`conversation` is not an object"))?;
     id(conversation, "id")
+}
+
+/// The notifications since the customer's last message.
+fn answers(payload: &Map<String, Value>) -> Vec<String> {
+    let recent = payload.get("recentNotifications").and_then(Value::as_array).into_iter().flatten();
+    let ids = recent.rev().filter_map(|one| one["id"].as_str()).filter(|id| is_id(id));
+    ids.take(ANSWERS_MAX).map(str::to_owned).collect()
 }
 
 /// The ticket that the bridge has noted on the talk.

@@ -386,12 +386,14 @@ fn each_thing_that_a_message_cannot_do_without_is_named_where_it_is_missing() {
 }
 
 #[test]
-fn a_body_without_events_is_unreadable_and_one_of_the_first_generation_is_ignored() {
+fn a_body_without_events_is_unreadable_and_one_of_the_first_generation_is_ignored_but_for_notifications() {
     for body in [&b"not JSON"[..], b"", b"[]", b"{}", b"{\"events\":7}", b"{\"events\":[],\"events\":[]}", b"\xff"] {
         assert!(matches!(read_raw(body), Intake::Quarantined { .. }), "{}", String::from_utf8_lossy(body));
     }
-    let first = json!({"trigger": "notification:delivery:user", "version": "v1.1", "app": {"_id": "a1"}});
-    assert_eq!(read_raw(first.to_string().as_bytes()), Intake::Ignored { reason: NOT_USED });
+    let first = |trigger: &str| json!({"trigger": trigger, "version": "v1.1", "app": {"_id": "a1"}}).to_string();
+    assert_eq!(read_raw(first("message:delivery:user").as_bytes()), Intake::Ignored { reason: NOT_USED });
+    let broken = read_raw(first("notification:delivery:user").as_bytes());
+    assert!(matches!(broken, Intake::Quarantined { .. }), "{broken:?}");
     assert_eq!(batch_of(&json!([])).events(), 0);
 }
 

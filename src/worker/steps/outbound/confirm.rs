@@ -6,10 +6,12 @@
 
 use crate::domain::account::End;
 use crate::domain::arrival;
-use crate::domain::conversation::Change;
-use crate::domain::delivery::Outcome;
+use crate::domain::cause;
+use crate::domain::conversation::{Change, Conversation};
+use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::parts;
+use crate::domain::retry::OnUnconfirmed;
 use crate::policy::confirm::{self, Sight};
 use crate::ports::{Failure, RECEIPT, Sought};
 use crate::store::{Claim, Verdict};
@@ -67,7 +69,8 @@ impl Worker {
         let Some(head) = claim.work.first() else { return Err(nothing_to_look_for()) };
         let by = self.lines.knows_by(self.ends.carrier);
         let Some(recipient) = recipient_of(claim, by) else { return Err(nothing_to_look_for()) };
-        let (delivery, on_unconfirmed) = (&head.delivery, self.options.on_unconfirmed);
+        let delivery = &head.delivery;
+        let on_unconfirmed = self.on_unconfirmed(delivery, claim.conversation.as_ref());
         let parts = parts::count(&head.event.kind, self.cut_of(delivery, claim.conversation.as_ref()));
         let channel = self.line_for(claim.conversation.as_ref()).map(|line| line.channel).unwrap_or_default();
         let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at, channel };
@@ -91,10 +94,34 @@ impl Worker {
         }
         let retry = &self.options.retry;
         let outcome = confirm::outcome(sight, parts, &delivery.state, on_unconfirmed, retry, self.clock.now());
+        if matches!(outcome, Some(Outcome::SetAside { .. }))
+            && self.leaves_nothing(delivery, claim.conversation.as_ref())
+        {
+            return Ok(Outcome::SetAside { cause: cause::LEAVES_NOTHING.to_owned() });
+        }
         Ok(outcome.unwrap_or_else(|| {
             learnt.changes.extend(arrival::learnt(delivery, &head.event, claim.conversation.as_ref()));
             Outcome::Deliver { receipt: "the carrier shows its receipt".to_owned() }
         }))
+    }
+}
+
+impl Worker {
+    /// The way to treat this text where its fate stays unknown.
+    pub(in crate::worker) fn on_unconfirmed(
+        &self,
+        delivery: &Delivery,
+        conversation: Option<&Conversation>,
+    ) -> OnUnconfirmed {
+        if self.leaves_nothing(delivery, conversation) { OnUnconfirmed::Hold } else { self.options.on_unconfirmed }
+    }
+
+    /// Whether the text went, or may have gone, to a number in the place of a talk. It is never sent again by itself, also where
+    /// the talk is known since: no look can find it there.
+    fn leaves_nothing(&self, delivery: &Delivery, conversation: Option<&Conversation>) -> bool {
+        let Some(known) = conversation else { return false };
+        let began_as = known.key.0.strip_prefix(&self.ends.carrier.scoped("")).unwrap_or_default();
+        self.stands_in(known) || self.carrier.leaves_nothing(began_as) && known.talk.may_lack(delivery.first_sent_at)
     }
 }
 
