@@ -52,6 +52,9 @@ pub const SOLVED_UNANSWERED: &str = "the ticket was solved before the customer a
 /// Why a text waits outside of the window.
 pub const WAITS_FOR_ANSWER: &str = "it waits until the customer answers the template";
 
+/// The store lacks the last hours before it was put back.
+pub const PUT_BACK: &str = "the store was put back from a backup: it may have been delivered since";
+
 /// The beginning of a cause; the comment's number follows.
 pub const NOT_SHOWN: &str = "Zendesk does not show comment";
 

@@ -37,6 +37,7 @@ use crate::domain::receipt::Receipt;
 mod dispatch;
 mod history;
 mod outcome;
+mod refused;
 mod reported;
 mod state_name;
 mod transition;

@@ -39,6 +39,8 @@ pub struct Text<'a> {
     pub ticket: Option<TicketId>,
     /// The recipient's number, where it is known.
     pub number: Option<&'a str>,
+    /// When it was last refused with no attempt in doubt: a key that the carrier had for it before then is spent.
+    pub refused_at: Option<Timestamp>,
 }
 
 /// The message that a look at the carrier is for.

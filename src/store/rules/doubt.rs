@@ -6,6 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::moves::{apply, lose};
+use crate::domain::cause::PUT_BACK;
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::store::IllegalMove;
 
@@ -42,8 +43,7 @@ pub(in crate::store) fn put_back(delivery: &Delivery, now: Timestamp) -> Result<
         return Ok(None);
     }
     let mut after = delivery.clone();
-    let cause = "the store was put back from a backup: it may have been delivered since".to_owned();
-    apply(&mut after, Transition::Doubt { look_at: now, cause }, now)?;
+    apply(&mut after, Transition::Doubt { look_at: now, cause: PUT_BACK.to_owned() }, now)?;
     Ok(Some(after))
 }
 

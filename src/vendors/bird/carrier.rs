@@ -20,6 +20,7 @@ use crate::domain::refusals::Object;
 use crate::domain::retry::before;
 use crate::ports::{CameIn, Carrier, Failure, Incoming, Look, Meant, Sent, Sought, Text};
 use crate::vendors::bird::client::Bird;
+use crate::vendors::bird::idempotency::key;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
 use crate::vendors::bird::source::Numbers;
 use crate::vendors::bird::{limits, source};
@@ -78,7 +79,7 @@ impl Carrier for Bird {
     /// Sends one part. A key that came before with other words ends as [`Failure::IdempotencyMismatch`]: the part is out.
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
         let (to, part, path) = (number(text.to), text.part, messages(text.channel)?);
-        let (mark, now) = (spelled(Mark { id: part.id, part: part.number }), self.exchange.clock.now());
+        let mark = spelled(Mark { id: part.id, part: part.number });
         let mut body = json!({
             "to": to,
             "from": text.line.unwrap_or(&self.sender),
@@ -99,14 +100,10 @@ impl Carrier for Bird {
         }
         let mut request = Request::post(limits::SEND, Effect::Lasting, path, &without_nulls(body))
             .about(Object::Recipient(UserKey::of(to)));
-        if let Ok(key) = HeaderValue::from_str(&self.keys.key(&mark, now)) {
+        if let Ok(key) = HeaderValue::from_str(&key(&mark, text.refused_at)) {
             request = request.header(IDEMPOTENCY_KEY, key);
         }
-        let called = self.call(&request).await;
-        if let Err(Failure::Pause { .. } | Failure::Forbid { .. } | Failure::GiveUp { .. }) = called {
-            self.keys.refused(&mark, now);
-        }
-        let (answer, json) = called?;
+        let (answer, json) = self.call(&request).await?;
         match json["id"].as_str().filter(|id| !id.is_empty()) {
             Some(id) => Ok(Sent { dispatch: Some(id.to_owned()) }),
             None => Err(self.exchange.unreadable(&request, &answer, "no id")),

@@ -12,7 +12,6 @@ use url::Url;
 
 use crate::ports::Failure;
 use crate::vendors::bird::error_phrases as own;
-use crate::vendors::bird::idempotency::Keys;
 use crate::vendors::bird::limits::{self, LIMITS};
 use crate::vendors::http::bearer_key::BearerKey;
 use crate::vendors::http::exchange::{Answer, Effect, Exchange, Exchanging, Request};
@@ -54,7 +53,6 @@ pub struct Bird {
     pub(super) exchange: Exchange,
     pub(super) sender: String,
     pub(super) api_key: BearerKey,
-    pub(super) keys: Keys,
 }
 
 impl Exchanging for Bird {
@@ -69,7 +67,7 @@ impl Bird {
     pub fn new(options: BirdOptions, reach: Reach) -> Self {
         let exchange = Exchange::new("Bird", options.url, reach, &LIMITS, limits::told);
         let api_key = BearerKey::new(options.api_key);
-        Self { exchange, sender: options.sender, api_key, keys: Keys::default() }
+        Self { exchange, sender: options.sender, api_key }
     }
 
     /// Makes the call once and returns a success with its JSON object.

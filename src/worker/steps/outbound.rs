@@ -170,9 +170,10 @@ impl Worker {
         let line = line.and_then(|line| line.address.as_deref()).or(told);
         let Sending { to, form, words, part } = sending;
         let template = (message.content == Content::Template).then_some(form.as_str());
-        let (part, body) = (*part, body.as_ref());
+        let (part, body, ticket) = (*part, body.as_ref(), message.ticket);
         let number = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
-        let text = Text { to, channel, line, words, template, part, body, ticket: message.ticket, number };
+        let refused_at = claim.work.first().and_then(|head| head.delivery.refused_at());
+        let text = Text { to, channel, line, words, template, part, body, ticket, number, refused_at };
         let sent = self.carrier.send(&text).await;
         sent.map(|sent| sent.dispatch).map_err(|failure| self.not_sent(message, failure))
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tandem::sandbox::bird::BirdOptions;
 use tandem::sandbox::server::{Fault, FaultKind};
 
-use super::{SEND, Site};
+use super::{NUMBER, SEND, Site};
 use crate::alarm::Receiver;
 use crate::support::{answer, json as read};
 
@@ -35,6 +35,12 @@ impl Site {
 fn refusal(status: u16, kind: &str, name: &str) -> FaultKind {
     let error = json!({"error": {"type": kind, "code": "E02001", "name": name, "message": "to +15550123456"}});
     FaultKind::Status { code: status, headers: Vec::new(), body: error.to_string() }
+}
+
+/// Bird's list shows no text for so many looks.
+fn unseen() -> Fault {
+    let body = json!({"data": [], "next_cursor": null}).to_string();
+    Fault::on("GET", SEND, FaultKind::Status { code: 200, headers: Vec::new(), body }).times(20)
 }
 
 #[tokio::test]
@@ -81,7 +87,7 @@ async fn a_spent_balance_holds_texts_until_it_is_topped_up() {
     site.settled().await;
     assert_eq!((site.words(), site.bridge.notes(ticket)), (vec!["one".to_owned()], Vec::new()), "the same text, once");
     let waited = site.bridge.clock.now().duration_since(topped_up);
-    assert!(waited < SignedDuration::from_mins(10), "it waited for {waited:#} more");
+    assert!(waited < SignedDuration::from_mins(2), "it waited for {waited:#} more");
     assert_eq!(site.refused().await, "");
     site.finish(0).await;
 }
@@ -97,18 +103,7 @@ async fn a_text_that_lost_its_answer_after_a_refusal_is_one_text() {
     site.bird.set_spent(false);
     // It is out, its answer is lost, and the list does not show it.
     site.bird.fail(Fault::on("POST", SEND, FaultKind::LoseAnswer));
-    site.bird.fail(
-        Fault::on(
-            "GET",
-            SEND,
-            FaultKind::Status {
-                code: 200,
-                headers: Vec::new(),
-                body: json!({"data": [], "next_cursor": null}).to_string(),
-            },
-        )
-        .times(20),
-    );
+    site.bird.fail(unseen());
     site.bridge.settled().await;
     assert_eq!(site.words(), ["one"]);
     let calls = site.bird.calls();
@@ -116,6 +111,81 @@ async fn a_text_that_lost_its_answer_after_a_refusal_is_one_text() {
     let (last, before) = keys.split_last().unwrap();
     assert!(before.last() == Some(last) && before.first() != Some(last), "{keys:?}");
     site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_text_in_doubt_that_is_then_refused_before_its_key_is_looked_at_is_one_text() {
+    let site = Site::start().await;
+    let ticket = site.talking().await;
+    site.bird.pause_webhooks();
+    site.bird.fail(Fault::on("POST", SEND, FaultKind::LoseAnswer));
+    site.bird.fail(unseen());
+    site.bird.fail(Fault::on("POST", SEND, refusal(401, "auth_error", "InvalidApiKey")));
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    site.bridge.settled().await;
+    assert_eq!((site.words(), site.sends()), (vec!["one".to_owned()], 3), "lost, refused, and the same text again");
+    site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_restart_brings_no_old_refusals_back_once_the_balance_is_topped_up() {
+    let mut site = Site::start().await;
+    let ticket = site.talking().await;
+    site.bird.set_spent(true);
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    site.until_refused("402").await;
+    site.bridge.until("it is tried again", |_| site.sends() > 2).await;
+    site.bird.set_spent(false);
+    let topped_up = site.bridge.clock.now();
+    site.restart_with(str::to_owned).await;
+    site.settled().await;
+    let waited = site.bridge.clock.now().duration_since(topped_up);
+    assert_eq!(site.words(), ["one"]);
+    assert!(waited < SignedDuration::from_mins(2), "it waited for {waited:#} more");
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_text_in_doubt_after_an_outage_that_its_first_key_did_not_outlive_is_one_text() {
+    let mut site = Site::start().await;
+    let ticket = site.talking().await;
+    site.bird.pause_webhooks();
+    site.bird.set_spent(true);
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    site.until_refused("402").await;
+    site.bridge.clock.advance(SignedDuration::from_hours(4));
+    let sends = site.sends();
+    site.bridge.until("it is refused once more", |_| site.sends() > sends).await;
+    site.bird.set_spent(false);
+    site.bird.fail(Fault::on("POST", SEND, FaultKind::LoseAnswer));
+    site.bird.fail(unseen());
+    site.bridge.until("it is out", |_| site.words() == ["one"]).await;
+    site.restart_with(str::to_owned).await;
+    site.bridge.settled().await;
+    assert_eq!(site.words(), ["one"]);
+    site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_text_refused_for_its_sender_goes_once_that_is_mended_and_the_text_put_back() {
+    let (own, wrong) = (format!("sender = \"{NUMBER}\""), "sender = \"+15550100999\"");
+    let mut site = Site::start().await;
+    site.restart_with(|settings| settings.replace(&format!("address = \"{NUMBER}\"\n"), "")).await;
+    let ticket = site.talking().await;
+    site.restart_with(|settings| settings.replace(&own, wrong)).await;
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+    site.settled().await;
+    assert_eq!((site.words(), site.bridge.deliveries("state=dead").await.len()), (Vec::new(), 1));
+    site.restart_with(|settings| settings.replace(wrong, &own)).await;
+    let put_back = site.bridge.clock.now();
+    let redrive = format!("{}/api/deliveries/redrive?state=dead", site.bridge.operator);
+    let (status, told) = answer(site.bridge.http.post(redrive)).await;
+    assert_eq!(status, 200, "{told}");
+    site.settled().await;
+    let waited = site.bridge.clock.now().duration_since(put_back);
+    assert_eq!(site.words(), ["one"]);
+    assert!(waited < SignedDuration::from_mins(2), "it waited for {waited:#} more");
+    site.finish(0).await;
 }
 
 #[tokio::test]

@@ -34,9 +34,9 @@ fn part(number: u32, of: u32) -> Part {
 async fn send_over(client: &Bird, line: Option<&str>, part: Part, ticket: Option<TicketId>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier(TO.into());
     let channel = Channel::Sms;
-    client
-        .send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket, number: None })
-        .await
+    let (words, template, body) = ("Hello", None, None);
+    let (number, refused_at) = (None, None);
+    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
 }
 
 async fn look(client: &Bird, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -114,6 +114,7 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
         body: None,
         ticket: None,
         number: None,
+        refused_at: None,
     };
     client.send(&text(Channel::Whatsapp, None)).await.unwrap();
     client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();

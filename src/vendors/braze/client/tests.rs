@@ -37,9 +37,9 @@ async fn sending(braze: &Braze) -> Result<Sent, Failure> {
     let (to, body) = (Recipient::External("u1".into()), body());
     let part = Part { id: EventId { epoch: 1, sequence: 1, sub: 0 }, number: 1, of: 1 };
     let (channel, body) = (Channel::Sms, Some(&body));
-    braze
-        .send(&Text { to: &to, channel, line: None, words: "", template: None, part, body, ticket: None, number: None })
-        .await
+    let (line, words, template, ticket) = (None, "", None, None);
+    let (number, refused_at) = (None, None);
+    braze.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
 }
 
 async fn receipts(braze: &Braze, of: &Recipient) -> Result<BTreeMap<String, String>, Failure> {

@@ -34,19 +34,9 @@ async fn send(client: &Packed) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("+15550123456".into());
     let part = Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 1, of: 1 };
     let (channel, words) = (Channel::Sms, "Hello");
-    client
-        .send(&Text {
-            to: &to,
-            channel,
-            line: None,
-            words,
-            template: None,
-            part,
-            body: None,
-            ticket: None,
-            number: None,
-        })
-        .await
+    let (line, template, body, ticket) = (None, None, None, None);
+    let (number, refused_at) = (None, None);
+    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
 }
 
 #[tokio::test]

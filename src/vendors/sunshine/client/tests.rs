@@ -43,9 +43,9 @@ fn part(number: u32, of: u32) -> Part {
 async fn send_over(client: &Sunshine, line: Option<&str>, part: Part) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("c1".into());
     let (channel, ticket) = (Channel::Sms, Some(TicketId(7)));
-    client
-        .send(&Text { to: &to, channel, line, words: "Hello", template: None, part, body: None, ticket, number: None })
-        .await
+    let (words, template, body) = ("Hello", None, None);
+    let (number, refused_at) = (None, None);
+    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
 }
 
 async fn look(client: &Sunshine, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -127,8 +127,18 @@ async fn each_answer_has_its_meaning() {
 async fn send_to_number(client: &Sunshine, number: Option<&str>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier(client.stand_in("i1", "+15550100001").unwrap());
     let (channel, ticket, part) = (Channel::Sms, Some(TicketId(7)), part(1, 1));
-    let text =
-        Text { to: &to, channel, line: Some("i1"), words: "Hello", template: None, part, body: None, ticket, number };
+    let text = Text {
+        to: &to,
+        channel,
+        line: Some("i1"),
+        words: "Hello",
+        template: None,
+        part,
+        body: None,
+        ticket,
+        number,
+        refused_at: None,
+    };
     client.send(&text).await
 }
 
@@ -238,6 +248,7 @@ async fn a_refusal_slows_texts_down() {
         body: None,
         ticket: None,
         number: None,
+        refused_at: None,
     };
     assert!(matches!(client.send(&text).await, Err(Failure::Retry { .. })));
     assert_eq!(level(&client), 2);
