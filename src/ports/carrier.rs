@@ -41,6 +41,8 @@ pub struct Text<'a> {
     pub number: Option<&'a str>,
     /// When it was last refused with no attempt in doubt: a key that the carrier had for it before then is spent.
     pub refused_at: Option<Timestamp>,
+    /// Since when an earlier attempt may be in doubt.
+    pub doubted_since: Option<Timestamp>,
 }
 
 /// The message that a look at the carrier is for.

@@ -1,11 +1,12 @@
-//! The last refusal of a delivery, by which a carrier may tell a new attempt from those before it. Pure; never judges an attempt.
+//! The refusals and the doubts in the history of a delivery, by which a carrier tells a new attempt from those before it. Pure;
+//! never judges an attempt.
 //!
 //! A carrier that remembers its answer to a key gives a refusal again for as long as it remembers. A text goes under a further
 //! key once it was refused, and never while an earlier attempt is in doubt, because only the same key is then the same text.
 
 use jiff::Timestamp;
 
-use super::{Delivery, Fate};
+use super::{Delivery, Fate, HISTORY_MAX};
 use crate::domain::cause::PUT_BACK;
 
 impl Delivery {
@@ -26,6 +27,23 @@ impl Delivery {
             }
         }
         refused
+    }
+
+    /// Since when an attempt may be in doubt, no earlier than it was made: one whose answer was lost, or was that it may be tried
+    /// again. `None` where there is none since an operator put it back.
+    #[must_use]
+    pub fn doubted_since(&self) -> Option<Timestamp> {
+        let (mut since, mut is_whole) = (None, self.history.len() < HISTORY_MAX);
+        for entry in &self.history {
+            match entry.what {
+                Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => since = since.or(Some(entry.at)),
+                Fate::Redriven => (since, is_whole) = (None, true),
+                Fate::Postponed | Fate::GivenUp => {}
+            }
+        }
+        // The first of many is no longer in the history.
+        let first = self.first_sent_at.filter(|_| !is_whole);
+        since.map(|at| first.unwrap_or(at))
     }
 }
 
@@ -62,6 +80,24 @@ mod tests {
         let entry = |at, cause: &str| HistoryEntry { at: second(at), what: Fate::Postponed, cause: cause.into() };
         let history = vec![entry(1, "402"), entry(2, PUT_BACK), entry(3, "402")];
         assert_eq!(Delivery { history, ..pending() }.refused_at(), Some(second(1)));
+    }
+
+    #[test]
+    fn an_attempt_is_in_doubt_since_the_first_that_may_have_gone_out() {
+        use Fate::{Lost, Postponed, Redriven, Retried};
+        let of = |fates: &[Fate]| {
+            let entry = |(at, what): (i64, &Fate)| HistoryEntry { at: second(at), what: *what, cause: "c".into() };
+            Delivery { history: (1..).zip(fates).map(entry).collect(), first_sent_at: Some(second(0)), ..pending() }
+        };
+        for (fates, expected) in [
+            (&[Postponed][..], None),
+            (&[Postponed, Retried, Postponed, Lost], Some(2)),
+            (&[Lost, Redriven], None),
+            (&[Lost, Redriven, Retried], Some(3)),
+            (&[Retried; HISTORY_MAX], Some(0)),
+        ] {
+            assert_eq!(of(fates).doubted_since(), expected.map(second), "{fates:?}");
+        }
     }
 
     fn second(at: i64) -> Timestamp {

@@ -1,8 +1,8 @@
 //! A pack as a carrier of text messages. Never chooses a text, its recipient or its channel: the worker does.
 //!
 //! A vendor of a pack has no list that could be searched for the bridge's mark. So a text whose answer was lost is sent again
-//! only under an idempotency key that the vendor knows for longer than the bridge tries; any other is unconfirmed, until a report
-//! with its mark or an operator tells.
+//! only under an idempotency key that the vendor knows for longer than the bridge tries, and as long as it knows that key; any other
+//! is unconfirmed, until a report with its mark or an operator tells.
 
 use std::collections::BTreeMap;
 
@@ -34,6 +34,10 @@ impl Carrier for Packed {
     async fn send(&self, text: &Text<'_>) -> Result<Sent, Failure> {
         if text.channel != Channel::Sms {
             return Err(Failure::GiveUp { cause: format!("{} carries text messages alone", self.options.plan.title) });
+        }
+        if self.is_key_forgotten(text.doubted_since) {
+            let cause = format!("an earlier try is older than {} knows its key", self.options.plan.title);
+            return Err(Failure::Lose { cause });
         }
         let (to, mark) = (number(text.to), spelled(Mark { id: text.part.id, part: text.part.number }));
         let ticket = text.ticket.map(|ticket| ticket.to_string()).unwrap_or_default();
@@ -86,6 +90,14 @@ impl Packed {
         }
         self.exchange.hear(&request, &answer);
         Err(self.failure(&request, &answer, &names))
+    }
+
+    /// Whether the vendor may know the key no more under which an attempt in doubt was made, so that the same text would be another.
+    fn is_key_forgotten(&self, doubted_since: Option<Timestamp>) -> bool {
+        let plan = &self.options.plan;
+        let key = plan.file.send.idempotency.as_ref().filter(|_| plan.repeats_safely());
+        let age = doubted_since.map(|since| self.exchange.clock.now().duration_since(since));
+        key.zip(age).is_some_and(|(key, age)| age.as_hours() >= i64::from(key.hours.saturating_sub(1)))
     }
 
     fn names(&self, values: [&str; 5]) -> Value {

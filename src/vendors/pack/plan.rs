@@ -94,7 +94,7 @@ impl Plan {
     }
 
     /// Whether a text whose answer was lost can be sent again under its key: the vendor knows the key for longer than the
-    /// bridge tries.
+    /// bridge tries, where no pause and no stop of the bridge comes between.
     pub(super) fn repeats_safely(&self) -> bool {
         self.file.send.idempotency.as_ref().is_some_and(|key| key.hours >= HOURS_TRIED)
     }

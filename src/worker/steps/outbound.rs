@@ -172,8 +172,10 @@ impl Worker {
         let template = (message.content == Content::Template).then_some(form.as_str());
         let (part, body, ticket) = (*part, body.as_ref(), message.ticket);
         let number = conversation.and_then(|conversation| conversation.customer.phone.as_deref());
-        let refused_at = claim.work.first().and_then(|head| head.delivery.refused_at());
-        let text = Text { to, channel, line, words, template, part, body, ticket, number, refused_at };
+        let delivery = claim.work.first().map(|head| &head.delivery);
+        let refused_at = delivery.and_then(Delivery::refused_at);
+        let doubted_since = delivery.and_then(Delivery::doubted_since);
+        let text = Text { to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
         let sent = self.carrier.send(&text).await;
         sent.map(|sent| sent.dispatch).map_err(|failure| self.not_sent(message, failure))
     }

@@ -35,8 +35,9 @@ async fn send_over(client: &Bird, line: Option<&str>, part: Part, ticket: Option
     let to = Recipient::OfCarrier(TO.into());
     let channel = Channel::Sms;
     let (words, template, body) = ("Hello", None, None);
-    let (number, refused_at) = (None, None);
-    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
+    let (number, refused_at, doubted_since) = (None, None, None);
+    let text = Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
+    client.send(&text).await
 }
 
 async fn look(client: &Bird, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -115,6 +116,7 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
         ticket: None,
         number: None,
         refused_at: None,
+        doubted_since: None,
     };
     client.send(&text(Channel::Whatsapp, None)).await.unwrap();
     client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();

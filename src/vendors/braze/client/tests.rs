@@ -38,8 +38,9 @@ async fn sending(braze: &Braze) -> Result<Sent, Failure> {
     let part = Part { id: EventId { epoch: 1, sequence: 1, sub: 0 }, number: 1, of: 1 };
     let (channel, body) = (Channel::Sms, Some(&body));
     let (line, words, template, ticket) = (None, "", None, None);
-    let (number, refused_at) = (None, None);
-    braze.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
+    let (number, refused_at, doubted_since) = (None, None, None);
+    let text = Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
+    braze.send(&text).await
 }
 
 async fn receipts(braze: &Braze, of: &Recipient) -> Result<BTreeMap<String, String>, Failure> {

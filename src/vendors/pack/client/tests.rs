@@ -31,12 +31,17 @@ fn client(url: &Url, that: &str, this: &str) -> Packed {
 }
 
 async fn send(client: &Packed) -> Result<Sent, Failure> {
+    send_in_doubt_since(client, None).await
+}
+
+async fn send_in_doubt_since(client: &Packed, doubted_since: Option<Timestamp>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("+15550123456".into());
     let part = Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 1, of: 1 };
     let (channel, words) = (Channel::Sms, "Hello");
     let (line, template, body, ticket) = (None, None, None, None);
     let (number, refused_at) = (None, None);
-    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
+    let text = Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
+    client.send(&text).await
 }
 
 #[tokio::test]
@@ -68,6 +73,18 @@ async fn a_lost_answer_is_tried_again_only_where_the_key_outlives_the_tries() {
         assert_eq!(matches!(failure, Failure::Retry { .. }), is_tried, "{this}: {failure:?}");
         assert_eq!(matches!(failure, Failure::Lose { .. }), !is_tried, "{this}: {failure:?}");
         assert_eq!(server.seen().len(), 1, "a call is made once");
+    }
+}
+
+#[tokio::test]
+async fn a_text_in_doubt_is_not_sent_again_under_a_key_that_the_vendor_may_have_forgotten() {
+    let plain = "scheme = \"bearer\"";
+    for (hours, is_sent) in [(46, true), (47, false), (72, false)] {
+        let server = Scripted::answers(vec![Reply::json(201, &json!({"id": "m1"}))]).await;
+        let since = Timestamp::from_second(AT - hours * 3600).unwrap();
+        let sent = send_in_doubt_since(&client(&server.url, plain, plain), Some(since)).await;
+        assert_eq!((sent.is_ok(), server.seen().len()), (is_sent, usize::from(is_sent)), "{hours}: {sent:?}");
+        assert_eq!(matches!(sent, Err(Failure::Lose { .. })), !is_sent, "{hours}: {sent:?}");
     }
 }
 

@@ -44,8 +44,9 @@ async fn send_over(client: &Sunshine, line: Option<&str>, part: Part) -> Result<
     let to = Recipient::OfCarrier("c1".into());
     let (channel, ticket) = (Channel::Sms, Some(TicketId(7)));
     let (words, template, body) = ("Hello", None, None);
-    let (number, refused_at) = (None, None);
-    client.send(&Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at }).await
+    let (number, refused_at, doubted_since) = (None, None, None);
+    let text = Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
+    client.send(&text).await
 }
 
 async fn look(client: &Sunshine, parts: u32) -> Result<BTreeMap<String, String>, Failure> {
@@ -138,6 +139,7 @@ async fn send_to_number(client: &Sunshine, number: Option<&str>) -> Result<Sent,
         ticket,
         number,
         refused_at: None,
+        doubted_since: None,
     };
     client.send(&text).await
 }
@@ -249,6 +251,7 @@ async fn a_refusal_slows_texts_down() {
         ticket: None,
         number: None,
         refused_at: None,
+        doubted_since: None,
     };
     assert!(matches!(client.send(&text).await, Err(Failure::Retry { .. })));
     assert_eq!(level(&client), 2);
