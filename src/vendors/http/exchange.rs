@@ -12,7 +12,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
-use url::Url;
+use url::{Position, Url};
 
 use crate::clock::Clock;
 use crate::domain::answer::{self, BODY_BYTES_MAX};
@@ -409,12 +409,22 @@ impl Exchange {
         self.budgets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn message(&self, request: &Request, authorization: Option<&HeaderValue>) -> Result<http::Request<Bytes>, Failure> {
+    /// The path of a request with the query behind it, to the letter as it is sent.
+    pub(crate) fn target(&self, request: &Request) -> String {
+        self.address(request)[Position::BeforePath..].to_owned()
+    }
+
+    fn address(&self, request: &Request) -> Url {
         let mut url = self.base.clone();
         url.set_path(&format!("{}{}", self.base.path().trim_end_matches('/'), request.path));
         if !request.query.is_empty() {
             url.query_pairs_mut().extend_pairs(&request.query);
         }
+        url
+    }
+
+    fn message(&self, request: &Request, authorization: Option<&HeaderValue>) -> Result<http::Request<Bytes>, Failure> {
+        let url = self.address(request);
         let unusable = |_| Failure::GiveUp { cause: format!("the address of {} {}", self.vendor, cause::UNUSABLE) };
         let mut message = http::Request::new(request.body.clone());
         *message.method_mut() = request.method.clone();

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::call::Call;
 use super::client::Packed;
 use super::limits;
-use super::plan::names;
+use super::plan::{has_query, names};
 use crate::domain::budget::UserKey;
 use crate::domain::line::Channel;
 use crate::domain::outgoing::Recipient;
@@ -36,7 +36,8 @@ impl Carrier for Packed {
             return Err(Failure::GiveUp { cause: format!("{} carries text messages alone", self.options.plan.title) });
         }
         if self.is_key_forgotten(text.doubted_since) {
-            let cause = format!("an earlier try is older than {} knows its key", self.options.plan.title);
+            let cause =
+                format!("an earlier try is older than the time for which {} knows its key", self.options.plan.title);
             return Err(Failure::Lose { cause });
         }
         let (to, mark) = (number(text.to), spelled(Mark { id: text.part.id, part: text.part.number }));
@@ -82,8 +83,9 @@ impl Packed {
         let names = self.names(["", "", "", "", ""]);
         let path = self.options.plan.probe(&names).map_err(|what| self.of_template(&what))?;
         let (is_probe, path) = (path.is_some(), path.unwrap_or_else(|| "/".to_owned()));
-        let request = asked(&path, |path| Request::get(limits::READ, path)).asking_whether_it_answers();
-        let request = self.signed(request, "GET", &path, b"")?;
+        let has_query = self.options.plan.file.probe.as_ref().is_some_and(|probe| has_query(&probe.path));
+        let request = asked(&path, has_query, |path| Request::get(limits::READ, path)).asking_whether_it_answers();
+        let request = self.signed(request, "GET", b"")?;
         let answer = self.exchange.ask(&request, None).await?;
         if answer.status.is_success() || !is_probe {
             return Ok(headers::date(&answer.headers));
@@ -110,10 +112,11 @@ impl Packed {
             self.options.plan.call(names).map_err(|what| self.of_template(&what))?;
         let body = Bytes::from(body);
         let kind = HeaderValue::from_static(kind);
-        let request = asked(&path, |path| Request::post_bytes(limits::SEND, path, kind, body.clone()));
+        let has_query = has_query(&self.options.plan.file.send.path);
+        let request = asked(&path, has_query, |path| Request::post_bytes(limits::SEND, path, kind, body.clone()));
         let mut request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         request.effect = Effect::Lasting;
-        self.signed(request, "POST", &path, &body)
+        self.signed(request, "POST", &body)
     }
 
     async fn call(&self, request: &Request, names: &Value) -> Result<Sent, Failure> {
@@ -142,9 +145,9 @@ fn number(recipient: &Recipient) -> &str {
     }
 }
 
-/// The request of a path, with the fields of the query that a template has written behind it.
-fn asked(path: &str, request: impl FnOnce(String) -> Request) -> Request {
-    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+/// The request of a path, with the fields of the query that its template has written behind it.
+fn asked(path: &str, has_query: bool, request: impl FnOnce(String) -> Request) -> Request {
+    let (path, query) = path.split_once('?').filter(|_| has_query).unwrap_or((path, ""));
     let fields = form_urlencoded::parse(query.as_bytes());
     fields.fold(request(path.to_owned()), |request, (name, value)| request.query(name.into_owned(), value))
 }

@@ -69,8 +69,8 @@ impl Packed {
         *self.secret.write().unwrap_or_else(PoisonError::into_inner) = secret;
     }
 
-    /// The request with the account's credential: of this method, path and body.
-    pub(super) fn signed(&self, request: Request, method: &str, path: &str, body: &[u8]) -> Result<Request, Failure> {
+    /// The request with the account's credential: of this method and body, and of the path as it is sent.
+    pub(super) fn signed(&self, request: Request, method: &str, body: &[u8]) -> Result<Request, Failure> {
         let secret = self.secret.read().unwrap_or_else(PoisonError::into_inner).clone();
         let secret = secret.expose_secret();
         let now = self.exchange.clock.now().as_second().to_string();
@@ -84,6 +84,7 @@ impl Packed {
             Auth::Bearer {} => (AUTHORIZATION, format!("Bearer {secret}")),
             Auth::Header { name, before } => (name.0.clone(), format!("{before}{secret}")),
             Auth::Hmac { name, before, signed, letters, timestamp } => {
+                let path = self.exchange.target(&request);
                 let parts = [
                     ("method", method.as_bytes()),
                     ("path", path.as_bytes()),

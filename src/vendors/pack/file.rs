@@ -19,8 +19,7 @@ pub(super) struct File {
     pub(super) answer: Answer,
     #[serde(default)]
     pub(super) codes: Codes,
-    #[serde(default, rename = "probe")]
-    pub(super) _probe: Option<Probe>,
+    pub(super) probe: Option<Probe>,
     pub(super) webhook: Webhook,
 }
 
@@ -66,8 +65,7 @@ pub(super) enum Auth {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Send {
-    #[serde(rename = "path")]
-    pub(super) _path: String,
+    pub(super) path: String,
     pub(super) encoding: Encoding,
     #[serde(default, rename = "headers")]
     pub(super) headers: toml::Table,
@@ -124,8 +122,7 @@ pub(super) struct Codes {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Probe {
-    #[serde(rename = "path")]
-    pub(super) _path: String,
+    pub(super) path: String,
 }
 
 /// The webhooks.

@@ -47,6 +47,11 @@ impl Pointer {
         found.into_iter().filter(|value| !value.is_null()).collect()
     }
 
+    /// Whether it has a `*`, which [`Pointer::all`] alone understands.
+    pub(super) fn has_star(&self) -> bool {
+        self.0.split('/').any(|name| name == "*")
+    }
+
     /// The identifier there, as [`fields::id`] reads it.
     pub(super) fn id(&self, body: &Value) -> Result<Option<String>, Stop> {
         fields::id(&self.alone(body), &self.0)

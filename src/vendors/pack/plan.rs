@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderName;
 use serde_json::{Value, json};
 
-use super::file::{Auth, File, Scheme};
+use super::file::{Auth, File, Scheme, Status};
+use super::parts::Pointer;
 use crate::domain::account::End;
 use crate::domain::cause::Answered;
 use crate::keys::fault::Flaw;
@@ -118,6 +119,12 @@ fn rules(file: &File) -> Vec<String> {
     for name in file.send.headers.keys().filter(|name| HeaderName::try_from(name.as_str()).is_err()) {
         faults.push(format!("send.headers: {name:?} is no name of a header"));
     }
+    let paths = [("send", Some(&file.send.path)), ("probe", file.probe.as_ref().map(|probe| &probe.path))];
+    for (table, path) in paths.into_iter().filter_map(|(table, path)| Some((table, path?))) {
+        faults.extend(bare_value(path).map(|value| {
+            format!("{table}.path: {{{{{value}}}}} stands behind a `?` and may break the query; write {{{{ … | url_encode }}}}")
+        }));
+    }
     let answer = &file.answer;
     let lists =
         [("retry", &answer.retry), ("reject", &answer.reject), ("unknown", &answer.unknown), ("pause", &answer.pause)];
@@ -128,6 +135,7 @@ fn rules(file: &File) -> Vec<String> {
             ));
         }
     }
+    faults.extend(stars(file));
     faults.extend(webhook_rules(file));
     let words = &file.account;
     if words.secret.is_none() {
@@ -164,6 +172,48 @@ fn rules(file: &File) -> Vec<String> {
         );
     }
     faults
+}
+
+/// Whether a path's template writes a query.
+pub(super) fn has_query(template: &str) -> bool {
+    template.contains('?')
+}
+
+/// The first value in a path's query that is not made fit for it.
+fn bare_value(template: &str) -> Option<&str> {
+    let (_, query) = template.split_once('?')?;
+    let values = query.split("{{").skip(1).filter_map(|rest| Some(rest.split_once("}}")?.0));
+    let is_fit = |value: &str| {
+        let filter = value.rsplit('|').next().unwrap_or_default();
+        value.contains('|') && filter.trim_matches(|at: char| at == '-' || at.is_whitespace()) == "url_encode"
+    };
+    values.into_iter().find(|value| !is_fit(value))
+}
+
+/// The pointers that lead to one value and have a `*`, by which they would find none.
+fn stars(file: &File) -> Vec<String> {
+    let (answer, text, status) = (&file.answer, &file.webhook.text, file.webhook.status.as_ref());
+    let of_status = |name: &'static str, of: fn(&Status) -> Option<&Pointer>| (name, status.and_then(of));
+    let words = text.words.iter().map(|at| ("webhook.text.words", Some(at)));
+    let single = [
+        ("answer.id", Some(&answer.id)),
+        ("answer.code", answer.code.as_ref()),
+        ("webhook.text.id", Some(&text.id)),
+        ("webhook.text.sender", Some(&text.sender)),
+        ("webhook.text.line", text.line.as_ref()),
+        ("webhook.text.kind", text.kind.as_ref()),
+        of_status("webhook.status.state", |status| Some(&status.state)),
+        of_status("webhook.status.id", |status| Some(&status.id)),
+        of_status("webhook.status.recipient", |status| status.recipient.as_ref()),
+        of_status("webhook.status.line", |status| status.line.as_ref()),
+        of_status("webhook.status.mark", |status| status.mark.as_ref()),
+        of_status("webhook.status.code", |status| status.code.as_ref()),
+    ];
+    let starred = single.into_iter().chain(words).filter_map(|(name, at)| Some((name, at.filter(|at| at.has_star())?)));
+    let fault = |(name, at): (&str, &Pointer)| {
+        format!("{name}: {} has a `*`, which stands for each value of a list in media alone", at.written())
+    };
+    starred.map(fault).collect()
 }
 
 /// The faults of the webhooks' table that its form alone does not show.

@@ -35,9 +35,13 @@ async fn send(client: &Packed) -> Result<Sent, Failure> {
 }
 
 async fn send_in_doubt_since(client: &Packed, doubted_since: Option<Timestamp>) -> Result<Sent, Failure> {
+    send_words(client, "Hello", doubted_since).await
+}
+
+async fn send_words(client: &Packed, words: &str, doubted_since: Option<Timestamp>) -> Result<Sent, Failure> {
     let to = Recipient::OfCarrier("+15550123456".into());
     let part = Part { id: EventId { epoch: 1, sequence: 2, sub: 0 }, number: 1, of: 1 };
-    let (channel, words) = (Channel::Sms, "Hello");
+    let channel = Channel::Sms;
     let (line, template, body, ticket) = (None, None, None, None);
     let (number, refused_at) = (None, None);
     let text = Text { to: &to, channel, line, words, template, part, body, ticket, number, refused_at, doubted_since };
@@ -113,9 +117,26 @@ async fn a_call_under_a_key_that_is_in_use_is_made_again_and_one_without_a_key_i
 #[tokio::test]
 async fn a_query_behind_a_path_is_a_query() {
     let server = Scripted::answers(vec![Reply::json(200, &json!({})), Reply::json(201, &json!({"id": "m1"}))]).await;
-    let probe = "[probe]\npath = \"/me?size=1&of={{ account_id }}\"\n\n[webhook]\nencoding";
+    let probe = "[probe]\npath = \"/me?size=1&of={{ account_id | url_encode }}\"\n\n[webhook]\nencoding";
     client(&server.url, "[webhook]\nencoding", probe).ask_whether_let_in().await.unwrap();
     send(&client(&server.url, "path = \"/messages\"", "path = \"/messages?version=2\"")).await.unwrap();
     let targets: Vec<String> = server.seen().iter().map(|seen| seen.target.clone()).collect();
     assert_eq!(targets, ["/me?size=1&of=a1", "/messages?version=2"]);
+}
+
+#[tokio::test]
+async fn a_value_in_a_query_is_that_value_and_a_signature_covers_the_path_as_it_is_sent() {
+    let server = Scripted::answers(vec![Reply::json(201, &json!({"id": "m1"}))]).await;
+    let that = "scheme = \"bearer\"\n\n[send]\npath = \"/messages\"";
+    let this = "scheme = \"hmac\"\nname = \"X-Mac\"\nsigned = \"{method} {path} {body}\"\n\n[send]\n\
+        path = \"/messages?flag&at=a@b&to={{ to | url_encode }}&text={{ text | url_encode }}\"";
+    let client = client(&server.url, that, this);
+    send_words(&client, "Tom & Jerry #1 at 50 % + more?", None).await.unwrap();
+    let seen = &server.seen()[0];
+    let (path, query) = seen.target.split_once('?').unwrap();
+    let fields: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let words = ("text".to_owned(), "Tom & Jerry #1 at 50 % + more?".to_owned());
+    assert_eq!((path, fields.len(), &fields[2].1, &fields[3]), ("/messages", 4, &"+15550123456".to_owned(), &words));
+    let mac = hmac(b"s3cret", &[format!("POST {} ", seen.target).as_bytes(), &seen.body]).unwrap();
+    assert_eq!(seen.headers["x-mac"], spelled(&mac, Letters::Hex));
 }

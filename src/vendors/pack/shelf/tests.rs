@@ -102,6 +102,19 @@ fn a_wrong_file_is_told_with_its_line_its_name_and_the_remedy() {
         ("media =", "wordless = [\"binary\"]\nmedia =", "kind and wordless belong together"),
         ("[webhook.signature]", "repeats_hours = 24\n[webhook.signature]", "the signature has no time"),
         ("[webhook.signature]", "repeats_hours = 145\n[webhook.signature]", "145 is more than 144"),
+        ("path = \"/messages\"", "path = \"/send?text={{ text }}\"", "send.path: {{ text }} stands behind a `?`"),
+        (
+            "path = \"/messages\"",
+            "path = \"/send?text={{ text | url_encode | upcase }}\"",
+            "write {{ … | url_encode }}",
+        ),
+        (
+            "words = [\"",
+            "words = [\"/message/parts/*/text\", \"",
+            "webhook.text.words: /message/parts/*/text has a `*`",
+        ),
+        ("state = \"/", "state = \"/*/", "webhook.status.state: /*/"),
+        ("id = \"/id\"", "id = \"/ids/*\"", "answer.id: /ids/* has a `*`"),
         ("# A made-up", "oops = ", "packs/acme.toml:1"),
     ] {
         let fault = fault(that, this);
