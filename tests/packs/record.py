@@ -281,8 +281,13 @@ def sinch():
     media = [file["url"] for file in files]
     posted("two pictures and a lost one", mms, "text", words="broken", media=media, **told)
     posted("pictures without words", {**mms, "body": {"media": files}}, "text", words="", media=media, **told)
-    binary = {**inbound, "type": "mo_binary", "body": "VGV4dA==", "udh": "050003000101"}
+    subject = {"subject": "Broken on arrival", "media": files}
+    posted("pictures under a subject", {**mms, "body": subject}, "text", words="Broken on arrival", media=media, **told)
+    both = {"subject": "Order 7", "message": "Broken on arrival", "media": []}
+    posted("a subject and words", {**mms, "body": both}, "text", words="Order 7\nBroken on arrival", media=[], **told)
     asked = "[The customer sent something that is not passed on. Ask for it in words.]"
+    posted("a lost picture alone", {**mms, "body": {"media": [lost]}}, "text", words=asked, media=[], **told)
+    binary = {**inbound, "type": "mo_binary", "body": "VGV4dA==", "udh": "050003000101"}
     posted("a binary message", binary, "text", words=asked, media=[], **told)
     status = {"type": "recipient_delivery_report_sms", "batch_id": batch, "client_reference": mark, "recipient": FROM[1:],
               "at": WHEN, "operator_status_at": WHEN}

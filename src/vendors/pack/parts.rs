@@ -52,6 +52,12 @@ impl Pointer {
         self.0.split('/').any(|name| name == "*")
     }
 
+    /// Whether its `*` stands for values of a list, whatever they hold.
+    pub(super) fn has_a_list(&self, body: &Value) -> bool {
+        let list = self.0.split_once("/*").and_then(|(before, _)| body.pointer(before)?.as_array());
+        list.is_some_and(|values| !values.is_empty())
+    }
+
     /// The identifier there, as [`fields::id`] reads it.
     pub(super) fn id(&self, body: &Value) -> Result<Option<String>, Stop> {
         fields::id(&self.alone(body), &self.0)

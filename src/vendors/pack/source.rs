@@ -221,18 +221,20 @@ fn text(webhook: &Webhook, body: &Value) -> Result<CustomerText, Stop> {
 }
 
 /// The words and the addresses of files. A place of words may hold a table in texts of one kind, which has its own words
-/// elsewhere.
+/// elsewhere. Files without addresses are lost at the vendor.
 ///
 /// # Errors
-/// Words that cannot be read, unless others can, or a file is there: the text is kept until the pack knows its form.
+/// Words that cannot be read, and a table that has neither words nor files at a place that the pack names: the text is kept until
+/// the pack knows its form.
 fn contents(rules: &Text, body: &Value) -> Result<(Vec<String>, Vec<String>), Stop> {
     let media: Vec<String> = rules.media.iter().flat_map(|at| at.all(body)).flat_map(addresses).collect();
     let is_table = |at: &&Pointer| at.of(body).is_some_and(|value| value.is_object() || value.is_array());
     let (tables, plain): (Vec<&Pointer>, Vec<&Pointer>) = rules.words.iter().partition(is_table);
     let words: Result<Vec<Option<String>>, Stop> = plain.into_iter().map(|at| at.text(body)).collect();
     let words: Vec<String> = words?.into_iter().flatten().collect();
+    let is_known = !words.is_empty() || rules.media.iter().any(|at| at.has_a_list(body)) || !media.is_empty();
     match tables.first() {
-        Some(table) if words.is_empty() && media.is_empty() => table.text(body).map(|_| (words, media)),
+        Some(table) if !is_known => table.text(body).map(|_| (words, media)),
         Some(_) | None => Ok((words, media)),
     }
 }

@@ -93,6 +93,10 @@ fn the_words_of_one_place_may_be_a_table_of_words_and_files_in_texts_of_another_
     let both = vec!["https://a.example/1".to_owned(), "https://a.example/2".to_owned()];
     assert_eq!(read(json!({"words": "broken", "files": files})), Ok(("broken".to_owned(), both.clone())));
     assert_eq!(read(json!({ "files": files })), Ok((String::new(), both)));
+    let lost = read(json!({"files": [{"status": "Failed"}]}));
+    assert_eq!(lost, Ok((NOTHING.to_owned(), vec![])), "the agent asks the customer for it");
+    let why = read(json!({"files": []})).unwrap_err();
+    assert_eq!(why, "`/message/text` is neither text nor a number");
     let why = read(json!({"caption": "words at a place that the pack does not name"})).unwrap_err();
     assert_eq!(why, "`/message/text` is neither text nor a number", "it is kept until the pack knows the place");
     let why = read(json!({"words": true, "files": files})).unwrap_err();
