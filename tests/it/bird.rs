@@ -283,14 +283,17 @@ async fn stop_ends_texts_and_start_resumes_them() {
 
 #[tokio::test]
 async fn a_failure_at_the_carrier_is_told_with_its_code() {
-    let site = Site::start().await;
-    let ticket = site.talking().await;
-    site.bird.set_end(End::Fails("landline_unreachable".into()));
-    site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
-    site.bridge.until("the ticket tells", |bridge| !bridge.notes(ticket).is_empty()).await;
-    let notes = site.bridge.notes(ticket);
-    assert!(notes[0].contains("landline_unreachable") && !notes[0].contains("name a person"), "{notes:?}");
-    site.finish(0).await;
+    for (code, told) in [("landline_unreachable", "landline"), ("insufficient_balance", "account may not send now")] {
+        let site = Site::start().await;
+        let ticket = site.talking().await;
+        site.bird.set_end(End::Fails(code.into()));
+        site.bridge.sandbox.zendesk.agent_reply(ticket, "one");
+        site.bridge.until("the ticket tells", |bridge| !bridge.notes(ticket).is_empty()).await;
+        let notes = site.bridge.notes(ticket);
+        assert!(notes[0].contains(code) && notes[0].contains(told), "{notes:?}");
+        assert!(!notes[0].contains("name a person"), "{notes:?}");
+        site.finish(0).await;
+    }
 }
 
 #[tokio::test]

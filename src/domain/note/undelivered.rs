@@ -55,7 +55,7 @@ pub enum Meaning {
 }
 
 /// The codes that are known: Twilio's numbers, which SMS reports carry, Meta's, and the words of carriers that have words.
-const CODES: [(&str, Meaning); 40] = [
+const CODES: [(&str, Meaning); 42] = [
     ("30003", Meaning::Unreachable),
     ("30005", Meaning::UnknownNumber),
     ("30006", Meaning::Landline),
@@ -96,6 +96,8 @@ const CODES: [(&str, Meaning); 40] = [
     ("service_window_expired", Meaning::WindowClosed),
     ("undeliverable", Meaning::Undeliverable),
     ("rate_limited", Meaning::TooMany),
+    ("insufficient_balance", Meaning::Account),
+    ("price_not_found", Meaning::Account),
 ];
 
 impl Meaning {

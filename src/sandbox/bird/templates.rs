@@ -15,14 +15,14 @@ fn content(slug: &str) -> Value {
     if slug != WITH_PLACES {
         return json!({"en": {"status": "approved", "components": [{"type": "body", "text": "Please write again."}]}});
     }
-    let blocks = |header: &str, body: &str| {
+    let blocks = |header: &str, body: &str, end: &str| {
         json!([{"type": "header", "format": "text", "text": header},
             {"type": "body", "text": body, "example_parameters": [{"type": "text", "text": "Ada"}]},
-            {"type": "buttons", "buttons": [{"type": "url", "text": "Track", "url": "https://acme.example/{{1}}"}]}])
+            {"type": "buttons", "buttons": [{"type": "url", "text": "Track", "url": format!("https://acme.example/{end}")}]}])
     };
-    json!({"en": {"status": "approved", "components": blocks("Order {{1}}", "Hi {{1}}, {{2}} left today.")},
-        "nl": {"status": "approved", "components": blocks("Bestelling {{1}}", "Hallo {{first_name}}, {{item}} is weg.")},
-        "de": {"status": "pending", "components": blocks("Bestellung {{1}}", "Hallo {{1}}, {{2}} ist weg.")}})
+    json!({"en": {"status": "approved", "components": blocks("Order {{1}}", "Hi {{1}}, {{2}} left today.", "{{1}}")},
+        "nl": {"status": "approved", "components": blocks("Bestelling {{1}}", "Hallo {{first_name}}, {{item}} is weg.", "{{track}}")},
+        "de": {"status": "pending", "components": blocks("Bestellung {{1}}", "Hallo {{1}}, {{2}} ist weg.", "{{1}}")}})
 }
 
 /// The languages in which a template can go.

@@ -24,7 +24,8 @@ fn region(of: AccountTable) -> String {
 /// Bird knows the key, but it lacks a permission.
 fn permissions(of: AccountTable) -> String {
     format!(
-        "Give the key in {} the right to send and to read messages of each of its lines' channels",
+        "Give the key in {} the right to send and to read messages of each of its lines' channels, and \
+         whatsapp_management:read for the templates of agents",
         of.key("api_key")
     )
 }

@@ -51,7 +51,7 @@ impl Bird {
             Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => Err(Failure::GiveUp {
                 cause: format!("the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved"),
             }),
-            Err(Failure::Forbid { .. }) => Err(Failure::GiveUp {
+            Err(Failure::Forbid { status: 403, .. }) => Err(Failure::GiveUp {
                 cause: format!(
                     "the API key may not read templates; {FOR_OPERATORS}: give it the right whatsapp_management:read"
                 ),
@@ -96,10 +96,11 @@ fn components(content: &[Value], wanted: &Wanted) -> Result<Vec<Value>, String> 
     }
     let (header, body) = (block("header"), block("body"));
     let [of_header, of_body] = [header, body].map(|block| places(block["text"].as_str().unwrap_or_default()));
-    let buttons = block("buttons")["buttons"].as_array().into_iter().flatten().filter(|button| takes_a_value(button));
+    let buttons = block("buttons")["buttons"].as_array().into_iter().flatten();
+    let buttons: Vec<&Value> = buttons.filter(|button| takes_a_value(button)).collect();
     let given = (wanted.header_texts.len(), wanted.body_texts.len(), wanted.buttons.len());
     for (what, has, given) in
-        [("header", of_header.len(), given.0), ("body", of_body.len(), given.1), ("buttons", buttons.count(), given.2)]
+        [("header", of_header.len(), given.0), ("body", of_body.len(), given.1), ("buttons", buttons.len(), given.2)]
     {
         if has != given {
             return Err(format!("the {what} of the template has {has} places, and the shorthand fills {given}"));
@@ -117,10 +118,13 @@ fn components(content: &[Value], wanted: &Wanted) -> Result<Vec<Value>, String> 
         None => made.extend(filled("header", &of_header, &wanted.header_texts)),
     }
     made.extend(filled("body", &of_body, &wanted.body_texts));
-    let mut buttons: Vec<&(u32, String)> = wanted.buttons.iter().collect();
-    buttons.sort_by_key(|(index, _)| *index);
-    let values = buttons.iter().map(|(_, end)| json!({"type": "text", "text": end}));
-    made.extend(values.map(|value| json!({"type": "button", "parameters": [value]})));
+    let mut ends: Vec<&(u32, String)> = wanted.buttons.iter().collect();
+    ends.sort_by_key(|(index, _)| *index);
+    made.extend(buttons.into_iter().zip(ends).filter_map(|(button, (_, end))| {
+        // A code that is copied has no address.
+        let place = button["url"].as_str().and_then(|url| places(url).first().copied()).unwrap_or("1");
+        filled("button", &[place], std::slice::from_ref(end))
+    }));
     Ok(made)
 }
 
@@ -186,6 +190,20 @@ mod tests {
         assert!(
             made(&content, &format!("{whole} header_image=[[https://a.example/x]]")).unwrap_err().contains("kind text")
         );
+    }
+
+    #[test]
+    fn a_named_place_in_a_links_address_gets_its_name_and_a_code_to_copy_has_none() {
+        for (button, name) in [
+            (json!({"type": "url", "url": "https://acme.example/{{track}}"}), Some("track")),
+            (json!({"type": "url", "url": "https://acme.example/{{1}}"}), None),
+            (json!({"type": "copy_code", "example_parameters": ["A1"]}), None),
+        ] {
+            let content = json!([{"type": "body", "text": "Hi"}, {"type": "buttons", "buttons": [button]}]);
+            let made = made(&content, "button_index=[[0]] button_url=[[t/7]]").unwrap();
+            let value = &made[0]["parameters"][0];
+            assert_eq!((value["name"].as_str(), &value["text"]), (name, &json!("t/7")), "{button}");
+        }
     }
 
     #[test]

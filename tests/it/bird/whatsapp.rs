@@ -245,8 +245,21 @@ async fn an_agents_shorthand_goes_as_its_template_with_its_values_at_any_time() 
         assert_eq!((sent.text.as_str(), sent.status), (WITH_PLACES, "delivered"), "{sent:?}");
         assert_eq!((&blocks[1]["type"], &blocks[1]["parameters"][1]["text"]), (&json!("body"), &json!("the engine")));
         assert_eq!(blocks[1]["parameters"][0]["name"].as_str(), named);
+        assert_eq!(blocks[2]["parameters"][0]["name"].as_str(), named.map(|_| "track"));
     }
     assert_eq!(site.bird.texts().iter().filter(|text| text.template.is_object()).count(), 2);
+    assert_eq!(site.bridge.notes(ticket), [""; 0]);
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_template_whose_read_was_led_elsewhere_for_a_moment_goes() {
+    let site = Site::with_chat("").await;
+    let ticket = site.chatting(ADA).await;
+    site.bird.fail(Fault::on("GET", "/v1/whatsapp/templates", FaultKind::status(302)));
+    site.bridge.sandbox.zendesk.agent_reply(ticket, &shorthand(WHOLE));
+    site.settled().await;
+    assert_eq!(site.bird.texts().iter().filter(|text| text.template.is_object()).count(), 1);
     assert_eq!(site.bridge.notes(ticket), [""; 0]);
     site.finish(0).await;
 }
