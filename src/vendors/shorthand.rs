@@ -76,7 +76,8 @@ fn is_word(text: &str) -> bool {
     (1..=30).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
-/// Whether it may be the name of a template: lower-case letters, digits, underscores and hyphens.
+/// Whether it may be the name of a template: lower-case letters, digits, underscores and hyphens. Only Bird's slugs have
+/// hyphens; another carrier knows no template of such a name, and says so.
 fn is_slug(text: &str) -> bool {
     let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'_' | b'-');
     (1..=512).contains(&text.len()) && text.bytes().all(is_letter)

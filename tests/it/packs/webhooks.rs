@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 use tandem::sandbox::pack::Dialect;
+use tandem::sandbox::sender::AttemptResult;
 
 use super::{ADA, DIALECTS, NUMBER, Site};
 
@@ -75,6 +76,8 @@ async fn a_text_that_met_the_wrong_secret_comes_in_once_that_is_mended() {
     site.api.connect(&site.bridge.public);
     let text = site.api.text(ADA, NUMBER, "Hello", &[]);
     site.bridge.until("the webhook is refused", |_| !site.api.webhooks_delivered().is_empty()).await;
+    let first = &site.api.webhooks_delivered()[0].result;
+    assert!(matches!(first, AttemptResult::Answered { status: 503, .. }), "the vendor repeats no 401: {first:?}");
     site.bridge.restart_with(|settings| settings.replace("the-secret-of-last-year-0123456789", &right)).await;
     site.api.connect(&site.bridge.public);
     // The vendor repeats for a day, the embedded one for an instant.

@@ -16,6 +16,7 @@ fn every_shipped_pack_is_proven_by_its_samples() {
     for (name, _, samples) in SHIPPED {
         let plan = load(name, Path::new("."));
         let plan = plan.unwrap_or_else(|flaw| panic!("{}", flaw.problem));
+        assert!(plan.has_samples, "{name} says that it is proven");
         assert!(prove(&plan, samples).unwrap() >= 15, "{name} has few samples");
     }
 }
