@@ -44,7 +44,7 @@ pub use moves::{Forgotten, Found, IllegalMove, Moves, Sweep};
 pub use page::Page;
 pub use queue::{Compaction, LostTime, Queue};
 pub use reports::{REPORTS_WAITING_MAX, Taken, UNBOUND_MAX};
-pub use terms::{IsShort, Terms};
+pub use terms::{CutNow, IsShort, Terms};
 
 /// The durable heart of the bridge, whole: each part of the bridge asks for the side that it needs.
 ///

@@ -305,7 +305,8 @@ pub struct Delivery {
     pub first_sent_at: Option<Timestamp>,
     /// How many parts of a long text are known to be out. They are never sent again, not even after a redrive.
     pub parts_sent: u32,
-    /// The cut of a long text, from when a part of it may be out. It stays, whatever line the customer writes on since.
+    /// The cut of a text to the phone, from before a part of it can be out until none is or may be. It stays, whatever line
+    /// the customer writes on meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
@@ -369,6 +370,7 @@ impl Delivery {
     /// [`Illegal`] when the move is impossible; the delivery is unchanged then.
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
+        let was_in_doubt = matches!(self.state, State::Unconfirmed { .. });
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
         let entry = HistoryEntry::of(&transition, now);
         self.state = apply(&self.state, transition)?;
@@ -382,6 +384,11 @@ impl Delivery {
         }
         if self.kind.traits().direction == Direction::ToCustomer {
             self.parts_sent = found_out.unwrap_or(self.parts_sent);
+        }
+        // An operator who has it sent again cannot tell that nothing of it is out.
+        let may_be_out = self.parts_sent > 0 || redriven && was_in_doubt;
+        if matches!(self.state, State::Pending | State::Waiting { .. }) && !may_be_out {
+            self.cut = None;
         }
         self.settled_at = self.state.is_settled().then_some(now);
         Ok(())

@@ -7,7 +7,6 @@ use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Event, EventId};
-use crate::domain::parts::Cut;
 
 /// A lane's head, handed to one worker.
 #[derive(Clone, Debug)]
@@ -32,7 +31,8 @@ pub struct Claim {
 /// One delivery of a claim.
 #[derive(Clone, Debug)]
 pub struct Work {
-    /// The delivery as it stood *before* this claim, so the worker sees whether it was unconfirmed.
+    /// The delivery as it stood *before* this claim, so the worker sees whether it was unconfirmed, and with the cut that the
+    /// claim has recorded.
     pub delivery: Delivery,
     /// Its event.
     pub event: Event,
@@ -46,8 +46,6 @@ pub struct Verdict {
     pub moves: Vec<(EventId, Transition)>,
     /// The number of parts of the (single) delivery known to be out; `None` leaves the number.
     pub parts_sent: Option<u32>,
-    /// The cut of the (single) delivery, where a part may be out.
-    pub cut: Option<Cut>,
     /// The vendor's answer to the failed attempt; the store keeps it with the first delivery of the claim.
     pub answer: Option<Answer>,
     /// New facts about the conversation.

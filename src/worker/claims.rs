@@ -162,7 +162,7 @@ impl Worker {
             gates = gates.shut(need);
             opens_at = [opens_at, Some(at)].into_iter().flatten().min();
         }
-        (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now) }, opens_at)
+        (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }, opens_at)
     }
 
     /// Waits until the store has changed, the next head falls due, or `stop`. The store keeps a change that comes

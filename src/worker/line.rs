@@ -1,13 +1,16 @@
 //! For the line of a conversation, and the customer as each account knows them. It never picks another line in place of one
 //! that is no longer configured.
 
+use std::sync::Arc;
+
+use crate::domain::account::AccountId;
 use crate::domain::conversation::Conversation;
 use crate::domain::delivery::Delivery;
 use crate::domain::kind::KindName;
-use crate::domain::line::{Channel, Line, Place};
+use crate::domain::line::{Channel, Line, Lines, Place};
 use crate::domain::parts::Cut;
 use crate::mapping::Mappings;
-use crate::store::Claim;
+use crate::store::{Claim, CutNow};
 
 use super::Worker;
 
@@ -15,9 +18,7 @@ impl Worker {
     /// The line of a conversation: the one of its address and of the channel that the customer wrote on last, or else
     /// the carrier's default line.
     pub(super) fn line_for(&self, conversation: Option<&Conversation>) -> Option<&Line> {
-        let address = conversation.and_then(|known| known.line.as_deref());
-        let channel = conversation.map(|known| known.channel).unwrap_or_default();
-        self.lines.for_texts(self.ends.carrier, address, channel)
+        line_of(&self.lines, self.ends.carrier, conversation)
     }
 
     /// Counts the delivered texts of a claim under the name of their line.
@@ -51,8 +52,23 @@ impl Worker {
 
     /// How a text of this conversation is cut in parts.
     pub(super) fn cut_of(&self, delivery: &Delivery, conversation: Option<&Conversation>) -> Cut {
-        let gsm7 = self.options.gsm7;
-        let of_line = || self.line_for(conversation).map_or(Cut::Segments { gsm7 }, |line| Cut::of(line, gsm7));
-        delivery.cut.unwrap_or_else(of_line)
+        delivery.cut.unwrap_or_else(|| cut_for(&self.lines, self.ends.carrier, self.options.gsm7, conversation))
     }
+
+    /// The cut of a text that is not cut yet.
+    pub(super) fn cut_now(&self) -> CutNow {
+        let (lines, carrier, gsm7) = (Arc::clone(&self.lines), self.ends.carrier, self.options.gsm7);
+        Arc::new(move |conversation| cut_for(&lines, carrier, gsm7, conversation))
+    }
+}
+
+fn line_of<'a>(lines: &'a Lines, carrier: AccountId, conversation: Option<&Conversation>) -> Option<&'a Line> {
+    let address = conversation.and_then(|known| known.line.as_deref());
+    let channel = conversation.map(|known| known.channel).unwrap_or_default();
+    lines.for_texts(carrier, address, channel)
+}
+
+/// Without a line nothing is sent, and the shortest parts are counted.
+fn cut_for(lines: &Lines, carrier: AccountId, gsm7: bool, conversation: Option<&Conversation>) -> Cut {
+    line_of(lines, carrier, conversation).map_or(Cut::Segments { gsm7 }, |line| Cut::of(line, gsm7))
 }

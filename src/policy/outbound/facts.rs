@@ -41,7 +41,6 @@ pub struct Facts<'a> {
     pub(super) conversation: Option<&'a Conversation>,
     pub(super) line: Option<&'a Line>,
     pub(super) to: Option<Recipient>,
-    cut: Cut,
     pub(super) parts: Vec<String>,
     /// Whether the text names a form of the carrier's, which goes at any time.
     pub(super) names_a_form: bool,
@@ -82,7 +81,6 @@ impl<'a> Facts<'a> {
             conversation,
             line,
             to: message.recipient(delivery.ends.carrier, terms.by, conversation.map(|known| &known.customer)),
-            cut,
             parts: message.parts(cut),
             names_a_form: false,
             has_learnt: false,
@@ -95,12 +93,6 @@ impl<'a> Facts<'a> {
             out: delivery.parts_sent,
             dispatches: Vec::new(),
         }
-    }
-
-    /// The cut of its parts.
-    #[must_use]
-    pub fn cut(&self) -> Cut {
-        self.cut
     }
 
     /// The text names a form of the carrier's: these words go whole, and no window shuts them out.

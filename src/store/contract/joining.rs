@@ -1,9 +1,12 @@
 //! Merged talks: their conversations are joined, in whatever order a merge and the texts come.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::domain::account::AccountId;
 use crate::domain::line::{OnLine, Place};
 use crate::domain::note::{Joined, Saying};
+use crate::domain::parts::Cut;
 use crate::domain::receipt::{Fate, Report, Reported};
 use crate::store::{Incoming, Queue};
 
@@ -179,6 +182,25 @@ pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_
         assert_eq!(texts.last(), Some(&("on".to_owned(), Some(here))), "{newer}");
         assert_eq!(lasting(&store).await, ["left"], "{newer}");
     }
+}
+
+pub(crate) async fn the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out<H: Home>() {
+    let (home, store) = fresh::<H>().await;
+    let id = accept(&store, phone_text(7, "words")).await;
+    let terms = |gsm7| Terms { cut: Arc::new(move |_| Cut::Segments { gsm7 }), ..Terms::merging(1) };
+    let to_phone = Ends::FIRST.routes().into_iter().find(|route| route.account == Ends::FIRST.carrier).unwrap();
+    let cut = |claim: &Claim| claim.work[0].delivery.cut;
+    let first = store.claim(to_phone, at(1), terms(true)).await.unwrap().unwrap();
+    assert_eq!((first.work[0].delivery.id, cut(&first)), (id, Some(Cut::Segments { gsm7: true })));
+    // A part is out, and the bridge dies; the customer writes on another line.
+    let (_home, store) = home.crash(store, at(2)).await;
+    let looked = store.claim(to_phone, at(30), terms(false)).await.unwrap().unwrap();
+    assert!(matches!(looked.work[0].delivery.state, State::Unconfirmed { .. }));
+    assert_eq!(cut(&looked), Some(Cut::Segments { gsm7: true }));
+    let retry = Transition::Retry { due_at: at(31), cause: "part 1 of 2 is out".into() };
+    store.record(&looked, Verdict { parts_sent: Some(1), ..all(&looked, &retry) }, at(30)).await.unwrap();
+    let second = store.claim(to_phone, at(32), terms(false)).await.unwrap().unwrap();
+    assert_eq!(cut(&second), Some(Cut::Segments { gsm7: true }), "the second part goes by the same cut");
 }
 
 pub(crate) async fn the_talks_of_a_customer_are_found_by_the_carriers_id_of_them<H: Home>() {

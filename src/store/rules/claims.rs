@@ -10,16 +10,19 @@ use crate::domain::account::Ends;
 use crate::domain::conversation::{ConversationKey, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::EventId;
+use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 use crate::domain::parts::Cut;
 use crate::store::IllegalMove;
 
 /// A claimed delivery as it is recorded before the worker calls. `None` where nothing is recorded, because the worker
-/// only looks.
+/// only looks. The `cut` of a text to the phone is recorded with it, because a call without an answer or a record may have
+/// brought a part to the phone.
 pub(in crate::store) fn started(
     before: &Delivery,
     head: EventId,
     lease_until: Timestamp,
+    cut: Cut,
     now: Timestamp,
 ) -> Result<Option<Delivery>, IllegalMove> {
     if !matches!(before.state, State::Pending | State::Waiting { .. }) {
@@ -28,6 +31,9 @@ pub(in crate::store) fn started(
     let mut after = before.clone();
     apply(&mut after, Transition::Claim { lease_until }, now)?;
     after.first_sent_at.get_or_insert(now);
+    if after.kind == KindName::PhoneText {
+        after.cut.get_or_insert(cut);
+    }
     after.merged_into = (before.id != head).then_some(head);
     Ok(Some(after))
 }
@@ -38,8 +44,6 @@ pub(in crate::store) struct Decision {
     pub(in crate::store) moves: Vec<(EventId, Transition)>,
     /// The number of parts of the first that are known to be out.
     pub(in crate::store) parts_sent: Option<u32>,
-    /// The cut by which a part of the first may be out.
-    pub(in crate::store) cut: Option<Cut>,
     /// The conversation that they belong to from now on, and its accounts.
     pub(in crate::store) home: (ConversationKey, Ends),
     /// The window that the worker decided by.
@@ -59,17 +63,15 @@ pub(in crate::store) fn decided<E: From<IllegalMove>>(
     now: Timestamp,
 ) -> Result<Vec<Delivery>, E> {
     let mut decided = claimed.to_vec();
-    for (id, transition) in decision.moves {
-        let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
-        let reason = "it is not part of this claim".to_owned();
-        apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
-    }
+    // Before the move, which drops the cut of a text without a part that is out.
     if let (Some(parts), Some(delivery)) = (decision.parts_sent, decided.first_mut()) {
         // A report may have told of more meanwhile.
         delivery.parts_sent = delivery.parts_sent.max(parts);
     }
-    if let Some(delivery) = decided.first_mut() {
-        delivery.cut = delivery.cut.or(decision.cut);
+    for (id, transition) in decision.moves {
+        let delivery = decided.iter_mut().find(|delivery| delivery.id == id);
+        let reason = "it is not part of this claim".to_owned();
+        apply(delivery.ok_or(IllegalMove { id, reason })?, transition, now)?;
     }
     if decided.iter().any(|delivery| is_put_off(delivery, now)) && window()? != decision.window {
         decided.iter_mut().for_each(|delivery| put_forward(delivery, now));
@@ -102,11 +104,12 @@ mod tests {
     use super::*;
     use crate::store::rules::testing::{at, delivery, id, looked_for, sending, waiting};
 
+    const CUT: Cut = Cut::Segments { gsm7: false };
+
     fn decision(moves: &[(u64, Transition)]) -> Decision {
         Decision {
             moves: moves.iter().map(|(sequence, transition)| (id(*sequence), transition.clone())).collect(),
             parts_sent: None,
-            cut: None,
             home: (ConversationKey("home".into()), others()),
             window: Window::default(),
         }
@@ -122,26 +125,48 @@ mod tests {
     }
 
     #[test]
-    fn the_first_cut_of_a_text_stays() {
-        let cut = |gsm7| Some(Cut::Segments { gsm7 });
-        for (known, told, stays) in
-            [(None, None, None), (None, cut(true), cut(true)), (cut(false), cut(true), cut(false))]
-        {
-            let claimed = [Delivery { cut: known, ..delivery(1, sending(90)) }];
-            let decision = Decision { cut: told, ..decision(&[]) };
-            assert_eq!(decided(&claimed, decision, unread, at(9)).unwrap()[0].cut, stays, "{known:?} {told:?}");
+    fn the_first_cut_of_a_text_is_recorded_before_the_call_and_stays_while_a_part_may_be_out() {
+        let (first, second) = (Cut::Segments { gsm7: true }, Cut::Segments { gsm7: false });
+        let begun = |before: &Delivery, cut| started(before, before.id, at(90), cut, at(9)).unwrap().unwrap();
+        let moved = |before: &Delivery, parts_sent, transition: Transition| {
+            let decision = Decision { parts_sent, ..decision(&[(1, transition)]) };
+            decided(std::slice::from_ref(before), decision, || Ok::<_, IllegalMove>(Window::default()), at(9))
+                .unwrap()
+                .remove(0)
+        };
+        let retry = || Transition::Retry { due_at: at(20), cause: "503".into() };
+        let lose = || Transition::Lose { since: at(9), look_at: at(20), cause: "no answer".into() };
+        let sent = begun(&delivery(1, State::Pending), first);
+        assert_eq!(sent.cut, Some(first));
+        let in_doubt = moved(&sent, None, lose());
+        assert_eq!(in_doubt.cut, Some(first));
+        assert_eq!(moved(&in_doubt, None, Transition::Redrive).cut, Some(first), "the operator cannot tell either");
+        for (again, cut, why) in [
+            (moved(&sent, Some(1), retry()), first, "a part is out"),
+            (moved(&in_doubt, Some(1), retry()), first, "a look has seen a part"),
+            (moved(&sent, None, retry()), second, "it was refused as a whole"),
+            (moved(&in_doubt, None, retry()), second, "the last look saw nothing"),
+            (
+                moved(&moved(&sent, None, Transition::GiveUp { cause: "422".into() }), None, Transition::Redrive),
+                second,
+                "dead",
+            ),
+        ] {
+            assert_eq!(begun(&again, second).cut, Some(cut), "{why}");
         }
+        let other = Delivery { kind: KindName::Template, ..delivery(1, State::Pending) };
+        assert_eq!(begun(&other, first).cut, None, "it goes whole");
     }
 
     #[test]
     fn the_first_call_is_dated_once_and_a_look_changes_nothing() {
-        let first = started(&delivery(2, State::Pending), id(1), at(90), at(9)).unwrap().unwrap();
+        let first = started(&delivery(2, State::Pending), id(1), at(90), CUT, at(9)).unwrap().unwrap();
         assert_eq!(first.state, State::Sending { attempt: 1, lease_until: at(90) });
         assert_eq!((first.first_sent_at, first.merged_into), (Some(at(9)), Some(id(1))));
         let again = Delivery { state: waiting(1, 20), ..first };
-        let again = started(&again, id(2), at(120), at(30)).unwrap().unwrap();
+        let again = started(&again, id(2), at(120), CUT, at(30)).unwrap().unwrap();
         assert_eq!((again.first_sent_at, again.merged_into, again.attempts), (Some(at(9)), None, 2));
-        assert_eq!(started(&delivery(1, looked_for(9)), id(1), at(90), at(9)), Ok(None));
+        assert_eq!(started(&delivery(1, looked_for(9)), id(1), at(90), CUT, at(9)), Ok(None));
     }
 
     #[test]

@@ -105,11 +105,7 @@ impl Worker {
             }
             Step::AskSolution(ticket) => facts.solution_told(self.replies().solution_of(ticket).await?),
             Step::Send(sending) => {
-                let sent = self.send_part(claim, message, &sending).await;
-                if matches!(sent, Ok(_) | Err(Outcome::Lose { .. })) {
-                    learnt.cut = Some(facts.cut());
-                }
-                facts.part_sent(sent?);
+                facts.part_sent(self.send_part(claim, message, &sending).await?);
                 learnt.parts_sent = Some(sending.part.number);
             }
             Step::End(Ending { outcome, changes, besides }) => {

@@ -1,5 +1,7 @@
 //! Talks that are merged into another one, or removed, and customers who block the business or take a phone to another user.
 
+use std::time::Duration;
+
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Fault, FaultKind};
@@ -360,4 +362,39 @@ async fn the_parts_of_a_reply_stay_as_they_were_cut_although_the_customer_writes
     assert_eq!((told.len(), told.join(" ")), (2, words));
     assert!(texts.iter().all(|text| text.conversation == surviving));
     site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_reply_of_several_parts_goes_on_by_its_first_cut_after_a_crash_although_the_customer_has_changed_the_channel()
+{
+    for (before, meanwhile, parts) in [(SMS, WHATSAPP, 2), (WHATSAPP, SMS, 1)] {
+        let mut site = Site::with_talks().await;
+        let ticket = site.talking().await;
+        site.both_channels_in_one_talk().await;
+        site.sunshine.text(before, ADA, "here I am");
+        site.settled().await;
+        site.bridge.stop().await;
+        site.bridge.run_apart().await;
+        site.sunshine.connect(&site.bridge.public);
+        // The text comes before the look that sees the first part.
+        site.sunshine.set_list_lag(SignedDuration::from_secs(5));
+        let words = vec!["word"; 500].join(" ");
+        site.sunshine.fail(Fault::on("POST", "/messages", FaultKind::Delay(Duration::from_secs(600))));
+        site.reply(ticket, &words);
+        site.bridge.until("the first part is out", |_| site.sunshine.reached(ADA).len() == 1).await;
+        site.bridge.kill().await;
+        site.sunshine.pause_webhooks();
+        site.sunshine.text(meanwhile, ADA, "and there");
+        let mut said = site.held_events(&["conversation:message"]);
+        said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+        site.bridge.run().await;
+        site.sunshine.connect(&site.bridge.public);
+        assert_eq!(site.post_events(&json!(said)).await.0, 200);
+        site.sunshine.resume_webhooks();
+        site.settled().await;
+        let texts = site.sunshine.texts();
+        let told: Vec<&str> = texts.iter().map(|text| text.words.as_str()).collect();
+        assert_eq!((told.len(), told.join(" ")), (parts, words), "{before}");
+        site.finish(0).await;
+    }
 }

@@ -10,7 +10,6 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, LaneName, Lease, Position};
-use crate::domain::parts::Cut;
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
@@ -62,7 +61,6 @@ pub(in crate::store) struct EncodedVerdict {
     /// The window of the conversation when the claim was handed out.
     window: Window,
     parts_sent: Option<u32>,
-    cut: Option<Cut>,
     answer: Option<Answer>,
     changes: Vec<Change>,
     noted: Vec<EventId>,
@@ -87,7 +85,6 @@ impl EncodedVerdict {
             moves: verdict.moves,
             window: claim.conversation.as_ref().map(|known| known.window.clone()).unwrap_or_default(),
             parts_sent: verdict.parts_sent,
-            cut: verdict.cut,
             answer: verdict.answer,
             changes: verdict.changes,
             noted: verdict.noted,
@@ -136,9 +133,11 @@ impl Core {
         let lease_until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
         if !looking {
             let head_id = work.first().map_or(self.epochs.id(head), |(delivery, _)| delivery.id);
-            for (before, _) in &work {
-                if let Some(after) = started(before, head_id, lease_until, now)? {
+            let cut = (terms.cut)(conversation.as_ref());
+            for (before, _) in &mut work {
+                if let Some(after) = started(before, head_id, lease_until, cut, now)? {
                     self.write(before, &after)?;
+                    before.cut = after.cut;
                 }
             }
         }
@@ -211,7 +210,6 @@ impl Core {
         let decision = Decision {
             moves: verdict.moves,
             parts_sent: verdict.parts_sent,
-            cut: verdict.cut,
             home: (key.clone(), ends),
             window: verdict.window,
         };
