@@ -60,6 +60,7 @@ pub(crate) use joining::{
     a_merge_in_the_body_of_the_first_text_is_joined_before_it,
     merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
     the_talks_of_a_customer_are_found_by_the_carriers_id_of_them,
+    a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
     the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out,
     two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,
 };
@@ -122,6 +123,7 @@ macro_rules! contract_tests {
             merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
             a_merge_in_the_body_of_the_first_text_is_joined_before_it,
             the_talks_of_a_customer_are_found_by_the_carriers_id_of_them,
+            a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
             the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out,
             two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,
             two_accounts_share_no_key,

@@ -184,6 +184,28 @@ pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_
     }
 }
 
+pub(crate) async fn a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole<H: Home>() {
+    for named in ["a", "b", "c"] {
+        let (_home, store) = fresh::<H>().await;
+        // Two more talks, of which no text has come.
+        tell(&store, merged("x", "y"), 0).await;
+        tell(&store, merged("y", "a"), 0).await;
+        for (second, name, ticket) in [(1, "a", 7), (3, "b", 8), (5, "c", 9)] {
+            write(&store, name, "first", second).await;
+            work_off(&store, ticket, second + 1).await;
+        }
+        tell(&store, merged("a", "b"), 10).await;
+        tell(&store, merged("b", "c"), 11).await;
+        write(&store, "d", "of another customer", 12).await;
+        store.forget(&ConversationKey(format!("talks:{named}")), &order(at(13))).await.unwrap();
+        let known = store.conversations(None, 9).await.unwrap().items;
+        let left: Vec<&str> = known.iter().map(|known| known.key.0.as_str()).collect();
+        assert_eq!(left, ["talks:d"], "{named}");
+        write(&store, "x", "again", 14).await;
+        assert_eq!(lasting(&store).await, ["d", "x"], "{named}: no name is left that leads on");
+    }
+}
+
 pub(crate) async fn the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out<H: Home>() {
     let (home, store) = fresh::<H>().await;
     let id = accept(&store, phone_text(7, "words")).await;

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::acts::is_held;
 use crate::domain::account::{AccountId, End, Ends};
-use crate::domain::address::{self, Identity};
+use crate::domain::address::{self, Directory};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Customer, Event, EventKind};
@@ -24,7 +24,7 @@ pub(in crate::store) struct Theirs {
     /// The keys under which deliveries lie, including those of the customer's tickets.
     pub(in crate::store) keys: BTreeSet<ConversationKey>,
     /// The carrier whose customer it is.
-    carrier: AccountId,
+    pub(in crate::store) carrier: AccountId,
     /// The key of the customer's first conversation.
     base: ConversationKey,
     /// The customer's ids and numbers, each with the carrier whose customer it names.
@@ -33,18 +33,17 @@ pub(in crate::store) struct Theirs {
 }
 
 impl Theirs {
-    /// The names that are known beforehand of the customer of this key and of its conversation; `by_name` reads the
-    /// conversation that a name leads to.
+    /// The names that are known beforehand of the customer of this key and of its conversation.
     ///
     /// # Errors
-    /// The errors of `by_name`.
-    pub(in crate::store) fn of<E>(
+    /// A failed lookup of the directory.
+    pub(in crate::store) fn of<D: Directory>(
         key: &ConversationKey,
         conversation: Option<&Conversation>,
-        by_name: impl FnMut(&Identity) -> Result<Option<ConversationKey>, E>,
-    ) -> Result<Self, E> {
+        directory: &D,
+    ) -> Result<Self, D::Error> {
         let (base, carrier) = match conversation {
-            Some(known) => (base_of(known, by_name)?, known.ends.carrier),
+            Some(known) => (base_of(known, directory)?, known.ends.carrier),
             None => (key.clone(), id_in(key).0),
         };
         let (keys, ids) = (BTreeSet::from([key.clone()]), BTreeSet::from([id_in(&base)]));
@@ -60,13 +59,13 @@ impl Theirs {
     /// Whether a conversation is the customer's, and not only one of the same name at another carrier.
     ///
     /// # Errors
-    /// The errors of `by_name`.
-    pub(in crate::store) fn is_theirs<E>(
+    /// A failed lookup of the directory.
+    pub(in crate::store) fn is_theirs<D: Directory>(
         &self,
         conversation: &Conversation,
-        by_name: impl FnMut(&Identity) -> Result<Option<ConversationKey>, E>,
-    ) -> Result<bool, E> {
-        Ok(conversation.ends.carrier == self.carrier && base_of(conversation, by_name)? == self.base)
+        directory: &D,
+    ) -> Result<bool, D::Error> {
+        Ok(conversation.ends.carrier == self.carrier && base_of(conversation, directory)? == self.base)
     }
 
     /// Takes the names in that one of the customer's conversations knows.
@@ -110,12 +109,15 @@ impl Theirs {
 }
 
 /// The customer's first conversation, found as for a new text ([`address::resolve`]).
-fn base_of<E>(
-    conversation: &Conversation,
-    mut by_name: impl FnMut(&Identity) -> Result<Option<ConversationKey>, E>,
-) -> Result<ConversationKey, E> {
-    for name in address::identities_of(&conversation.customer, conversation.ends.carrier) {
-        if let Some(key) = by_name(&name)? {
+fn base_of<D: Directory>(conversation: &Conversation, directory: &D) -> Result<ConversationKey, D::Error> {
+    let carrier = conversation.ends.carrier;
+    if let Some(talk) = &conversation.customer.thread {
+        // A merged talk leads on, perhaps over several others.
+        let lasting = address::lead_of(talk, carrier, directory)?.conversation;
+        return Ok(lasting.map_or_else(|| conversation.key.clone(), |lasting| lasting.key));
+    }
+    for name in address::identities_of(&conversation.customer, carrier) {
+        if let Some(key) = directory.by_identity(&name)? {
             return Ok(key);
         }
     }
@@ -182,8 +184,9 @@ mod tests {
     use std::convert::Infallible;
 
     use super::*;
+    use crate::domain::address::Identity;
     use crate::domain::delivery::State;
-    use crate::domain::event::Unreadable;
+    use crate::domain::event::{TicketRef, Unreadable};
     use crate::domain::receipt::Reported;
     use crate::store::contract::text;
     use crate::store::rules::testing::{at, delivery, id, looked_for, set_aside, waiting};
@@ -207,18 +210,33 @@ mod tests {
         known
     }
 
-    /// The conversation that a name leads to, where each leads to the one that is called like it.
-    fn by_name(name: &Identity) -> Result<Option<ConversationKey>, Infallible> {
-        Ok(Some(name.key()))
+    /// The conversation that a name leads to.
+    struct Names(fn(&Identity) -> Option<ConversationKey>);
+
+    impl Directory for Names {
+        type Error = Infallible;
+
+        fn by_identity(&self, name: &Identity) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(self.0(name))
+        }
+
+        fn by_ticket(&self, _: TicketRef) -> Result<Option<ConversationKey>, Infallible> {
+            Ok(None)
+        }
+
+        fn conversation(&self, _: &ConversationKey) -> Result<Option<Conversation>, Infallible> {
+            Ok(None)
+        }
     }
 
-    /// The same, where every name leads to ada.
-    fn to_ada(_: &Identity) -> Result<Option<ConversationKey>, Infallible> {
-        Ok(Some(key("ada")))
-    }
+    /// Each name leads to the conversation that is called like it.
+    const BY_NAME: Names = Names(|name| Some(name.key()));
+
+    /// Every name leads to ada.
+    const TO_ADA: Names = Names(|_| Some(key("ada")));
 
     fn theirs(name: &str, known: Option<&Conversation>) -> Theirs {
-        Theirs::of(&key(name), known, by_name).unwrap()
+        Theirs::of(&key(name), known, &BY_NAME).unwrap()
     }
 
     #[test]
@@ -233,22 +251,22 @@ mod tests {
             (theirs("carrier-eu:ada", Some(&elsewhere)), [false, false, true, false]),
             (theirs("ada", None), [true, true, false, false]),
         ] {
-            let is_theirs = |known: &Conversation| named.is_theirs(known, by_name).unwrap();
+            let is_theirs = |known: &Conversation| named.is_theirs(known, &BY_NAME).unwrap();
             assert_eq!([&first, &second, &elsewhere, &bob].map(is_theirs), are_theirs, "{:?}", named.keys);
         }
-        let unnamed = |_: &Identity| Ok::<_, Infallible>(None);
+        let unnamed = &Names(|_| None);
         let named = Theirs::of(&key("ada"), Some(&first), unnamed).unwrap();
         assert!(!named.is_theirs(&second, unnamed).unwrap(), "no name leads to one customer");
         assert!(named.is_theirs(&first, unnamed).unwrap());
-        let named = Theirs::of(&key("ada"), Some(&first), to_ada).unwrap();
-        assert!(named.is_theirs(&bob, to_ada).unwrap(), "a name of an earlier id");
-        assert!(!named.is_theirs(&elsewhere, to_ada).unwrap(), "another carrier's customer of the same name");
+        let named = Theirs::of(&key("ada"), Some(&first), &TO_ADA).unwrap();
+        assert!(named.is_theirs(&bob, &TO_ADA).unwrap(), "a name of an earlier id");
+        assert!(!named.is_theirs(&elsewhere, &TO_ADA).unwrap(), "another carrier's customer of the same name");
     }
 
     #[test]
     fn a_report_is_about_the_customer_whose_id_or_number_it_bears_at_the_same_carrier() {
         let first = conversation("ada", "ada-1815", Ends::FIRST);
-        let mut named = Theirs::of(&key("ada"), Some(&first), to_ada).unwrap();
+        let mut named = Theirs::of(&key("ada"), Some(&first), &TO_ADA).unwrap();
         let report = |carrier, customer| Report {
             id: "1".into(),
             at: at(0),

@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::domain::account::{AccountId, Ends};
-use crate::domain::address::Identity;
+use crate::domain::address::{Directory, Identity, external_id_in, lead_of};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, TicketRef};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{Act, Order, Sender, digest};
@@ -62,11 +62,12 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         // Unreadable bodies lie under this key; they belong to no single customer.
         return Err(StoreError::NotFound(format!("conversation {key}")));
     }
-    let by_name = |name: &Identity| Ok::<_, StoreError>(look.get(&layout::identity(name))?.map(|value| key_in(&value)));
+    let directory = Names(look);
     let conversation = load(look, &layout::conversation(key))?;
+    let in_talks = conversation.as_ref().is_some_and(|known| known.customer.thread.is_some());
     let mut known = Identified {
         named: key.clone(),
-        theirs: Theirs::of(key, conversation.as_ref(), by_name)?,
+        theirs: Theirs::of(key, conversation.as_ref(), &directory)?,
         homes: homes(look)?,
         conversations: Vec::new(),
         names: Vec::new(),
@@ -76,7 +77,7 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         let (at, value) = entry?;
         let Some(record) = lists::whole(look, &at, value)? else { continue };
         let conversation: Conversation = layout::decode("conversation", &record)?;
-        if known.theirs.is_theirs(&conversation, by_name)? {
+        if known.theirs.is_theirs(&conversation, &directory)? {
             known.theirs.take(conversation);
             known.conversations.push(at);
         }
@@ -84,7 +85,8 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
     for prefix in [layout::IDENTITY, layout::TICKET, layout::SCOPED_TICKET] {
         for entry in look.with_prefix(&[prefix]) {
             let (at, value) = entry?;
-            if known.theirs.keys.iter().any(|key| key.0.as_bytes() == &*value) {
+            let is_theirs = known.theirs.keys.iter().any(|key| key.0.as_bytes() == &*value);
+            if is_theirs || in_talks && is_unbegun(&directory, &known.theirs, &key_in(&value))? {
                 known.names.push(at);
             }
         }
@@ -109,6 +111,35 @@ fn homes(look: &dyn Look) -> Result<BTreeMap<AccountId, AccountId>, StoreError> 
     let Some(value) = look.get(&at)? else { return Ok(BTreeMap::new()) };
     let record = lists::whole(look, &at, value)?;
     Ok(record.map(|record| layout::decode("first carriers", &record)).transpose()?.unwrap_or_default())
+}
+
+/// Whether this is the key of a talk that was merged into one of theirs before a text of its own began a conversation.
+fn is_unbegun(directory: &Names<'_>, theirs: &Theirs, key: &ConversationKey) -> Result<bool, StoreError> {
+    if directory.conversation(key)?.is_some() {
+        return Ok(false);
+    }
+    let talk = external_id_in(key, theirs.carrier).value;
+    let lead = lead_of(&talk, theirs.carrier, directory)?;
+    Ok(theirs.keys.contains(&lead.key))
+}
+
+/// The names and conversations of a read.
+struct Names<'a>(&'a dyn Look);
+
+impl Directory for Names<'_> {
+    type Error = StoreError;
+
+    fn by_identity(&self, name: &Identity) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.0.get(&layout::identity(name))?.map(|value| key_in(&value)))
+    }
+
+    fn by_ticket(&self, ticket: TicketRef) -> Result<Option<ConversationKey>, StoreError> {
+        Ok(self.0.get(&layout::ticket(ticket))?.map(|value| key_in(&value)))
+    }
+
+    fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
+        load(self.0, &layout::conversation(key))
+    }
 }
 
 fn load(look: &dyn Look, at: &Bytes) -> Result<Option<Conversation>, StoreError> {
