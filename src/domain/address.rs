@@ -174,19 +174,21 @@ pub fn external_id_in(key: &ConversationKey, carrier: AccountId) -> Identity {
 }
 
 /// Whether a ticket stays that of this conversation although another one of the same customer goes to it, after a merge.
-/// One conversation alone forwards the replies on a ticket, or each would go out twice.
+/// One conversation alone forwards the replies on a ticket, or each would go out twice. One that is over forwards none.
 #[must_use]
 pub fn keeps(holder: &Conversation, ticket: TicketId, from: &Conversation) -> bool {
     let is_on_it = holder.ticket.as_ref().is_some_and(|current| current.id == ticket);
-    is_on_it && shares_customer(holder, from)
+    is_on_it && !holder.talk.is_over() && shares_customer(holder, from)
 }
 
-/// Whether these are two conversations of one customer.
+/// Whether these are two conversations of one customer: they have a name in common, or one was joined into the other.
 #[must_use]
 pub fn shares_customer(one: &Conversation, other: &Conversation) -> bool {
     let names = |known: &Conversation| identities_of(&known.customer, known.ends.carrier);
     let theirs = names(other);
-    one.key != other.key && names(one).iter().any(|name| theirs.contains(name))
+    let goes_on_in = |ended: &Conversation, lasting: &Conversation| ended.talk.joined_into() == Some(&lasting.key);
+    let is_joined = goes_on_in(one, other) || goes_on_in(other, one);
+    one.key != other.key && (is_joined || names(one).iter().any(|name| theirs.contains(name)))
 }
 
 /// The known names, tickets and conversations.
@@ -251,6 +253,9 @@ fn of_customer<D: Directory>(
     line: &OnLine,
     directory: &D,
 ) -> Result<Resolution, D::Error> {
+    if let (OnLine::InThread(address), Some(talk)) = (line, identities.first()) {
+        return in_talk(talk, address.as_deref().or(filled_in(told)), directory);
+    }
     let mut base = None;
     let mut unknown = Vec::new();
     for identity in identities {
@@ -260,9 +265,6 @@ fn of_customer<D: Directory>(
         }
     }
     let carrier = identities.first().map_or(Ends::FIRST.carrier, |identity| identity.account);
-    if let (OnLine::InThread(address), Some(talk)) = (line, identities.first()) {
-        return in_talk(talk, address.as_deref().or(filled_in(told)), directory);
-    }
     let base = match base {
         Some(known) => known,
         None => own_key(identities.first().map_or_else(ConversationKey::nobody, Identity::key), carrier, directory)?.0,
@@ -454,7 +456,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::conversation::learnt_from;
+    use crate::domain::conversation::{channel_in, learnt_from};
     use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText};
     use crate::domain::line::GROUP_PLACEHOLDER;
     use crate::domain::testing::customer_text;
@@ -535,8 +537,8 @@ mod tests {
             let now = Timestamp::from_second(self.texts).unwrap();
             let event = Event { received_at: now, kind: event.clone() };
             let learnt = learnt_from(&event, self.place.channel);
-            let line = resolution.line.map(|line| Change::Line(line, event.received_at));
-            let changes: Vec<Change> = resolution.changes.into_iter().chain(line).chain(learnt).collect();
+            let wrote_on = Change::wrote_on(resolution.line, channel_in(&event.kind), event.received_at);
+            let changes: Vec<Change> = resolution.changes.into_iter().chain(wrote_on).chain(learnt).collect();
             if !changes.is_empty() {
                 let new = || Conversation::new(resolution.key.clone(), ends, Timestamp::UNIX_EPOCH);
                 let mut conversation = resolution.conversation.unwrap_or_else(new);

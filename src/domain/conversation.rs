@@ -9,14 +9,15 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::account::{AccountId, Ends};
-use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, TicketRef, UserId};
+use crate::domain::account::Ends;
+use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::reading::Reading;
 
 mod change;
 mod digest;
 mod forwarded;
+mod key;
 mod learnt;
 mod opening;
 mod status;
@@ -28,88 +29,20 @@ mod wrote;
 pub use change::{Change, TakenUp};
 pub use digest::fingerprint;
 pub use forwarded::Forwarded;
-pub use learnt::learnt_from;
+pub use key::ConversationKey;
+pub use learnt::{channel_in, learnt_from};
 pub use opening::Opening;
 pub use status::TicketStatus;
 pub use subscription::{Keyword, Subscription};
 pub use talk::Talk;
 pub use window::{Asked, Stand, Window};
-pub use wrote::WroteAt;
+pub use wrote::{WroteAt, WroteOn};
 
 /// How long a text on the ticket that equals one of the bridge's own counts as an echo.
 pub const ECHO_LIFE: Duration = Duration::from_secs(600);
 
 /// The most own writes that are remembered: far more than one person texts in [`ECHO_LIFE`].
 const OWN_WRITES_MAX: usize = 32;
-
-/// The name of a conversation: the brand's id of the customer, or else the carrier's, with `@` and the line's address
-/// behind it for every line but the default one ([`crate::domain::address`]). An id that cannot be a key is replaced by
-/// its digest
-/// ([`crate::domain::address::Identity::key`]). Tickets carry the key as their `external_id`, so that they are found
-/// again when the store is lost.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ConversationKey(pub String);
-
-/// Stands before the number in the key of a ticket whose customer is not known yet.
-const PROVISIONAL: &str = "ticket:";
-
-impl ConversationKey {
-    /// The key under which events of a ticket wait until its customer is known.
-    #[must_use]
-    pub fn provisional(ticket: TicketRef) -> Self {
-        Self(format!("{PROVISIONAL}{}", ticket.account.scoped(&ticket.id.to_string())))
-    }
-
-    /// The key for events that name neither customer nor ticket. No ticket has the number 0, so no customer ever has it.
-    #[must_use]
-    pub fn nobody() -> Self {
-        Self::provisional(TicketRef { account: Ends::FIRST.desk, id: TicketId(0) })
-    }
-
-    /// Whether the key stands for a ticket whose customer is not known yet.
-    #[must_use]
-    pub fn is_provisional(&self) -> bool {
-        self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
-            let (_, number) = AccountId::split(rest);
-            number.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    }
-
-    /// Whether the key stands for a ticket whose customer is not known yet, or would once a desk has the name in it.
-    #[must_use]
-    pub fn may_become_provisional(&self) -> bool {
-        self.0.strip_prefix(PROVISIONAL).is_some_and(|rest| {
-            let number = rest.rsplit_once(':').map_or(rest, |(_, number)| number);
-            number.bytes().all(|byte| byte.is_ascii_digit())
-        })
-    }
-
-    /// The ticket whose customer is not known yet; `None` for every other key.
-    #[must_use]
-    pub fn provisional_ticket(&self) -> Option<TicketRef> {
-        let (account, number) = AccountId::split(self.0.strip_prefix(PROVISIONAL)?);
-        Some(TicketRef { account: account.unwrap_or(Ends::FIRST.desk), id: TicketId(number.parse().ok()?) })
-    }
-
-    /// The key of this customer's conversation on another line.
-    #[must_use]
-    pub fn on_line(&self, line: &str) -> Self {
-        Self(format!("{}@{line}", self.0))
-    }
-}
-
-impl fmt::Display for ConversationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ConversationKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 /// The ticket of a conversation, as last heard of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,8 +183,7 @@ impl Conversation {
         match change {
             Change::Customer(newer) => self.know(newer),
             Change::TalkMoved(there) => self.move_talk(&there, now),
-            Change::Line(line, at) => self.wrote_at.to(&mut self.line, line, at),
-            Change::Channel(channel, at) => self.wrote_at.on(&mut self.channel, channel, at),
+            Change::WroteOn(told) => self.wrote_at.take((&mut self.line, &mut self.channel), told),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
             Change::TakenUp(taken) => self.take_up(&taken, now),
@@ -306,6 +238,7 @@ impl Conversation {
             }
             Change::Heard(at) => self.window.heard(at),
             Change::TalkOver(at) => self.talk.end(at),
+            Change::JoinedInto(lasting) => self.talk.join(lasting),
             Change::Blocked(at) => self.talk.block(at),
             Change::Reached(at) => self.talk.reach(at),
             Change::Shut(at) => self.window.shut(at),
@@ -322,9 +255,12 @@ impl Conversation {
     }
 
     fn know(&mut self, newer: Customer) {
-        // A late text of a talk that has moved names the one of before.
-        let thread = self.customer.thread.clone().or_else(|| newer.thread.clone());
-        self.customer.update(&Customer { thread, ..newer });
+        let is_moved = self.customer.thread.is_some() && newer.thread.is_some() && newer.thread != self.customer.thread;
+        // A late text of a talk that has moved names the one of before, and its customer's ids there.
+        let own = |newer| {
+            if is_moved { Customer { thread: None, carrier_id: None, external_id: None, ..newer } } else { newer }
+        };
+        self.customer.update(&own(newer));
     }
 
     fn stamp(&mut self, id: TicketId, at: Timestamp) {
@@ -514,15 +450,25 @@ mod tests {
 
     #[test]
     fn a_talk_that_has_moved_stays_where_it_is_whatever_a_late_text_names() {
-        let talk = |thread: &str| Customer { thread: Some(thread.to_owned()), ..Customer::default() };
+        let talk = |thread: &str, user: &str, phone: &str| Customer {
+            thread: Some(thread.to_owned()),
+            carrier_id: Some(user.to_owned()),
+            phone: Some(phone.to_owned()),
+            ..Customer::default()
+        };
         let mut known = conversation();
         let mut after = |change| {
             known.apply(change, at(1));
-            known.customer.thread.clone().unwrap()
+            known.customer.clone()
         };
-        assert_eq!(after(Change::Customer(talk("c1"))), "c1");
-        assert_eq!(after(Change::TalkMoved(talk("c2"))), "c2");
-        assert_eq!(after(Change::Customer(talk("c1"))), "c2");
+        assert_eq!(after(Change::Customer(talk("c1", "u1", "p1"))), talk("c1", "u1", "p1"));
+        assert_eq!(after(Change::TalkMoved(talk("c2", "u2", "p1"))), talk("c2", "u2", "p1"));
+        assert_eq!(
+            after(Change::Customer(talk("c1", "u1", "p2"))),
+            talk("c2", "u2", "p2"),
+            "the carrier's id is found by"
+        );
+        assert_eq!(after(Change::Customer(talk("c2", "u3", "p2"))), talk("c2", "u3", "p2"));
     }
 
     #[test]

@@ -56,12 +56,14 @@ pub(crate) use find::{
     what_words_may_mean_is_found_with_what_became_of_it,
 };
 pub(crate) use joining::{
+    a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
     a_merge_and_the_texts_of_both_talks_end_in_one_lane_in_whatever_order_they_come,
     a_merge_in_the_body_of_the_first_text_is_joined_before_it,
+    a_talk_whose_ticket_is_closed_goes_on_on_the_other_ones_open_ticket_without_a_note,
     merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
-    the_talks_of_a_customer_are_found_by_the_carriers_id_of_them,
-    a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
+    texts_that_wait_in_a_talk_that_ends_go_to_the_lasting_ones_ticket_also_when_redriven,
     the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out,
+    the_talks_of_a_customer_are_found_by_the_carriers_id_of_them,
     two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,
 };
 pub(crate) use operator::{
@@ -123,6 +125,8 @@ macro_rules! contract_tests {
             merges_one_after_the_other_lead_to_the_last_talk_in_whatever_order_they_come,
             a_merge_in_the_body_of_the_first_text_is_joined_before_it,
             the_talks_of_a_customer_are_found_by_the_carriers_id_of_them,
+            texts_that_wait_in_a_talk_that_ends_go_to_the_lasting_ones_ticket_also_when_redriven,
+            a_talk_whose_ticket_is_closed_goes_on_on_the_other_ones_open_ticket_without_a_note,
             a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
             the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out,
             two_talks_that_both_have_tickets_are_told_of_each_other_and_the_newer_text_goes_on,

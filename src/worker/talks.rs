@@ -119,7 +119,8 @@ impl Worker {
         let Customer { thread, carrier_id, .. } = &report.customer;
         let is_on_line = |known: &Conversation| {
             let told = report.line.as_deref().zip(known.line.as_deref());
-            told.is_none_or(|(told, known)| is_one_line(told, known))
+            // The customer of one that was joined into another is that one's.
+            known.talk.joined_into().is_none() && told.is_none_or(|(told, known)| is_one_line(told, known))
         };
         match (thread, carrier_id) {
             (Some(thread), _) => {

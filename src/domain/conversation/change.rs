@@ -3,10 +3,12 @@
 use jiff::Timestamp;
 
 use super::Forwarded;
+use super::key::ConversationKey;
 use super::opening::Opening;
 use super::status::TicketStatus;
 use super::subscription::Subscription;
 use super::window::Stand;
+use super::wrote::WroteOn;
 use crate::domain::event::{CommentId, Customer, EventId, Sighting, TicketId, UserId};
 use crate::domain::line::Channel;
 use crate::domain::reading::{Census, Counted, Shown};
@@ -16,10 +18,8 @@ use crate::domain::reading::{Census, Counted, Shown};
 pub enum Change {
     /// Newer data of the customer; blanks change nothing.
     Customer(Customer),
-    /// The line that the customer wrote to at this time.
-    Line(String, Timestamp),
-    /// The channel that they wrote on at this time.
-    Channel(Channel, Timestamp),
+    /// The customer wrote on this line and channel.
+    WroteOn(WroteOn),
     /// The customer is this user of the desk.
     Requester(UserId),
     /// The current ticket, its status, and the time since when it has it. Another ticket than before becomes the
@@ -75,9 +75,10 @@ pub enum Change {
     Heard(Timestamp),
     /// The carrier's talk goes on in another one, with this customer.
     TalkMoved(Customer),
-    /// The carrier's talk was over at this time: it was removed, joined with another one, or its phone had gone to another
-    /// customer.
+    /// The carrier's talk was over at this time: it was removed, or its phone had gone to another customer.
     TalkOver(Timestamp),
+    /// The customer goes on in this conversation for good, because their talks were merged.
+    JoinedInto(ConversationKey),
     /// The customer had blocked the line of the talk at this time.
     Blocked(Timestamp),
     /// The customer wrote in the talk at this time, or lifted their block.
@@ -111,6 +112,12 @@ pub struct TakenUp {
 }
 
 impl Change {
+    /// The customer wrote at this time where their text told; `None` where it told neither a line nor a channel.
+    #[must_use]
+    pub fn wrote_on(line: Option<String>, channel: Option<Channel>, at: Timestamp) -> Option<Self> {
+        (line.is_some() || channel.is_some()).then_some(Self::WroteOn(WroteOn { line, channel, at }))
+    }
+
     /// The ticket that the conversation goes to by this change.
     #[must_use]
     pub fn ticket_gone_to(&self) -> Option<TicketId> {

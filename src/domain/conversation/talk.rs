@@ -7,6 +7,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::key::ConversationKey;
+
 /// The state of a talk, as far as it is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,6 +25,9 @@ pub struct Talk {
     /// Since when the conversation goes on in this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_at: Option<Timestamp>,
+    /// The conversation in which the customer goes on, since their talks were merged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    joined_into: Option<ConversationKey>,
 }
 
 impl Talk {
@@ -32,10 +37,16 @@ impl Talk {
         *self == Self::default()
     }
 
-    /// Whether no text reaches the customer in it.
+    /// Whether no text reaches the customer in it. No later word of theirs lifts the end of one that was joined into another.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.over_at.is_some() && self.over_at > self.reached_at
+        self.joined_into.is_some() || self.over_at.is_some() && self.over_at > self.reached_at
+    }
+
+    /// The conversation in which the customer goes on, where this one was joined into it.
+    #[must_use]
+    pub fn joined_into(&self) -> Option<&ConversationKey> {
+        self.joined_into.as_ref()
     }
 
     /// Whether the customer takes no texts on its line.
@@ -69,6 +80,10 @@ impl Talk {
 
     pub(super) fn end(&mut self, at: Timestamp) {
         self.over_at = self.over_at.max(Some(at));
+    }
+
+    pub(super) fn join(&mut self, lasting: ConversationKey) {
+        self.joined_into = Some(lasting);
     }
 
     pub(super) fn block(&mut self, at: Timestamp) {
@@ -113,6 +128,16 @@ mod tests {
         assert_eq!(after(10, 20, 15), (false, true), "the customer wrote after the end");
         assert_eq!(after(30, 20, 25), (true, false), "the block was lifted");
         assert_eq!(after(10, 20, 20), (false, false), "a text of the same moment came through");
+    }
+
+    #[test]
+    fn no_word_lifts_the_end_of_one_that_was_joined_into_another() {
+        let mut talk = Talk::default();
+        talk.join(ConversationKey("lasting".into()));
+        talk.reach(at(1_000));
+        assert!(talk.is_over());
+        let again: Talk = serde_json::from_value(serde_json::to_value(&talk).unwrap()).unwrap();
+        assert_eq!(again.joined_into(), Some(&ConversationKey("lasting".into())));
     }
 
     #[test]

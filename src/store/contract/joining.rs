@@ -184,6 +184,67 @@ pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_
     }
 }
 
+pub(crate) async fn texts_that_wait_in_a_talk_that_ends_go_to_the_lasting_ones_ticket_also_when_redriven<H: Home>() {
+    let (home, store) = fresh::<H>().await;
+    for (second, name, ticket) in [(1, "gone", 7), (3, "left", 8)] {
+        write(&store, name, "first", second).await;
+        work_off(&store, ticket, second + 1).await;
+    }
+    write(&store, "gone", "refused", 5).await;
+    let refused = claim(&store, to_desk(), at(5)).await;
+    let dead = refused.work[0].delivery.id;
+    store.record(&refused, all(&refused, &Transition::GiveUp { cause: "422".into() }), at(5)).await.unwrap();
+    write(&store, "gone", "in doubt", 6).await;
+    let lost = claim(&store, to_desk(), at(6)).await;
+    let lose = Transition::Lose { since: at(6), look_at: at(20), cause: "no answer".into() };
+    store.record(&lost, all(&lost, &lose), at(6)).await.unwrap();
+    write(&store, "gone", "waits", 7).await;
+    write(&store, "left", "newer", 8).await;
+    tell(&store, merged("gone", "left"), 10).await;
+    let (_home, store) = home.crash(store, at(11)).await;
+    store.operate(dead, Transition::Redrive, &order(at(12))).await.unwrap();
+    let mut told = Vec::new();
+    while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap() {
+        let on = claim.conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id.0);
+        if matches!(claim.work[0].event.kind, EventKind::CustomerText(_)) {
+            told.push((words(&claim)[0].clone(), on));
+        }
+        store.record(&claim, done(&claim), at(30)).await.unwrap();
+    }
+    told.sort_unstable();
+    let expected = [("in doubt", 7), ("newer", 8), ("refused", 8), ("waits", 8)];
+    assert_eq!(told, expected.map(|(words, ticket)| (words.to_owned(), Some(ticket))));
+}
+
+pub(crate) async fn a_talk_whose_ticket_is_closed_goes_on_on_the_other_ones_open_ticket_without_a_note<H: Home>() {
+    for is_told_first in [false, true] {
+        let (_home, store) = fresh::<H>().await;
+        write(&store, "gone", "first", 1).await;
+        work_off(&store, 7, 2).await;
+        write(&store, "left", "first", 3).await;
+        let claimed = claim(&store, to_desk(), at(4)).await;
+        let closed = Change::Ticket(TicketId(3), TicketStatus::Closed, at(4));
+        store.record(&claimed, Verdict { changes: vec![closed], ..done(&claimed) }, at(4)).await.unwrap();
+        if is_told_first {
+            tell(&store, merged("gone", "left"), 9).await;
+        }
+        write(&store, "left", "newer", 10).await;
+        tell(&store, merged("gone", "left"), 11).await;
+        let claimed = claim(&store, to_desk(), at(12)).await;
+        let known = claimed.conversation.as_ref().unwrap();
+        assert_eq!(
+            (words(&claimed), known.ticket.as_ref().map(|ticket| ticket.id.0)),
+            (vec!["newer".to_owned()], Some(7))
+        );
+        store.record(&claimed, done(&claimed), at(12)).await.unwrap();
+        assert!(
+            store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap().is_none(),
+            "no note names a closed ticket"
+        );
+        assert_eq!(lasting(&store).await, ["left"]);
+    }
+}
+
 pub(crate) async fn a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole<H: Home>() {
     for named in ["a", "b", "c"] {
         let (_home, store) = fresh::<H>().await;

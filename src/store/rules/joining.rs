@@ -3,9 +3,9 @@
 //!
 //! Never finds a conversation, and never makes two tickets one.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, TicketStatus};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscription, Ticket, TicketStatus};
 use crate::domain::delivery::{Delivery, State};
 use crate::domain::event::{Customer, Event, EventKind};
 use crate::domain::note::{Joined, Note, Saying};
@@ -17,15 +17,31 @@ pub(in crate::store) enum Stand {
     Free,
     /// A text of it may be on its way to a ticket.
     Unsettled,
-    /// It has one, or had one.
+    /// It has one that takes replies, or may have opened one of which nothing will tell.
     OnTicket,
 }
 
-/// The stand of a conversation; `is_held` where a worker is at one of its lanes, and `waiting` lies in them.
+/// Whether a text to the desk may be on a ticket of its conversation already.
+fn may_be_on_ticket(known: &Conversation, delivery: &Delivery) -> bool {
+    may_be_out(delivery) || known.openings().any(|event| event == delivery.id)
+}
+
+fn may_be_out(delivery: &Delivery) -> bool {
+    matches!(delivery.state, State::Sending { .. } | State::Unconfirmed { .. })
+}
+
+/// The conversation in which the texts to the desk go on that wait in one that was joined into another; `None` where they
+/// stay, because one of them may be on a ticket already.
+pub(in crate::store) fn goes_on_in<'a>(known: &'a Conversation, waiting: &[Delivery]) -> Option<&'a ConversationKey> {
+    let stay = waiting.iter().any(|delivery| may_be_on_ticket(known, delivery));
+    known.talk.joined_into().filter(|_| !stay)
+}
+
+/// The stand of a conversation; `is_held` where a worker is at one of its lanes, and `waiting` lies in them. A closed ticket
+/// takes no reply, so it binds no more than a former one.
 pub(in crate::store) fn stand(known: &Conversation, is_held: bool, waiting: &[Delivery]) -> Stand {
     let is_opening = known.openings().next().is_some();
-    let may_be_out = |delivery: &Delivery| matches!(delivery.state, State::Sending { .. } | State::Unconfirmed { .. });
-    if known.recent_tickets().next().is_some() {
+    if known.ticket.as_ref().is_some_and(|ticket| ticket.status != TicketStatus::Closed) {
         Stand::OnTicket
     } else if is_held || waiting.iter().any(may_be_out) || is_opening && !waiting.is_empty() {
         Stand::Unsettled
@@ -46,7 +62,8 @@ pub(in crate::store) enum Lasting {
 }
 
 /// The lasting one of the conversations of the talk that is gone and of the one that is left; `None` where that is not known
-/// yet. One that is bound to no ticket goes into the other. Where both are bound, the one with the newer text lasts.
+/// yet. One that is bound to no ticket goes into the other. Where both are bound, the one on an unsolved ticket lasts, or else
+/// the one with the newer text.
 pub(in crate::store) fn lasting(
     (gone, its): (&Conversation, Stand),
     (left, stand): (&Conversation, Stand),
@@ -59,8 +76,16 @@ pub(in crate::store) fn lasting(
         (_, Stand::Free) => Some(Lasting::Gone),
         (Stand::Free, _) => Some(Lasting::Left),
         (Stand::Unsettled, _) | (_, Stand::Unsettled) => None,
-        (Stand::OnTicket, Stand::OnTicket) => Some(by_text),
+        (Stand::OnTicket, Stand::OnTicket) => Some(match (is_unsolved(gone), is_unsolved(left)) {
+            (true, false) => Lasting::Gone,
+            (false, true) => Lasting::Left,
+            (true, true) | (false, false) => by_text,
+        }),
     }
+}
+
+fn is_unsolved(known: &Conversation) -> bool {
+    known.ticket.as_ref().is_some_and(|ticket| ticket.status.is_unsolved())
 }
 
 /// The facts that the lasting conversation takes over. Their word against texts holds in the other talk too.
@@ -68,9 +93,7 @@ pub(in crate::store) fn taken_over(ended: &Conversation, lasting: &Conversation)
     let mut customer = ended.customer.clone();
     customer.update(&lasting.customer);
     let mut facts = vec![Change::Customer(customer)];
-    let wrote_at = &ended.wrote_at;
-    facts.extend(ended.line.clone().map(|line| Change::Line(line, wrote_at.line.unwrap_or(Timestamp::MIN))));
-    facts.extend(wrote_at.channel.map(|at| Change::Channel(ended.channel, at)));
+    facts.extend(wrote_on(ended, lasting));
     facts.extend(ended.window.heard_at.map(Change::Heard));
     facts.extend(ended.talk.reached_at().map(Change::Reached));
     let word = ended.subscription_at.filter(|_| ended.subscription == Subscription::Out);
@@ -78,33 +101,42 @@ pub(in crate::store) fn taken_over(ended: &Conversation, lasting: &Conversation)
     facts
 }
 
-/// The end of the other conversation, which is later than every word of its customer's.
-pub(in crate::store) fn end(ended: &Conversation, told_at: Timestamp, now: Timestamp) -> Change {
-    let last = ended.talk.reached_at().unwrap_or(Timestamp::MIN);
-    let behind = last.saturating_add(SignedDuration::from_millis(1)).unwrap_or(Timestamp::MAX);
-    Change::TalkOver(told_at.max(now).max(behind))
+/// The line and the channel of the ended conversation, with their times. Those of a record without times are older than all
+/// others, and count only where the lasting one has none.
+fn wrote_on(ended: &Conversation, lasting: &Conversation) -> Vec<Change> {
+    let is_first = lasting.line.is_none() && ended.line.is_some();
+    let dated = |at: Option<Timestamp>| at.or(is_first.then_some(Timestamp::MIN));
+    let (line, channel) = (dated(ended.wrote_at.line), dated(ended.wrote_at.channel));
+    let told = |at: Option<Timestamp>, line, channel| at.and_then(|at| Change::wrote_on(line, channel, at));
+    let told = if line == channel {
+        vec![told(line, ended.line.clone(), Some(ended.channel))]
+    } else {
+        vec![told(line, ended.line.clone(), None), told(channel, None, Some(ended.channel))]
+    };
+    told.into_iter().flatten().collect()
 }
 
-/// The notes on the tickets of two conversations of one desk, each naming the other ticket.
+/// The notes on the tickets of two conversations of one desk, each naming the other ticket. A closed ticket takes neither a note
+/// nor a reply.
 pub(in crate::store) fn notes(
     lasting: &Conversation,
     ended: &Conversation,
     now: Timestamp,
 ) -> Vec<(ConversationKey, Event)> {
     let both = lasting.ticket.as_ref().zip(ended.ticket.as_ref());
-    let both = both.filter(|(here, there)| here.id != there.id && lasting.ends == ended.ends);
+    let is_open = |ticket: &Ticket| ticket.status != TicketStatus::Closed;
+    let both = both.filter(|(here, there)| here.id != there.id && is_open(here) && is_open(there));
+    let both = both.filter(|_| lasting.ends == ended.ends);
     let Some((here, there)) = both else { return Vec::new() };
     let told = [
         (lasting, here, Saying::TextsComeHere(Joined { ticket: there.id })),
         (ended, there, Saying::TextsGoElsewhere(Joined { ticket: here.id })),
     ];
-    // A closed ticket takes no note.
-    let told = told.into_iter().filter(|(_, ticket, _)| ticket.status != TicketStatus::Closed);
-    told.map(|(known, ticket, saying)| {
+    let noted = |(known, ticket, saying): (&Conversation, &Ticket, Saying)| {
         let kind = EventKind::Note(Note::fact(ticket.id, saying));
         (known.key.clone(), Event { received_at: now, kind })
-    })
-    .collect()
+    };
+    told.into_iter().map(noted).collect()
 }
 
 /// The talk that a conversation goes on in, with its customer there as far as the carrier told.
@@ -136,6 +168,7 @@ mod tests {
     #[test]
     fn a_conversation_is_free_until_a_text_of_it_may_be_on_a_ticket() {
         let opening = || Change::Opening(Opening { event: id(1), after: None, follows_up: false, at: at(1) });
+        let closed = || on_ticket(7, TicketStatus::Closed);
         for (changes, is_held, states, stands, why) in [
             (vec![], false, vec![State::Pending, waiting(2, 9)], Stand::Free, "no ticket was set out for"),
             (vec![], true, vec![State::Pending], Stand::Unsettled, "a worker is at it"),
@@ -143,7 +176,9 @@ mod tests {
             (vec![], false, vec![looked_for(9)], Stand::Unsettled, "it may be on a ticket"),
             (vec![opening()], false, vec![waiting(1, 9)], Stand::Unsettled, "its ticket may be open"),
             (vec![opening()], false, vec![], Stand::OnTicket, "its ticket may be open, and nothing will tell"),
-            (vec![Change::MayStandOn(TicketId(7))], false, vec![waiting(1, 9)], Stand::OnTicket, "it was written to"),
+            (vec![closed()], false, vec![waiting(1, 9)], Stand::Free, "a closed ticket takes no reply"),
+            (vec![closed()], true, vec![State::Pending], Stand::Unsettled, "a worker may open a ticket behind it"),
+            (vec![Change::MayStandOn(TicketId(7))], false, vec![looked_for(9)], Stand::Unsettled, "it may stand there"),
             (vec![on_ticket(7, TicketStatus::Open)], true, vec![sending(9)], Stand::OnTicket, "it has a ticket"),
         ] {
             let lane: Vec<Delivery> = (1..).zip(states).map(|(sequence, state)| delivery(sequence, state)).collect();
@@ -156,6 +191,8 @@ mod tests {
         use Stand::{Free, OnTicket, Unsettled};
         let said = |second| known(vec![Change::Reached(at(second))]);
         let (older, newer) = (said(1), said(2));
+        let unsolved = known(vec![Change::Reached(at(1)), on_ticket(7, TicketStatus::Open)]);
+        let solved = known(vec![Change::Reached(at(2)), on_ticket(8, TicketStatus::Solved)]);
         let elsewhere = Conversation { ends: Ends { desk: Ends::FIRST.carrier, ..Ends::FIRST }, ..older.clone() };
         for (gone, left, lasts) in [
             ((&older, Free), (&newer, Free), Some(Lasting::Gone)),
@@ -168,6 +205,8 @@ mod tests {
             ((&newer, OnTicket), (&older, OnTicket), Some(Lasting::Gone)),
             ((&older, OnTicket), (&newer, OnTicket), Some(Lasting::Left)),
             ((&older, OnTicket), (&older, OnTicket), Some(Lasting::Left)),
+            ((&unsolved, OnTicket), (&solved, OnTicket), Some(Lasting::Gone)),
+            ((&solved, OnTicket), (&unsolved, OnTicket), Some(Lasting::Left)),
             ((&newer, OnTicket), (&elsewhere, Free), Some(Lasting::Gone)),
         ] {
             assert_eq!(lasting(gone, left), lasts, "{:?} {:?}", gone.1, left.1);
@@ -188,7 +227,8 @@ mod tests {
         };
         let (open, other) = (on(7, TicketStatus::Open), on(8, TicketStatus::Solved));
         assert_eq!(told(&open, &other), [(7, "texts_come_here"), (8, "texts_go_elsewhere")]);
-        assert_eq!(told(&open, &on(8, TicketStatus::Closed)), [(7, "texts_come_here")]);
+        let closed = on(8, TicketStatus::Closed);
+        assert!(told(&open, &closed).is_empty() && told(&closed, &open).is_empty(), "a closed ticket takes no reply");
         assert!(told(&open, &open).is_empty());
         assert!(told(&open, &known(vec![])).is_empty());
         let elsewhere = Conversation { ends: Ends { desk: Ends::FIRST.carrier, ..Ends::FIRST }, ..other };
@@ -206,21 +246,59 @@ mod tests {
             Change::Customer(customer("u1", Some("+15550100001"))),
             Change::Subscription(Subscription::Out, at(5)),
             Change::Reached(at(6)),
-            Change::Line("b".into(), at(6)),
-            Change::Channel(Channel::Whatsapp, at(6)),
+            wrote("b", Channel::Whatsapp, 6),
         ]);
-        let mut lasting = known(vec![
-            Change::Customer(customer("u2", None)),
-            Change::Reached(at(3)),
-            Change::Line("c".into(), at(3)),
-            Change::Channel(Channel::Sms, at(3)),
-        ]);
+        let mut lasting =
+            known(vec![Change::Customer(customer("u2", None)), Change::Reached(at(3)), wrote("c", Channel::Sms, 3)]);
         taken_over(&ended, &lasting.clone()).into_iter().for_each(|change| lasting.apply(change, at(9)));
         assert_eq!(lasting.customer, customer("u2", Some("+15550100001")));
         assert_eq!((lasting.subscription, lasting.talk.reached_at()), (Subscription::Out, Some(at(6))));
         assert_eq!((lasting.line.as_deref(), lasting.channel), (Some("b"), Channel::Whatsapp), "the newer text's");
-        let mut over = ended.clone();
-        over.apply(end(&ended, at(2), at(6)), at(7));
-        assert!(over.talk.is_over(), "no word of its customer's is later");
+    }
+
+    fn wrote(line: &str, channel: Channel, second: i64) -> Change {
+        Change::wrote_on(Some(line.into()), Some(channel), at(second)).unwrap()
+    }
+
+    #[test]
+    fn the_line_and_the_channel_of_a_record_without_times_are_taken_over_together_and_only_where_none_is_known() {
+        let undated = |line: &str, channel| Conversation { line: Some(line.into()), channel, ..known(vec![]) };
+        let (sms, whatsapp) = (undated("sms", Channel::Sms), undated("wa", Channel::Whatsapp));
+        let dated = known(vec![wrote("sms", Channel::Sms, 3)]);
+        for (ended, lasting, line, channel) in [
+            (&sms, whatsapp.clone(), "wa", Channel::Whatsapp),
+            (&whatsapp, sms.clone(), "sms", Channel::Sms),
+            (&whatsapp, dated.clone(), "sms", Channel::Sms),
+            (&dated, whatsapp.clone(), "sms", Channel::Sms),
+            (&whatsapp, known(vec![]), "wa", Channel::Whatsapp),
+        ] {
+            let mut joined = lasting.clone();
+            taken_over(ended, &lasting).into_iter().for_each(|change| joined.apply(change, at(9)));
+            assert_eq!(
+                (joined.line.as_deref(), joined.channel),
+                (Some(line), channel),
+                "{:?} {:?}",
+                ended.line,
+                lasting.line
+            );
+        }
+    }
+
+    #[test]
+    fn texts_follow_their_customer_to_the_lasting_conversation_unless_one_may_be_on_a_ticket() {
+        let lasting = ConversationKey("lasting".into());
+        let joined = || Change::JoinedInto(lasting.clone());
+        let opening = Change::Opening(Opening { event: id(1), after: None, follows_up: false, at: at(1) });
+        for (changes, state, goes) in [
+            (vec![joined()], State::Pending, true),
+            (vec![joined(), on_ticket(7, TicketStatus::Open)], waiting(2, 9), true),
+            (vec![joined()], sending(9), false),
+            (vec![joined()], looked_for(9), false),
+            (vec![opening, joined()], waiting(1, 9), false),
+            (vec![], State::Pending, false),
+        ] {
+            let found = known(changes);
+            assert_eq!(goes_on_in(&found, &[delivery(1, state)]), goes.then_some(&lasting), "{found:?}");
+        }
     }
 }

@@ -398,3 +398,52 @@ async fn a_reply_of_several_parts_goes_on_by_its_first_cut_after_a_crash_althoug
         site.finish(0).await;
     }
 }
+
+#[tokio::test]
+async fn replies_reach_the_phone_on_the_lasting_ticket_after_an_agent_has_merged_the_ended_ones_into_it() {
+    for (surviving, discarded) in [(SMS, WHATSAPP), (WHATSAPP, SMS)] {
+        let site = Site::start_on("catch_up_minutes = 1", "", "").await;
+        let (ended, lasting) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
+        let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+        site.sunshine.merge(&talk(surviving), &talk(discarded));
+        site.told(ended, &format!("Their texts come to ticket #{lasting} from now on")).await;
+        site.bridge.sandbox.zendesk.merge(ended, lasting);
+        site.bridge.clock.advance(SignedDuration::from_mins(3));
+        site.settled().await;
+        site.reply(lasting, "Hi Ada");
+        site.settled().await;
+        assert_eq!(site.sunshine.reached(ADA), ["Hi Ada"], "{surviving}");
+        site.finish(0).await;
+    }
+}
+
+#[tokio::test]
+async fn a_block_that_names_no_talk_is_told_on_no_ticket_of_a_talk_that_was_joined_and_its_end_wakes_none() {
+    let site = Site::with_talks().await;
+    let (ended, lasting) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
+    let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+    site.sunshine.merge(&talk(SMS), &talk(WHATSAPP));
+    site.told(ended, &format!("Their texts come to ticket #{lasting} from now on")).await;
+    site.settled().await;
+    let notes = site.bridge.notes(ended);
+    for is_blocked in [true, false] {
+        site.sunshine.pause_webhooks();
+        site.sunshine.block(SMS, ADA, is_blocked);
+        let mut events = site.held_events(&["client:update"]);
+        site.sunshine.resume_webhooks();
+        assert!(!events.is_empty());
+        events.iter_mut().for_each(|event| event["payload"]["conversation"] = Value::Null);
+        site.bridge.clock.advance(SignedDuration::from_mins(3));
+        assert_eq!(site.post_events(&json!(events)).await.0, 200);
+        site.settled().await;
+        site.bridge.clock.advance(SignedDuration::from_mins(3));
+        site.settled().await;
+        assert_eq!(site.bridge.notes(ended), notes, "{is_blocked}");
+    }
+    let sends = site.sends();
+    site.reply(ended, "once more");
+    site.told(ended, OVER).await;
+    site.settled().await;
+    assert_eq!(site.sends(), sends);
+    site.finish(1).await;
+}

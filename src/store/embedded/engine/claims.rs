@@ -166,7 +166,7 @@ impl Core {
     }
 
     /// The next lane to serve. A lane under a provisional key whose ticket has become known first moves to its
-    /// conversation. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
+    /// conversation, and one of a conversation that was joined into another to that one. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
     fn next_lane(
         &mut self,
         route: Route,
@@ -179,6 +179,11 @@ impl Core {
             if home != lane.conversation {
                 let given = self.waiting(head)?.ends;
                 self.move_home(&lane, &home, self.ends_of(&home, given)?, &[], now)?;
+                self.keep();
+                continue;
+            }
+            if let Some(lasting) = self.goes_on_in(&lane)? {
+                self.move_lane(&lane, &lasting.key, lasting.ends, &[])?;
                 self.keep();
                 continue;
             }

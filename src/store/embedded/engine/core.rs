@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory, Identity};
-use crate::domain::conversation::{Change, Conversation, ConversationKey, learnt_from};
+use crate::domain::conversation::{Change, Conversation, ConversationKey, channel_in, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Event, EventId};
 use crate::domain::inbound;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
-use crate::domain::line::Place;
+use crate::domain::line::{Channel, Place};
 use crate::store::embedded::engine::dedupe_index::DedupeIndex;
 use crate::store::embedded::engine::disk::Disk;
 use crate::store::embedded::engine::epochs::Epochs;
@@ -104,6 +104,8 @@ pub(in crate::store) struct Arrival {
     /// The accounts of the conversation, as far as the sender can tell. A known conversation keeps its own.
     ends: Ends,
     learnt: Vec<Change>,
+    /// The channel that the customer wrote on, where the text tells.
+    channel: Option<Channel>,
     received_at: Timestamp,
     /// The text to recognise an echo by, where the event may be one.
     echo_of: Option<String>,
@@ -126,6 +128,7 @@ impl Arrival {
             ends: address.ends(place.ends),
             address,
             learnt: learnt_from(event, place.channel),
+            channel: channel_in(&event.kind),
             received_at: event.received_at,
             echo_of: may_echo(&event.kind).map(str::to_owned),
             dedupe: layout::dedupe_digests(dedupe, place.ends)?,
@@ -212,8 +215,8 @@ impl Core {
         self.check_disk()?;
 
         self.keep_names(resolution.new_identities);
-        let line = resolution.line.map(|line| Change::Line(line, arrival.received_at));
-        let changes: Vec<Change> = resolution.changes.into_iter().chain(line).chain(arrival.learnt).collect();
+        let wrote_on = Change::wrote_on(resolution.line, arrival.channel, arrival.received_at);
+        let changes: Vec<Change> = resolution.changes.into_iter().chain(wrote_on).chain(arrival.learnt).collect();
         let ends = match &resolution.conversation {
             Some(known) => known.ends,
             None => self.ends_of(&resolution.key, arrival.ends)?,

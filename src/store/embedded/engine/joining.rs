@@ -5,9 +5,11 @@
 
 use jiff::Timestamp;
 
-use crate::domain::address::{lead_of, talk_named};
+use crate::domain::account::Direction;
+use crate::domain::address::{Directory, lead_of, talk_named};
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Delivery;
+use crate::domain::kind::Track;
 use crate::domain::lanes::LaneName;
 use crate::domain::receipt::{Report, Reported};
 use crate::store::StoreError;
@@ -56,7 +58,7 @@ impl Core {
             Lasting::Left => (other, known, stands.0, gone.talk, None),
         };
         self.keep_names(vec![(talk_named(report.carrier, talk), lasting.key.clone())]);
-        self.join(lasting, ended, (stand, moved, report.at), now)?;
+        self.join(lasting, ended, (stand, moved), now)?;
         Ok(true)
     }
 
@@ -64,17 +66,18 @@ impl Core {
         &mut self,
         lasting: Conversation,
         ended: Conversation,
-        (stand, moved, told_at): (Stand, Option<Change>, Timestamp),
+        (stand, moved): (Stand, Option<Change>),
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        if stand == Stand::Free && lasting.ends == ended.ends {
+        // Texts to the desk follow later as well: see `goes_on_in`.
+        if stand == Stand::Free && lasting.ends == ended.ends && ended.recent_tickets().next().is_none() {
             for lane in LaneName::all(&ended.key) {
                 self.move_lane(&lane, &lasting.key, lasting.ends, &[])?;
             }
         }
         let notes = joining::notes(&lasting, &ended, now);
         let facts = joining::taken_over(&ended, &lasting).into_iter().chain(moved).collect();
-        let end = joining::end(&ended, told_at, now);
+        let end = Change::JoinedInto(lasting.key.clone());
         let ends = lasting.ends;
         self.change(&lasting.key.clone(), Some(lasting), ends, facts, now)?;
         let ended_ends = ended.ends;
@@ -90,8 +93,25 @@ impl Core {
     fn stand_of(&self, known: &Conversation) -> Result<Stand, StoreError> {
         let lanes = LaneName::all(&known.key);
         let is_held = lanes.iter().any(|lane| !self.held(lane).is_empty());
+        Ok(joining::stand(known, is_held, &self.waiting_in(&lanes)?))
+    }
+
+    fn waiting_in(&self, lanes: &[LaneName]) -> Result<Vec<Delivery>, StoreError> {
         let waiting = lanes.iter().flat_map(|lane| self.lanes.positions(lane));
-        let waiting: Vec<Delivery> = waiting.map(|position| self.waiting(position)).collect::<Result<_, _>>()?;
-        Ok(joining::stand(known, is_held, &waiting))
+        waiting.map(|position| self.waiting(position)).collect()
+    }
+
+    /// The conversation in which the texts of a lane to the desk go on, where its own was joined into that one: a ticket that they
+    /// opened would lead to no phone. `None` where they stay.
+    pub(in crate::store) fn goes_on_in(&self, lane: &LaneName) -> Result<Option<Conversation>, StoreError> {
+        if (lane.direction, lane.track) != (Direction::ToDesk, Track::Texts) {
+            return Ok(None);
+        }
+        let ended = self.conversation(&lane.conversation)?.filter(|known| known.talk.joined_into().is_some());
+        let Some(ended) = ended else { return Ok(None) };
+        let waiting = self.waiting_in(std::slice::from_ref(lane))?;
+        let Some(lasting) = joining::goes_on_in(&ended, &waiting) else { return Ok(None) };
+        let lasting = self.conversation(lasting)?;
+        Ok(lasting.filter(|lasting| lasting.ends == ended.ends))
     }
 }

@@ -27,11 +27,19 @@ use crate::store::rules::learning::home;
 use crate::store::rules::reports::{self, Bound};
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
 
-/// How soon talks are joined after a worker was found at a text of theirs.
-const JOINED_AGAIN: SignedDuration = SignedDuration::from_secs(5);
+/// How soon talks are joined after a worker was found at a text of theirs, and how soon where the text has waited for long, as
+/// while its desk is paused.
+const JOINED_AGAIN: [SignedDuration; 2] = [SignedDuration::from_secs(5), SignedDuration::from_mins(1)];
 
 fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
+}
+
+/// When talks are to be joined that cannot be joined now.
+fn joined_again(kept: &Kept, now: Timestamp) -> Timestamp {
+    let [soon, late] = JOINED_AGAIN;
+    let wait = if now.duration_since(kept.taken_at) < late { soon } else { late };
+    now.saturating_add(wait).unwrap_or(now)
 }
 
 impl Core {
@@ -92,6 +100,9 @@ impl Core {
         }
         self.check_reports(ours.len())?;
         self.check_backlog(many)?;
+        if !ours.is_empty() {
+            self.check_disk()?;
+        }
         self.join_all(&ours, now)?;
         let mut accepted = Vec::with_capacity(events.len());
         for (arrival, unreadable) in events {
@@ -179,20 +190,16 @@ impl Core {
     /// [`crate::store::Queue::weigh`].
     pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError> {
         let Some(kept) = self.report(number)? else { return Ok(true) };
-        let again = if let Fate::Later(at) = fate {
-            at
-        } else if fate == Fate::Joined && !self.join_talks(&kept.report, now)? {
-            now.saturating_add(JOINED_AGAIN).unwrap_or(now)
-        } else {
-            return self.settle_report(&kept, fate, now).map(|()| true);
-        };
-        self.reschedule(&kept, Some(again))?;
-        Ok(false)
+        let waits = fate == Fate::Joined && !self.join_talks(&kept.report, now)?;
+        let fate = if waits { Fate::Later(joined_again(&kept, now)) } else { fate };
+        let is_settled = !matches!(fate, Fate::Later(_));
+        self.settle_report(&kept, fate, now).map(|()| is_settled)
     }
 
     fn settle_report(&mut self, kept: &Kept, fate: Fate, now: Timestamp) -> Result<(), StoreError> {
         match fate {
-            Fate::Over | Fate::Joined | Fate::Later(_) => self.write_report(Some(kept), None),
+            Fate::Later(at) => self.reschedule(kept, Some(at)),
+            Fate::Over | Fate::Joined => self.write_report(Some(kept), None),
             Fate::Unbound => {
                 let oldest = self.ledger.unbound.first().filter(|_| self.ledger.unbound.len() >= UNBOUND_MAX).copied();
                 if let Some(oldest) = oldest.map(|oldest| self.report(oldest)).transpose()?.flatten() {

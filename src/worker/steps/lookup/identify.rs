@@ -59,9 +59,8 @@ impl AtCarrier {
         let is_heard = known.is_none() && self.place.channel.has_window();
         let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
         let wrote_at = self.heard_at.unwrap_or(Timestamp::MIN);
-        let line = self.line.filter(|_| known.is_none()).map(|line| Change::Line(line, wrote_at));
-        let channel = known.is_none().then_some(Change::Channel(self.place.channel, wrote_at));
-        let told = [line, channel, heard_at, Some(Change::Customer(self.customer))];
+        let wrote_on = Change::wrote_on(self.line, Some(self.place.channel), wrote_at).filter(|_| known.is_none());
+        let told = [wrote_on, heard_at, Some(Change::Customer(self.customer))];
         told.into_iter().flatten().collect()
     }
 }

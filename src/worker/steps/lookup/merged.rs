@@ -103,7 +103,9 @@ impl Merges<'_> {
     ) -> Result<(), Outcome> {
         let failed = |failure| outcome(failure, self.ends.desk);
         let Some(conversation) = &claim.conversation else { return Ok(()) };
-        if conversation.ticket.as_ref().is_none_or(|ticket| ticket.id != merged) {
+        // One that is over takes no ticket: its replies would reach no phone.
+        let is_on_it = conversation.ticket.as_ref().is_some_and(|ticket| ticket.id == merged);
+        if !is_on_it || conversation.talk.is_over() {
             return Ok(());
         }
         let asked_at = self.clock.now();
