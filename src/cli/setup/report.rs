@@ -23,7 +23,7 @@ pub(super) const ID_TO_COME: &str = "(the id that it will get)";
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) steps: Vec<Step>,
-    /// The webhooks' secrets that are not configured yet.
+    /// The webhooks' secrets where one is not configured yet, which comes first.
     pub(super) secrets: Vec<SecretString>,
     /// Facts that could not be looked up.
     pub(super) notes: Vec<String>,
@@ -156,7 +156,7 @@ impl Report {
             return Ok(());
         }
         let (use_of_it, table) = (told.secret.1, told.table);
-        writeln!(output, "\n{use_of_it}, which the bridge does not know yet:\n")?;
+        writeln!(output, "\n{use_of_it}:\n")?;
         writeln!(output, "  {}={}", table.variable("webhook_secrets"), secrets.join(","))?;
         writeln!(output, "\nin the secrets file or the environment, or in the configuration file:\n")?;
         writeln!(output, "  [{}]\n  webhook_secrets = [\"{}\"]", table.name(), secrets.join("\", \""))?;

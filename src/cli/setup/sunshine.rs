@@ -58,7 +58,10 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
         heading: format!("Sunshine Conversations at {url}; webhooks go to {}", installer.endpoint),
         dry_run: arguments.dry_run,
         as_json: arguments.form.json,
-        secret: ("webhook_secret", "Each webhook presents a secret of its own"),
+        secret: (
+            "webhook_secret",
+            "Each webhook presents a secret of its own, of which the bridge does not know the first yet",
+        ),
         refused: "see to it, and run this again",
         then: Some(path),
     };
@@ -125,10 +128,14 @@ impl Installer {
             presented
                 .push(made(webhooks.into_iter().find(|webhook| webhook.id == notifies).map(|webhook| webhook.secret))?);
         }
-        let is_new = |secret: &SecretString| {
-            keys.webhook_secrets.iter().all(|known| known.expose_secret() != secret.expose_secret())
+        let is_known = |secret: &SecretString| {
+            keys.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret())
         };
-        report.secrets = presented.into_iter().filter(is_new).collect();
+        // The list that is shown takes the place of the configured one, so it holds the known secret of the other webhook too.
+        if !presented.iter().all(is_known) {
+            presented.sort_by_key(is_known);
+            report.secrets = presented;
+        }
         Ok(())
     }
 

@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, account: AccountId, output: &mut impl W
         heading: format!("Zendesk at {}; webhooks go to {}", config.url, installer.wanted.endpoint),
         dry_run: arguments.dry_run,
         as_json: arguments.form.json,
-        secret: ("signing_secret", "The webhook signs with this secret"),
+        secret: ("signing_secret", "The webhook signs with this secret, which the bridge does not know yet"),
         refused: "see to it in Zendesk, or name another",
         then: (!arguments.remove).then_some(path),
     };

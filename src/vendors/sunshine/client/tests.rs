@@ -12,6 +12,7 @@ use crate::domain::line::{Channel, Forms, Line, Lines};
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Look, Sent, Sought, Text};
 use crate::vendors::http::scripted::{self, Reply, Scripted};
+use crate::vendors::sunshine::notification::stand_in;
 
 fn account() -> crate::domain::account::AccountId {
     "sunshine".parse().unwrap()
@@ -126,7 +127,7 @@ async fn each_answer_has_its_meaning() {
 
 /// A text to a number, of which no talk is known.
 async fn send_to_number(client: &Sunshine, number: Option<&str>) -> Result<Sent, Failure> {
-    let to = Recipient::OfCarrier(client.stand_in("i1", "+15550100001").unwrap());
+    let to = Recipient::OfCarrier(stand_in("i1", "+15550100001"));
     let (channel, ticket, part) = (Channel::Sms, Some(TicketId(7)), part(1, 1));
     let text = Text {
         to: &to,
@@ -151,7 +152,7 @@ async fn a_text_to_a_number_is_one_notification_with_its_mark_and_nothing_is_loo
     let client = client(&server.url);
     let sent = send_to_number(&client, Some("+15550100001")).await.unwrap();
     assert_eq!(sent.dispatch.as_deref(), Some("n1"));
-    let to = client.stand_in("i1", "+15550100001").unwrap();
+    let to = stand_in("i1", "+15550100001");
     let sought = Sought { id: part(1, 1).id, parts: 1, since: now(), channel: Channel::Sms };
     assert_eq!(client.receipts(&Recipient::OfCarrier(to.clone()), &sought).await.unwrap(), BTreeMap::new());
     client.pair(&to, TicketId(7)).await.unwrap();
@@ -420,4 +421,16 @@ async fn talks_are_asked_for_at_five_a_second() {
     };
     clock.advance(until.duration_since(now()));
     assert_eq!(texts(&client, Some("c1")).await, Ok(Some((Vec::new(), 0))));
+}
+
+#[tokio::test]
+async fn the_list_of_the_first_generation_may_show_webhooks_of_the_second_and_records_in_another_form() {
+    let listed = json!({"webhooks": [
+        {"id": "w2", "version": "v2", "target": "https://t.example/webhooks/sunshine", "triggers": ["conversation:message"]},
+        {"_id": 7, "target": null},
+        {"_id": "w1", "version": "v1.1", "target": "https://t.example/webhooks/sunshine", "secret": "s"},
+    ]});
+    let server = Scripted::answers(vec![Reply::json(200, &listed)]).await;
+    let found = client(&server.url).notifying().await.unwrap();
+    assert_eq!(found.iter().map(|webhook| webhook.id.as_str()).collect::<Vec<_>>(), ["w1"]);
 }
