@@ -61,9 +61,9 @@ pub const NOT_SHOWN: &str = "Zendesk does not show comment";
 /// The profile can no longer show whether a text arrived.
 pub const RECEIPT_REPLACED: &str = "a later text has taken the place of the receipt";
 
-/// The answer to a text that went to a number in the place of a talk was lost.
-pub const LEAVES_NOTHING: &str = "the answer was lost, and a first text to a number leaves nothing at the carrier by which it could be \
-     looked for";
+/// Nothing can tell of a text that went to a number in the place of a talk.
+pub const LEAVES_NOTHING: &str = "it is not known whether it went out, and a first text to a number leaves nothing at the carrier by \
+     which it could be looked for";
 
 /// The part of a cause that stands behind the number of tries.
 pub const WITHOUT_ANSWER: &str = "without an answer";

@@ -182,7 +182,7 @@ impl Conversation {
         self.hold_no_later_than(now);
         match change {
             Change::Customer(newer) => self.know(newer),
-            Change::TalkMoved(there) => self.move_talk(&there, now),
+            Change::TalkMoved(there) => self.move_talk(&there),
             Change::WroteOn(told) => self.wrote_at.take((&mut self.line, &mut self.channel), told),
             Change::Requester(user) => self.requester_id = Some(user),
             Change::Ticket(id, status, since) => self.go_to(id, status, since, now),
@@ -249,9 +249,9 @@ impl Conversation {
         }
     }
 
-    fn move_talk(&mut self, there: &Customer, now: Timestamp) {
+    fn move_talk(&mut self, there: &Customer) {
         self.customer.update(there);
-        self.talk.go_on(now);
+        self.talk.go_on();
     }
 
     fn know(&mut self, newer: Customer) {

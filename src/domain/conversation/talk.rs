@@ -22,9 +22,6 @@ pub struct Talk {
     /// When the customer last wrote in it, or lifted a block.
     #[serde(skip_serializing_if = "Option::is_none")]
     reached_at: Option<Timestamp>,
-    /// Since when the conversation goes on in this one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    moved_at: Option<Timestamp>,
     /// The conversation in which the customer goes on, since their talks were merged.
     #[serde(skip_serializing_if = "Option::is_none")]
     joined_into: Option<ConversationKey>,
@@ -67,15 +64,9 @@ impl Talk {
         self.reached_at
     }
 
-    /// It goes on in another talk from this time: ends and blocks were those of the one of before.
-    pub(super) fn go_on(&mut self, at: Timestamp) {
-        *self = Self { reached_at: self.reached_at, moved_at: Some(at), ..Self::default() };
-    }
-
-    /// Whether a text that was first tried at this time may have gone into the talk of before.
-    #[must_use]
-    pub fn may_lack(&self, tried_at: Option<Timestamp>) -> bool {
-        self.moved_at.is_none_or(|moved_at| tried_at.is_none_or(|tried_at| tried_at <= moved_at))
+    /// It goes on in another talk: ends and blocks were those of the one of before.
+    pub(super) fn go_on(&mut self) {
+        *self = Self { reached_at: self.reached_at, ..Self::default() };
     }
 
     pub(super) fn end(&mut self, at: Timestamp) {
@@ -95,7 +86,7 @@ impl Talk {
     }
 
     pub(super) fn hold_no_later_than(&mut self, now: Timestamp) {
-        for at in [&mut self.over_at, &mut self.blocked_at, &mut self.reached_at, &mut self.moved_at] {
+        for at in [&mut self.over_at, &mut self.blocked_at, &mut self.reached_at] {
             *at = at.map(|at| at.min(now));
         }
     }
