@@ -100,7 +100,7 @@
 //! * *receipt* — the proof of an effect: the ticket and comment, the dispatch id, or the bridge's mark on a profile.
 //! * *redrive* — an operator puts a delivery back at its place in the lane.
 //! * *route* — the direction of a delivery and the account that it calls ([`domain::account::Route`]).
-//! * *stand-in* — the name in the place of a talk's, as long as the talk with a number is not known ([`ports::Carrier::stand_in`]).
+//! * *stand-in* — the name in the place of a talk's, as long as the talk with a number is not known ([`ports::Carrier::leaves_nothing`]).
 //! * *template* — the request to write again, in the form that a channel takes outside of its window.
 //! * *window* — the time after a customer's message in which their channel takes free text ([`policy::window`]).
 //!

@@ -111,7 +111,8 @@ pub struct CustomerText {
     pub ticket_id: Option<TicketId>,
     /// Fields that the sender set (published recipe, new ticket).
     pub fields: TicketFields,
-    /// The carrier's names of the texts to the customer's number, sent before a talk with them was known, that it answers.
+    /// The texts to the customer's number that it may answer, sent before a talk with them was known: the name in the place of
+    /// the talk, and the carrier's names of the texts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<String>,
 }

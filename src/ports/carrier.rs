@@ -205,12 +205,6 @@ pub trait Carrier: Account {
         Err(Failure::GiveUp { cause: "this carrier opens no talks".to_owned() })
     }
 
-    /// The name in the place of a talk's, under which texts go to a number on the line of this address until the talk with it is
-    /// known; `None` at a carrier that needs a talk first.
-    fn stand_in(&self, _line: &str, _number: &str) -> Option<String> {
-        None
-    }
-
     /// Whether the texts to the talk of this name leave nothing at the carrier by which a look could find them, so that one in
     /// doubt is never sent again by itself.
     fn leaves_nothing(&self, _thread: &str) -> bool {

@@ -106,10 +106,7 @@ impl Worker {
             Reported::Unsubscribed if self.keeps_talks() => self.blocked(report, now).await,
             Reported::Unsubscribed => self.unsubscribed(report, now).await,
             Reported::Resubscribed => self.unblocked(report).await,
-            Reported::TalkMoved { into, customer } if report.customer.thread.is_none() => {
-                self.talk_known(report, into, customer.as_ref()).await
-            }
-            Reported::TalkMoved { .. } => Ok(Fate::Joined),
+            Reported::TalkMoved { .. } => self.talk_moved(kept, now).await,
             Reported::TalkOver => self.talk_over(report).await,
             Reported::Sent { .. }
             | Reported::Delivered

@@ -1,6 +1,8 @@
 //! For carriers that keep talks: the talks that the store knows, and a carrier's reports of them. The store joins those that
 //! were merged. Never calls a vendor.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use crate::domain::account::AccountId;
@@ -8,11 +10,15 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, Subscri
 use crate::domain::event::{Customer, Event, EventKind};
 use crate::domain::line::{By, Channel, is_one_line};
 use crate::domain::note::{Note, Saying};
-use crate::domain::receipt::{Fate, Learnt, Report};
+use crate::domain::receipt::{Fate, Kept, Learnt, Report, WINDOW};
+use crate::domain::retry::later;
 use crate::policy::reports::takes_notes;
 use crate::store::{Store, StoreError};
 
 use super::Worker;
+
+/// How soon a report is weighed again that may have come before the answer to its text.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// How many conversations are read at once.
 const PAGE: usize = 500;
@@ -43,25 +49,16 @@ impl Worker {
         self.lines.knows_by(self.ends.carrier) == By::Thread
     }
 
-    /// The talk with a number is known by the report of a text to it, which does not tell the number.
-    pub(super) async fn talk_known(
-        &self,
-        report: &Report,
-        into: &str,
-        customer: Option<&String>,
-    ) -> Result<Fate, StoreError> {
-        let Some(dispatch) = &report.dispatch else { return Ok(Fate::Over) };
-        let Some(known) = self.first_text(dispatch).await? else { return Ok(Fate::Over) };
-        let there = Customer { thread: Some(into.to_owned()), carrier_id: customer.cloned(), ..Customer::default() };
-        let changes = vec![Change::TalkMoved(there)];
-        Ok(Fate::Learnt(vec![Learnt { conversation: known.key, changes, note: None }]))
-    }
-
-    /// The conversation without a talk into which the text of this name went.
-    pub(super) async fn first_text(&self, dispatch: &str) -> Result<Option<Conversation>, StoreError> {
-        let Some((delivery, _)) = self.delivery_under(dispatch).await? else { return Ok(None) };
-        let known = self.store.conversation(&delivery.conversation).await?;
-        Ok(known.filter(|known| self.stands_in(known)))
+    /// The store joins the talks. Where the report names its text alone, the answer to that may be on its way.
+    pub(super) async fn talk_moved(&self, kept: &Kept, now: Timestamp) -> Result<Fate, StoreError> {
+        let wait = later(kept.taken_at, WINDOW);
+        if let (None, Some(dispatch)) = (&kept.report.customer.thread, &kept.report.dispatch)
+            && now < wait
+            && self.delivery_under(dispatch).await?.is_none()
+        {
+            return Ok(Fate::Later(later(now, ANSWER_WAIT).min(wait)));
+        }
+        Ok(Fate::Joined)
     }
 
     /// Whether the carrier's talk with the customer is not known yet.
@@ -106,7 +103,7 @@ impl Worker {
     }
 
     /// The conversation that the name of a talk leads to.
-    pub(super) async fn talk(&self, thread: &str) -> Result<Option<Conversation>, StoreError> {
+    async fn talk(&self, thread: &str) -> Result<Option<Conversation>, StoreError> {
         let customer = Customer { thread: Some(thread.to_owned()), ..Customer::default() };
         let Some(place) = self.place_on(None, Channel::default()) else { return Ok(None) };
         let key = self.store.key_of(&customer, &place, None).await?;

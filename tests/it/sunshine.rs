@@ -11,6 +11,7 @@ mod answered_twice;
 mod bodies;
 mod missed;
 mod notification;
+mod notification_answers;
 mod notification_events;
 mod reach;
 mod set_up;

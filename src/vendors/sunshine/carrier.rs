@@ -24,7 +24,7 @@ use crate::domain::retry::before;
 use crate::ports::{CameIn, Carrier, Failure, FirstContact, Look, Meant, Responders, Sent, Sought, Talk, Text};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::sunshine::client::Sunshine;
-use crate::vendors::sunshine::notification::{self, is_stand_in};
+use crate::vendors::sunshine::notification::is_stand_in;
 use crate::vendors::sunshine::source::Reader;
 use crate::vendors::sunshine::{MARK, TICKET};
 use crate::vendors::sunshine::{keys, limits, shorthand};
@@ -161,10 +161,6 @@ impl Carrier for Sunshine {
 
     async fn begin(&self, with: &FirstContact<'_>) -> Result<Talk, Failure> {
         self.first_contact(with).await
-    }
-
-    fn stand_in(&self, line: &str, number: &str) -> Option<String> {
-        Some(notification::stand_in(line, number))
     }
 
     fn leaves_nothing(&self, thread: &str) -> bool {

@@ -1,6 +1,5 @@
 //! From the phone to the ticket: takes the steps that the conversation policy names, until a comment is written.
 
-pub(in crate::worker) mod answers;
 pub(in crate::worker) mod complete;
 pub(in crate::worker) mod completion;
 pub(in crate::worker) mod facts_kept;
@@ -408,36 +407,24 @@ impl Worker {
         }
     }
 
-    /// The ticket that the text names, or from which the text went out that it answers. At a carrier that keeps talks it may have
-    /// another requester by now, so it is believed only where no ticket of the conversation is known and its requester has
-    /// the customer's number or ids.
+    /// The ticket that the text names. One that a talk names may have another requester by now, so it is believed only
+    /// where no ticket of the conversation is known and its requester has the customer's number or ids.
     async fn named_ticket(
         &self,
         claim: &Claim,
         text: &CustomerText,
         customer: &Customer,
     ) -> Result<Option<TicketId>, Outcome> {
-        if self.lines.knows_by(self.ends.carrier) != By::Thread {
-            return Ok(text.ticket_id);
-        }
+        let is_of_talk = self.lines.knows_by(self.ends.carrier) == By::Thread;
+        let Some(ticket) = text.ticket_id.filter(|_| is_of_talk) else { return Ok(text.ticket_id) };
         if claim.conversation.as_ref().is_some_and(|known| known.ticket.is_some()) {
             return Ok(None);
         }
-        let first = self.answered(text, customer).await?;
-        let of_first = first.as_ref().and_then(|first| first.ticket.as_ref()).map(|ticket| ticket.id);
-        let Some(ticket) = of_first.or(text.ticket_id) else { return Ok(None) };
-        // The text that they answer went to their number.
-        let phone = customer.phone.as_ref().or(first.as_ref().and_then(|first| first.customer.phone.as_ref()));
-        let named = Customer { phone: phone.cloned(), ..customer.clone() };
-        let is_theirs = match self.desk.ticket(ticket).await {
-            Ok(view) => self.customers().may_be(&view, &named, self.ends.carrier),
-            Err(Failure::NotFound { .. }) => false,
-            Err(failure) => return Err(self.outcome(failure, End::Desk)),
-        };
-        if let Some(first) = first.filter(|_| is_theirs) {
-            self.goes_on(&first, customer).await?;
+        match self.desk.ticket(ticket).await {
+            Ok(view) => Ok(self.customers().may_be(&view, customer, self.ends.carrier).then_some(ticket)),
+            Err(Failure::NotFound { .. }) => Ok(None),
+            Err(failure) => Err(self.outcome(failure, End::Desk)),
         }
-        Ok(is_theirs.then_some(ticket))
     }
 
     /// The texts' customer: the conversation's, completed by this text. For a text that names only a ticket, and one

@@ -15,7 +15,7 @@ impl Site {
     }
 
     /// Posts an event of a notification; these fields stand in the place of the usual ones.
-    async fn tells(&self, trigger: &str, id: &str, more: Value) -> (u16, Value) {
+    pub(super) async fn tells(&self, trigger: &str, id: &str, more: Value) -> (u16, Value) {
         let mut body = json!({"trigger": trigger, "version": "v1.1", "app": {"_id": "a1"},
             "destination": {"type": "twilio", "integrationId": SMS, "destinationId": &ADA[1..]},
             "notification": {"_id": id}, "isFinalEvent": false, "timestamp": 1_790_000_000.12});
@@ -24,7 +24,7 @@ impl Site {
     }
 
     /// The receipts of the only text, once reports have told these times.
-    async fn receipts(&self, told: &[&str]) -> Value {
+    pub(super) async fn receipts(&self, told: &[&str]) -> Value {
         let has = |receipt: &Value| told.iter().all(|time| receipt[time].is_string());
         let are_there = |deliveries: &[Value]| {
             let receipts = deliveries.iter().filter_map(|delivery| delivery["receipts"].as_array());
@@ -165,7 +165,7 @@ async fn an_answer_that_comes_before_every_event_joins_the_ticket() {
         assert_eq!((site.notified(), site.sends()), (1, 1), "the reply goes into the talk");
         assert_eq!(site.sunshine.reached(ADA), ["once", "Good"]);
         assert!(site.bridge.comments(ticket).contains(&"Bye".to_owned()));
-        assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 1);
+        assert_eq!((site.bridge.sandbox.zendesk.tickets().len(), site.bridge.conversations().await.len()), (1, 1));
         site.finish(0).await;
     }
 }

@@ -12,7 +12,7 @@ use crate::domain::account::{AccountId, Direction, Ends, Route};
 use crate::domain::address::{self, Address, Directory, Identity};
 use crate::domain::conversation::{Change, Conversation, ConversationKey, channel_in, learnt_from};
 use crate::domain::delivery::{self, Delivery, State};
-use crate::domain::event::{DedupeKey, Event, EventId};
+use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::inbound;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
@@ -111,6 +111,7 @@ pub(in crate::store) struct Arrival {
     echo_of: Option<String>,
     pub(in crate::store) dedupe: Vec<Digest>,
     dispatch: Option<String>,
+    answers: Vec<String>,
     /// Whether no webhook has told of it: a report did.
     pub(in crate::store) is_reported: bool,
 }
@@ -133,8 +134,23 @@ impl Arrival {
             echo_of: may_echo(&event.kind).map(str::to_owned),
             dedupe: layout::dedupe_digests(dedupe, place.ends)?,
             dispatch: delivery::dispatch_in(dedupe),
+            answers: answers_of(&event.kind).to_vec(),
             is_reported: false,
         })
+    }
+}
+
+/// The texts that an event may answer.
+fn answers_of(kind: &EventKind) -> &[String] {
+    match kind {
+        EventKind::CustomerText(text) => &text.answers,
+        EventKind::AgentReply(_)
+        | EventKind::PhoneText(_)
+        | EventKind::TicketSolved(_)
+        | EventKind::TicketReopened(_)
+        | EventKind::Template(_)
+        | EventKind::Note(_)
+        | EventKind::Unreadable(_) => &[],
     }
 }
 
@@ -198,6 +214,11 @@ impl Core {
     pub(in crate::store) fn accept(&mut self, arrival: Arrival, now: Timestamp) -> Result<Accepted, StoreError> {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
+        }
+        if !arrival.answers.is_empty() {
+            self.check_backlog(1)?;
+            self.check_disk()?;
+            self.join_answered(&arrival.answers, &arrival.address, now)?;
         }
         let mut resolution = address::resolve(&arrival.address, self)?;
         if let Some(text) = &arrival.echo_of {

@@ -2,19 +2,23 @@
 //!
 //! A merge is joined as soon as it is taken in, before the texts of the same body, so that the order within a body does not
 //! matter. Joining twice changes nothing, because both talks lead to one conversation then.
+//!
+//! A conversation that began with a text to a number has a name in the place of its talk. It is joined with the talk that the
+//! carrier makes for the number, by a report or by the customer's answer, whichever comes first.
 
 use jiff::Timestamp;
 
-use crate::domain::account::Direction;
-use crate::domain::address::{Directory, lead_of, talk_named};
+use crate::domain::account::{AccountId, Direction};
+use crate::domain::address::{Address, Directory, lead_of, talk_named};
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Delivery;
+use crate::domain::event::Customer;
 use crate::domain::kind::Track;
 use crate::domain::lanes::LaneName;
 use crate::domain::receipt::{Report, Reported};
-use crate::store::StoreError;
 use crate::store::embedded::engine::core::Core;
 use crate::store::rules::joining::{self, Lasting, Stand};
+use crate::store::{DeliveryFilter, StoreError};
 
 impl Core {
     /// Joins those of these reports that tell of merged talks, as far as that is possible now.
@@ -29,13 +33,12 @@ impl Core {
     /// Joins the conversations of two merged talks; `false` where a text of one is on its way to a ticket, so that it has to
     /// be tried again.
     pub(in crate::store) fn join_talks(&mut self, report: &Report, now: Timestamp) -> Result<bool, StoreError> {
-        let (Reported::TalkMoved { into, customer }, Some(thread)) = (&report.what, &report.customer.thread) else {
-            return Ok(true);
-        };
-        let gone = lead_of(thread, report.carrier, self)?;
+        let Reported::TalkMoved { into, customer } = &report.what else { return Ok(true) };
+        let Some(thread) = self.talk_that_moved(report)? else { return Ok(true) };
+        let gone = lead_of(&thread, report.carrier, self)?;
         let left = lead_of(into, report.carrier, self)?;
         // It has moved before, or this very report was learnt.
-        if gone.talk != *thread || gone.key == left.key {
+        if gone.talk != thread || gone.key == left.key {
             return Ok(true);
         }
         let there = joining::there(left.talk.clone(), customer.as_ref(), left.conversation.as_ref());
@@ -60,6 +63,54 @@ impl Core {
         self.keep_names(vec![(talk_named(report.carrier, talk), lasting.key.clone())]);
         self.join(lasting, ended, (stand, moved), now)?;
         Ok(true)
+    }
+
+    /// The conversation of a text to the customer's number goes on in the talk in which they answer it, before their answer is
+    /// filed: so the answer, and their word against texts, count where the text went out.
+    pub(in crate::store) fn join_answered(
+        &mut self,
+        answers: &[String],
+        address: &Address,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let Address::Customer { identities, .. } = address else { return Ok(()) };
+        let Some(talk) = identities.first() else { return Ok(()) };
+        for name in answers {
+            let thread = self.begun_by(name, talk.account)?.unwrap_or_else(|| name.clone());
+            let moved = Report {
+                id: String::new(),
+                at: now,
+                customer: Customer { thread: Some(thread), ..Customer::default() },
+                campaign: None,
+                dispatch: Some(name.clone()),
+                line: None,
+                carrier: talk.account,
+                what: Reported::TalkMoved { into: talk.value.clone(), customer: None },
+            };
+            self.join_talks(&moved, now)?;
+        }
+        Ok(())
+    }
+
+    /// The name of the talk that goes on in another one, by the report or by the text that it names.
+    fn talk_that_moved(&self, report: &Report) -> Result<Option<String>, StoreError> {
+        match (&report.customer.thread, &report.dispatch) {
+            (Some(thread), _) => Ok(Some(thread.clone())),
+            (None, Some(dispatch)) => self.begun_by(dispatch, report.carrier),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The name in the place of the talk, of the conversation in which the only text of this name went out. A conversation that
+    /// goes on in another talk has none.
+    fn begun_by(&self, dispatch: &str, carrier: AccountId) -> Result<Option<String>, StoreError> {
+        let filter = DeliveryFilter { dispatch: Some(dispatch.to_owned()), limit: 2, ..DeliveryFilter::default() };
+        let [only] = self.list(&filter)?.positions[..] else { return Ok(None) };
+        let is_it = |text: &Delivery| text.ends.carrier == carrier && text.part_under(dispatch).is_some();
+        let Some(text) = self.find(only)?.filter(is_it) else { return Ok(None) };
+        let known = Directory::conversation(self, &text.conversation)?;
+        let thread = known.and_then(|known| known.customer.thread);
+        Ok(thread.filter(|thread| talk_named(carrier, thread.clone()).key() == text.conversation))
     }
 
     fn join(

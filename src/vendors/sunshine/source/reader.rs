@@ -9,13 +9,14 @@ use super::fate;
 use super::message::{self, Message};
 use super::parts::{OnLine, id, time, within};
 use crate::domain::account::AccountId;
-use crate::domain::event::TicketId;
+use crate::domain::event::{CustomerText, TicketId};
 use crate::domain::line::{Channel, Lines};
 use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
 use crate::ports::{Illegible, Incoming};
 use crate::vendors::sunshine::keys::is_id;
+use crate::vendors::sunshine::notification::stand_in;
 use crate::vendors::sunshine::{MARK, TICKET, is_sms};
 
 /// The most notifications of which an answer tells, the latest ones.
@@ -113,7 +114,7 @@ impl Reader {
         let customer = message::customer(&thread(payload)?, author, source)?;
         let (text, media) = content::of(within(told, "content"))?;
         let mut message = Message::new(Some(message::key(&id)), customer, line, (text, media), ticket(payload), at);
-        message.text.answers = answers(payload);
+        message.text.answers = answers(payload, &message.text);
         Ok(Meant::Text(message))
     }
 
@@ -223,11 +224,14 @@ fn thread(payload: &Map<String, Value>) -> Result<String, Stop> {
     id(conversation, "id")
 }
 
-/// The notifications since the customer's last message.
-fn answers(payload: &Map<String, Value>) -> Vec<String> {
+/// The name in the place of the talk with the customer's number, and the notifications since their last message.
+fn answers(payload: &Map<String, Value>, text: &CustomerText) -> Vec<String> {
     let recent = payload.get("recentNotifications").and_then(Value::as_array).into_iter().flatten();
     let ids = recent.rev().filter_map(|one| one["id"].as_str()).filter(|id| is_id(id));
-    ids.take(ANSWERS_MAX).map(str::to_owned).collect()
+    let number = text.line.as_deref().zip(text.customer.phone.as_deref());
+    let number = number.filter(|_| Channel::of_word(&text.channel).is_some_and(|channel| channel.is_sms()));
+    let number = number.map(|(line, number)| stand_in(line, number));
+    number.into_iter().chain(ids.take(ANSWERS_MAX).map(str::to_owned)).collect()
 }
 
 /// The ticket that the bridge has noted on the talk.

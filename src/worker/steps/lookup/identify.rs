@@ -40,6 +40,8 @@ struct AtCarrier {
     line: Option<String>,
     /// When they wrote last, where the carrier told.
     heard_at: Option<Timestamp>,
+    /// Whether their talk begins with the text that is to go out.
+    begins: bool,
 }
 
 impl AtCarrier {
@@ -60,7 +62,11 @@ impl AtCarrier {
         let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
         let wrote_at = self.heard_at.unwrap_or(Timestamp::MIN);
         let wrote_on = Change::wrote_on(self.line, Some(self.place.channel), wrote_at).filter(|_| known.is_none());
-        let told = [wrote_on, heard_at, Some(Change::Customer(self.customer))];
+        // A number whose last talk is over is written to afresh.
+        let is_other = |known: &Conversation| known.talk.is_over() && known.customer.thread != self.customer.thread;
+        let begins_again = self.begins && known.is_some_and(is_other);
+        let customer = if begins_again { Change::TalkMoved } else { Change::Customer };
+        let told = [wrote_on, heard_at, Some(customer(self.customer))];
         told.into_iter().flatten().collect()
     }
 }
@@ -199,22 +205,22 @@ impl Finder<'_> {
         let of_brand = of_brand.filter(|line| line.ends.carrier == carrier);
         let line = line.or(of_brand.and_then(|line| line.address.as_deref())).map(str::to_owned);
         let by = self.lines.knows_by(carrier);
-        let (customer, line, heard_at) = match by {
-            By::Id | By::Phone => (self.customers.at_carrier(named, ticket, carrier), line, None),
+        let (customer, line, heard_at, begins) = match by {
+            By::Id | By::Phone => (self.customers.at_carrier(named, ticket, carrier), line, None, false),
             By::Thread => {
                 let keyed = ticket.external_id.as_deref().and_then(|key| key.strip_prefix(&carrier.scoped("")));
                 // A known talk stays its customer's, whoever the ticket was given to.
                 let wanted = Wanted { ticket, carrier, keyed: keyed.filter(|_| !has_key), is_reply };
                 let own = named.filter(|(whose, _)| self.customers.is_own(*whose, carrier)).map(|(_, own)| own);
-                let found = match Box::pin(self.talks.with_requester(wanted, own)).await? {
-                    Some(found) => found,
+                let (found, begins) = match Box::pin(self.talks.with_requester(wanted, own)).await? {
+                    Some(found) => (found, false),
                     None if is_reply && ticket.external_id.is_none() => match self.begun(wanted, line).await? {
-                        Ok(begun) => begun,
+                        Ok(begun) => (begun, true),
                         Err(cause) => return Ok(Err(cause)),
                     },
                     None => return Ok(Err(self.nameless(by))),
                 };
-                (Some(found.customer), found.talk.line, found.talk.heard_at)
+                (Some(found.customer), found.talk.line, found.talk.heard_at, begins)
             }
         };
         let Some(customer) = customer else { return Ok(Err(self.nameless(by))) };
@@ -222,7 +228,7 @@ impl Finder<'_> {
         let place = place.unwrap_or_else(|| Ends { carrier, ..self.ends }.into());
         // The ticket stands at this desk, also where its line goes to another by now.
         let place = Place { ends: Ends { desk: self.ends.desk, ..place.ends }, ..place };
-        Ok(Ok(AtCarrier { customer, place, line, heard_at }))
+        Ok(Ok(AtCarrier { customer, place, line, heard_at, begins }))
     }
 
     /// A talk with a requester who has not written: on the line of the ticket's brand, or else on the carrier's first one.
