@@ -14,7 +14,9 @@ impl Delivery {
     /// for one to which neither has happened. It is read from the record, so that a restart gives the same.
     #[must_use]
     pub fn refused_at(&self) -> Option<Timestamp> {
-        let (mut refused, mut given_up, mut in_doubt) = (None, None, false);
+        let (mut refused, mut given_up) = (None, None);
+        // An attempt in doubt may be among the entries that a full history has dropped.
+        let mut in_doubt = self.history.len() >= HISTORY_MAX;
         for entry in &self.history {
             match entry.what {
                 Fate::Postponed if entry.cause == PUT_BACK => in_doubt = true,
@@ -73,6 +75,14 @@ mod tests {
             let delivery = Delivery { history, ..pending() };
             assert_eq!(delivery.refused_at(), expected.map(second), "{fates:?}");
         }
+    }
+
+    #[test]
+    fn a_full_history_may_have_dropped_an_attempt_in_doubt() {
+        let entry = |at| HistoryEntry { at: second(at), what: Fate::Postponed, cause: format!("cause {at}") };
+        let refused = |count| Delivery { history: (1..=count).map(entry).collect(), ..pending() }.refused_at();
+        assert_eq!(refused(31), Some(second(31)));
+        assert_eq!(refused(32), None);
     }
 
     #[test]
