@@ -7,7 +7,7 @@ pub(in crate::worker) mod staff_seen;
 
 use crate::domain::account::End;
 use crate::domain::conversation::{Change, Conversation, TicketStatus};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{EventKind, PhoneText, TicketChange, UserId};
 use crate::domain::line::{By, Channel};
 use crate::domain::outgoing::{Content, Outgoing};
