@@ -14,21 +14,21 @@ impl Delivery {
     /// for one to which neither has happened. It is read from the record, so that a restart gives the same.
     #[must_use]
     pub fn refused_at(&self) -> Option<Timestamp> {
-        let (mut refused, mut given_up) = (None, None);
-        // An attempt in doubt may be among the entries that a full history has dropped.
-        let mut in_doubt = self.history.len() >= HISTORY_MAX;
+        let (mut refused, mut given_up, mut in_doubt) = (None, None, false);
+        // An attempt in doubt may be among the entries that a full history has dropped, unless a later one tells of a doubt.
+        let mut is_told = self.history.len() < HISTORY_MAX;
         for entry in &self.history {
             match entry.what {
-                Fate::Postponed if entry.cause == PUT_BACK => in_doubt = true,
+                Fate::Postponed if entry.cause == PUT_BACK => (in_doubt, is_told) = (true, true),
                 Fate::Postponed if in_doubt => {}
                 Fate::Postponed => refused = Some(entry.at),
                 Fate::GivenUp => given_up = Some(entry.at),
                 // A busy answer may be one to an earlier request under the same key, which is still under way.
-                Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => in_doubt = true,
-                Fate::Redriven => (refused, in_doubt) = (given_up.take().or(refused), false),
+                Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => (in_doubt, is_told) = (true, true),
+                Fate::Redriven => (refused, in_doubt, is_told) = (given_up.take().or(refused), false, true),
             }
         }
-        refused
+        refused.filter(|_| is_told)
     }
 
     /// Since when an attempt may be in doubt, no earlier than it was made: one whose answer was lost, or was that it may be tried
@@ -78,11 +78,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_history_may_have_dropped_an_attempt_in_doubt() {
+    fn a_full_history_may_have_dropped_an_attempt_in_doubt_unless_it_tells_of_one() {
         let entry = |at| HistoryEntry { at: second(at), what: Fate::Postponed, cause: format!("cause {at}") };
-        let refused = |count| Delivery { history: (1..=count).map(entry).collect(), ..pending() }.refused_at();
-        assert_eq!(refused(31), Some(second(31)));
-        assert_eq!(refused(32), None);
+        let history = |count: i64| (1..=count).map(entry).collect::<Vec<_>>();
+        let refused = |history| Delivery { history, ..pending() }.refused_at();
+        assert_eq!(refused(history(31)), Some(second(31)));
+        assert_eq!(refused(history(32)), None);
+        for (what, expected) in [(Fate::Lost, 20), (Fate::Redriven, 32)] {
+            let mut full = history(32);
+            full[20].what = what;
+            assert_eq!(refused(full), Some(second(expected)), "{what:?}");
+        }
     }
 
     #[test]
