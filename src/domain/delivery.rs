@@ -324,7 +324,7 @@ pub struct Delivery {
     /// When it settled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settled_at: Option<Timestamp>,
-    /// Its history, oldest first; empty where it was delivered at once. The newest [`HISTORY_MAX`] entries are kept.
+    /// Its history, oldest first; empty where it was delivered at once. At most [`HISTORY_MAX`] entries are kept, the newest among them.
     #[serde(rename = "past", default, skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<HistoryEntry>,
     /// The carrier's reports of it since, part by part.

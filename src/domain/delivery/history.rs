@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::refused::Told;
 use super::transition::Transition;
 
 /// The most entries that a history keeps: more than the attempts before a delivery is given up.
@@ -72,7 +73,8 @@ impl HistoryEntry {
         Some(Self { at, what, cause: cause.to_owned() })
     }
 
-    /// Adds the entry to a history, and drops the oldest beyond [`HISTORY_MAX`].
+    /// Adds the entry to a history. Beyond [`HISTORY_MAX`] the oldest is dropped of those without which the others tell as much
+    /// of refusals and doubts, because the key of the next attempt is made of them.
     pub(super) fn join(self, before: &mut Vec<Self>) {
         match before.last_mut() {
             // A delivery may be put off for one reason many times, which is one entry.
@@ -81,8 +83,12 @@ impl HistoryEntry {
             }
             Some(_) | None => before.push(self),
         }
-        let surplus = before.len().saturating_sub(HISTORY_MAX);
-        before.drain(..surplus);
+        if before.len() > HISTORY_MAX {
+            let told = Told::of(before.iter());
+            let without = |dropped: usize| before[..dropped].iter().chain(&before[dropped + 1..]);
+            let spare = (0..before.len()).find(|dropped| Told::of(without(*dropped)) == told);
+            before.remove(spare.unwrap_or(0));
+        }
     }
 }
 
@@ -144,6 +150,30 @@ mod tests {
             entry(Fate::Retried, "503", second).join(&mut before);
         }
         assert_eq!((before.len(), before.last().map(|entry| entry.at)), (HISTORY_MAX, Some(at(99))));
+    }
+
+    #[test]
+    fn a_full_history_tells_as_much_of_refusals_and_doubts_as_a_whole_one() {
+        use Fate::{GivenUp, Lost, NotSeen, Postponed, Redriven, Retried, SetAside};
+        for begun in [
+            &[][..],
+            &[Postponed],
+            &[Lost],
+            &[Postponed, Lost, SetAside],
+            &[GivenUp, Redriven],
+            &[Postponed, Retried, GivenUp],
+        ] {
+            for later in [&[Postponed][..], &[Retried, Postponed], &[NotSeen], &[Postponed, Lost, Redriven]] {
+                let (mut kept, mut whole) = (Vec::new(), Vec::new());
+                for (second, what) in (0..).zip(begun.iter().chain(later.iter().cycle()).take(100)) {
+                    let entry = entry(*what, &format!("cause {second}"), second);
+                    entry.clone().join(&mut kept);
+                    whole.push(entry);
+                    assert!(Told::of(&kept) == Told::of(&whole), "{second}: {begun:?}, {later:?}");
+                    assert!(kept.len() <= HISTORY_MAX && kept.last() == whole.last(), "{second}: {begun:?}, {later:?}");
+                }
+            }
+        }
     }
 
     #[test]

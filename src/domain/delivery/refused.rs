@@ -6,46 +6,55 @@
 
 use jiff::Timestamp;
 
-use super::{Delivery, Fate, HISTORY_MAX};
-use crate::domain::cause::PUT_BACK;
+use super::{Delivery, Fate, HistoryEntry};
+use crate::domain::cause::{GIVEN_UP, PUT_BACK};
 
 impl Delivery {
     /// The last time that it was refused or put off with no attempt in doubt, or given up and put back by an operator; `None`
     /// for one to which neither has happened. It is read from the record, so that a restart gives the same.
     #[must_use]
     pub fn refused_at(&self) -> Option<Timestamp> {
-        let (mut refused, mut given_up, mut in_doubt) = (None, None, false);
-        // An attempt in doubt may be among the entries that a full history has dropped, unless a later one tells of a doubt.
-        let mut is_told = self.history.len() < HISTORY_MAX;
-        for entry in &self.history {
-            match entry.what {
-                Fate::Postponed if entry.cause == PUT_BACK => (in_doubt, is_told) = (true, true),
-                Fate::Postponed if in_doubt => {}
-                Fate::Postponed => refused = Some(entry.at),
-                Fate::GivenUp => given_up = Some(entry.at),
-                // A busy answer may be one to an earlier request under the same key, which is still under way.
-                Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => (in_doubt, is_told) = (true, true),
-                Fate::Redriven => (refused, in_doubt, is_told) = (given_up.take().or(refused), false, true),
-            }
-        }
-        refused.filter(|_| is_told)
+        Told::of(&self.history).refused
     }
 
     /// Since when an attempt may be in doubt, no earlier than it was made: one whose answer was lost, or was that it may be tried
     /// again. `None` where there is none since an operator put it back.
     #[must_use]
     pub fn doubted_since(&self) -> Option<Timestamp> {
-        let (mut since, mut is_whole) = (None, self.history.len() < HISTORY_MAX);
-        for entry in &self.history {
-            match entry.what {
-                Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => since = since.or(Some(entry.at)),
-                Fate::Redriven => (since, is_whole) = (None, true),
-                Fate::Postponed | Fate::GivenUp => {}
+        Told::of(&self.history).doubted
+    }
+}
+
+/// All that a history tells of refusals and doubts, and all that later entries may be weighed with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    refused: Option<Timestamp>,
+    given_up: Option<Timestamp>,
+    doubted: Option<Timestamp>,
+    is_in_doubt: bool,
+}
+
+impl Told {
+    pub(super) fn of<'a>(history: impl IntoIterator<Item = &'a HistoryEntry>) -> Self {
+        history.into_iter().fold(Self::default(), Self::with)
+    }
+
+    fn with(mut self, entry: &HistoryEntry) -> Self {
+        match entry.what {
+            Fate::Postponed if entry.cause == PUT_BACK => self.is_in_doubt = true,
+            Fate::Postponed if self.is_in_doubt => {}
+            Fate::Postponed => self.refused = Some(entry.at),
+            // The bridge gave up by itself: that is no answer of the carrier's to the attempt in doubt.
+            Fate::GivenUp if self.is_in_doubt && entry.cause.starts_with(GIVEN_UP) => {}
+            Fate::GivenUp => self.given_up = Some(entry.at),
+            // A busy answer may be one to an earlier request under the same key, which is still under way.
+            Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => {
+                self.doubted = self.doubted.or(Some(entry.at));
+                self.is_in_doubt = true;
             }
+            Fate::Redriven => self = Self { refused: self.given_up.or(self.refused), ..Self::default() },
         }
-        // The first of many is no longer in the history.
-        let first = self.first_sent_at.filter(|_| !is_whole);
-        since.map(|at| first.unwrap_or(at))
+        self
     }
 }
 
@@ -78,17 +87,17 @@ mod tests {
     }
 
     #[test]
-    fn a_full_history_may_have_dropped_an_attempt_in_doubt_unless_it_tells_of_one() {
-        let entry = |at| HistoryEntry { at: second(at), what: Fate::Postponed, cause: format!("cause {at}") };
-        let history = |count: i64| (1..=count).map(entry).collect::<Vec<_>>();
-        let refused = |history| Delivery { history, ..pending() }.refused_at();
-        assert_eq!(refused(history(31)), Some(second(31)));
-        assert_eq!(refused(history(32)), None);
-        for (what, expected) in [(Fate::Lost, 20), (Fate::Redriven, 32)] {
-            let mut full = history(32);
-            full[20].what = what;
-            assert_eq!(refused(full), Some(second(expected)), "{what:?}");
-        }
+    fn a_text_that_was_given_up_in_doubt_keeps_its_key_unless_the_carrier_gave_its_answer() {
+        let entry =
+            |(at, (what, cause)): (i64, (Fate, &str))| HistoryEntry { at: second(at), what, cause: cause.into() };
+        let refused = |fates: &[(Fate, &str)]| {
+            let history = (1..).zip(fates.iter().copied()).map(entry).collect();
+            Delivery { history, ..pending() }.refused_at()
+        };
+        let by_itself = (Fate::GivenUp, "given up after 5 attempts: the carrier shows no receipt of it");
+        assert_eq!(refused(&[(Fate::Lost, ""), (Fate::NotSeen, ""), by_itself, (Fate::Redriven, "")]), None);
+        assert_eq!(refused(&[(Fate::Retried, "busy"), by_itself, (Fate::Redriven, "")]), None);
+        assert_eq!(refused(&[(Fate::Retried, "busy"), (Fate::GivenUp, "422"), (Fate::Redriven, "")]), Some(second(2)));
     }
 
     #[test]
@@ -103,14 +112,13 @@ mod tests {
         use Fate::{Lost, Postponed, Redriven, Retried};
         let of = |fates: &[Fate]| {
             let entry = |(at, what): (i64, &Fate)| HistoryEntry { at: second(at), what: *what, cause: "c".into() };
-            Delivery { history: (1..).zip(fates).map(entry).collect(), first_sent_at: Some(second(0)), ..pending() }
+            Delivery { history: (1..).zip(fates).map(entry).collect(), ..pending() }
         };
         for (fates, expected) in [
             (&[Postponed][..], None),
             (&[Postponed, Retried, Postponed, Lost], Some(2)),
             (&[Lost, Redriven], None),
             (&[Lost, Redriven, Retried], Some(3)),
-            (&[Retried; HISTORY_MAX], Some(0)),
         ] {
             assert_eq!(of(fates).doubted_since(), expected.map(second), "{fates:?}");
         }

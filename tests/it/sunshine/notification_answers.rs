@@ -66,8 +66,11 @@ async fn the_end_of_a_talk_that_an_answer_has_told_ends_the_replies_on_its_ticke
     site.settled().await;
     site.sunshine.resume_webhooks();
     let talk = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    // A text of the same moment would outweigh the end.
+    site.bridge.clock.advance(SignedDuration::from_secs(1));
     site.sunshine.remove_user_of(&talk);
-    site.settled().await;
+    // The reports of the user and of the talk.
+    site.learnt(2).await;
     site.reply(ticket, "in vain");
     site.settled().await;
     assert_eq!((site.notified(), site.sends()), (1, 0));
@@ -97,7 +100,8 @@ async fn a_number_whose_talk_is_over_is_written_to_again() {
     site.settled().await;
     let talk = site.sunshine.conversation_of(SMS, ADA).unwrap();
     site.sunshine.remove_user_of(&talk);
-    site.settled().await;
+    // The report of the talk, and those of the ends of user and talk.
+    site.learnt(3).await;
     let second = site.opened_for(site.requester(first), Some(BRAND));
     site.reply(second, "again");
     site.settled().await;

@@ -72,7 +72,7 @@ impl Site {
     }
 
     /// Lets time pass until so many reports of talks are weighed.
-    async fn learnt(&self, many: usize) {
+    pub(super) async fn learnt(&self, many: usize) {
         let line = format!("tandem_reports_total{{destination=\"sunshine\",fate=\"learnt\"}} {many}");
         let started = self.bridge.clock.now();
         loop {

@@ -57,14 +57,15 @@ impl AtCarrier {
 
     /// The changes that they teach their conversation. A known one knows better when its customer
     /// wrote, and where.
-    fn changes(self, known: Option<&Conversation>) -> Vec<Change> {
+    fn changes(self, known: Option<&Conversation>, now: Timestamp) -> Vec<Change> {
         let is_heard = known.is_none() && self.place.channel.has_window();
         let heard_at = self.heard_at.filter(|_| is_heard).map(Change::Heard);
-        let wrote_at = self.heard_at.unwrap_or(Timestamp::MIN);
-        let wrote_on = Change::wrote_on(self.line, Some(self.place.channel), wrote_at).filter(|_| known.is_none());
-        // A number whose last talk is over is written to afresh.
+        // A number whose last talk is over is written to afresh, on the line of the ticket.
         let is_other = |known: &Conversation| known.talk.is_over() && known.customer.thread != self.customer.thread;
         let begins_again = self.begins && known.is_some_and(is_other);
+        let wrote_at = if begins_again { now } else { self.heard_at.unwrap_or(Timestamp::MIN) };
+        let wrote_on = Change::wrote_on(self.line, Some(self.place.channel), wrote_at);
+        let wrote_on = wrote_on.filter(|_| known.is_none() || begins_again);
         let customer = if begins_again { Change::TalkMoved } else { Change::Customer };
         let told = [wrote_on, heard_at, Some(customer(self.customer))];
         told.into_iter().flatten().collect()
@@ -177,7 +178,7 @@ impl Finder<'_> {
                     return Ok(Behind::Nameless(cause::ANOTHER_NUMBER.to_owned()));
                 }
                 learnt.ends = Some(of_requester.place.ends);
-                learnt.changes.extend(of_requester.changes(known.as_ref()));
+                learnt.changes.extend(of_requester.changes(known.as_ref(), self.clock.now()));
                 key
             }
         };
