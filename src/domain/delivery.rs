@@ -37,12 +37,12 @@ use crate::domain::receipt::Receipt;
 mod dispatch;
 mod history;
 mod outcome;
-mod refused;
 mod reported;
 mod state_name;
 mod transition;
 
 pub use dispatch::{dispatch_in, receipt_of};
+use history::Told;
 pub use history::{Fate, HISTORY_MAX, HistoryEntry};
 pub use outcome::Outcome;
 pub use state_name::{Shelf, StateName, UnknownState};
@@ -333,6 +333,20 @@ pub struct Delivery {
 }
 
 impl Delivery {
+    /// The last time that it was refused or put off with no attempt in doubt, or given up and put back by an operator; `None`
+    /// for one to which neither has happened. It is read from the record, so that a restart gives the same.
+    #[must_use]
+    pub fn refused_at(&self) -> Option<Timestamp> {
+        Told::of(&self.history).refused
+    }
+
+    /// Since when an attempt may be in doubt, no earlier than it was made: one whose answer was lost, or was that it may be tried
+    /// again. `None` where there is none since an operator put it back.
+    #[must_use]
+    pub fn doubted_since(&self) -> Option<Timestamp> {
+        Told::of(&self.history).doubted
+    }
+
     /// A delivery as it is first recorded: pending in its lane, or quarantined and settled at once.
     #[must_use]
     pub fn accepted(

@@ -66,7 +66,7 @@ impl Talk {
 
     /// It goes on in another talk: ends and blocks were those of the one of before.
     pub(super) fn go_on(&mut self) {
-        *self = Self { reached_at: self.reached_at, ..Self::default() };
+        *self = Self { reached_at: self.reached_at, joined_into: self.joined_into.take(), ..Self::default() };
     }
 
     pub(super) fn end(&mut self, at: Timestamp) {
@@ -126,6 +126,7 @@ mod tests {
         let mut talk = Talk::default();
         talk.join(ConversationKey("lasting".into()));
         talk.reach(at(1_000));
+        talk.go_on();
         assert!(talk.is_over());
         let again: Talk = serde_json::from_value(serde_json::to_value(&talk).unwrap()).unwrap();
         assert_eq!(again.joined_into(), Some(&ConversationKey("lasting".into())));

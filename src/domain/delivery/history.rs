@@ -2,12 +2,16 @@
 //!
 //! A state tells only the present. The history beside it answers why a text came late. A delivery that arrived at once
 //! has none.
+//!
+//! A carrier that remembers its answer to a key gives a refusal again for as long as it remembers. So a text goes under a further
+//! key once it was refused, and never while an earlier attempt is in doubt, because only the same key is then the same text.
+//! Both are read from the history.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::refused::Told;
 use super::transition::Transition;
+use crate::domain::cause::{GIVEN_UP, PUT_BACK};
 
 /// The most entries that a history keeps: more than the attempts before a delivery is given up.
 pub const HISTORY_MAX: usize = 32;
@@ -92,6 +96,39 @@ impl HistoryEntry {
     }
 }
 
+/// All that a history tells of refusals and doubts, and all that later entries may be weighed with.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    pub(super) refused: Option<Timestamp>,
+    pub(super) doubted: Option<Timestamp>,
+    given_up: Option<Timestamp>,
+    is_in_doubt: bool,
+}
+
+impl Told {
+    pub(super) fn of<'a>(history: impl IntoIterator<Item = &'a HistoryEntry>) -> Self {
+        history.into_iter().fold(Self::default(), Self::with)
+    }
+
+    fn with(mut self, entry: &HistoryEntry) -> Self {
+        match entry.what {
+            Fate::Postponed if entry.cause == PUT_BACK => self.is_in_doubt = true,
+            Fate::Postponed if self.is_in_doubt => {}
+            Fate::Postponed => self.refused = Some(entry.at),
+            // The bridge gave up by itself: that is no answer of the carrier's to the attempt in doubt.
+            Fate::GivenUp if self.is_in_doubt && entry.cause.starts_with(GIVEN_UP) => {}
+            Fate::GivenUp => self.given_up = Some(entry.at),
+            // A busy answer may be one to an earlier request under the same key, which is still under way.
+            Fate::Retried | Fate::Lost | Fate::NotSeen | Fate::SetAside => {
+                self.doubted = self.doubted.or(Some(entry.at));
+                self.is_in_doubt = true;
+            }
+            Fate::Redriven => self = Self { refused: self.given_up.or(self.refused), ..Self::default() },
+        }
+        self
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,6 +210,66 @@ mod tests {
                     assert!(kept.len() <= HISTORY_MAX && kept.last() == whole.last(), "{second}: {begun:?}, {later:?}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_last_refusal_counts_until_an_attempt_is_in_doubt_and_an_operator_ends_the_doubt() {
+        use Fate::{GivenUp, Lost, NotSeen, Postponed, Redriven, Retried, SetAside};
+        for (fates, expected) in [
+            (&[][..], None),
+            (&[Postponed], Some(1)),
+            (&[Postponed, Postponed], Some(2)),
+            (&[Lost, NotSeen, Retried, Postponed], None),
+            (&[Retried, Postponed], None),
+            (&[Postponed, Lost, NotSeen, Retried, Postponed], Some(1)),
+            (&[GivenUp, Redriven], Some(1)),
+            (&[Retried, GivenUp, Redriven, Postponed], Some(4)),
+            (&[Postponed, Lost, SetAside, Redriven], Some(1)),
+            (&[Lost, SetAside, Redriven, Postponed], Some(4)),
+        ] {
+            let entry = |(second, what): (i64, &Fate)| HistoryEntry { at: at(second), what: *what, cause: "c".into() };
+            let history = (1..).zip(fates).map(entry).collect();
+            let delivery = Delivery { history, ..pending() };
+            assert_eq!(delivery.refused_at(), expected.map(at), "{fates:?}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_was_given_up_in_doubt_keeps_its_key_unless_the_carrier_gave_its_answer() {
+        let entry =
+            |(second, (what, cause)): (i64, (Fate, &str))| HistoryEntry { at: at(second), what, cause: cause.into() };
+        let refused = |fates: &[(Fate, &str)]| {
+            let history = (1..).zip(fates.iter().copied()).map(entry).collect();
+            Delivery { history, ..pending() }.refused_at()
+        };
+        let by_itself = (Fate::GivenUp, "given up after 5 attempts: the carrier shows no receipt of it");
+        assert_eq!(refused(&[(Fate::Lost, ""), (Fate::NotSeen, ""), by_itself, (Fate::Redriven, "")]), None);
+        assert_eq!(refused(&[(Fate::Retried, "busy"), by_itself, (Fate::Redriven, "")]), None);
+        assert_eq!(refused(&[(Fate::Retried, "busy"), (Fate::GivenUp, "422"), (Fate::Redriven, "")]), Some(at(2)));
+    }
+
+    #[test]
+    fn a_store_that_was_put_back_leaves_the_attempts_in_doubt_of_which_it_knows_nothing() {
+        let entry = |second, cause: &str| HistoryEntry { at: at(second), what: Fate::Postponed, cause: cause.into() };
+        let history = vec![entry(1, "402"), entry(2, PUT_BACK), entry(3, "402")];
+        assert_eq!(Delivery { history, ..pending() }.refused_at(), Some(at(1)));
+    }
+
+    #[test]
+    fn an_attempt_is_in_doubt_since_the_first_that_may_have_gone_out() {
+        use Fate::{Lost, Postponed, Redriven, Retried};
+        let of = |fates: &[Fate]| {
+            let entry = |(second, what): (i64, &Fate)| HistoryEntry { at: at(second), what: *what, cause: "c".into() };
+            Delivery { history: (1..).zip(fates).map(entry).collect(), ..pending() }
+        };
+        for (fates, expected) in [
+            (&[Postponed][..], None),
+            (&[Postponed, Retried, Postponed, Lost], Some(2)),
+            (&[Lost, Redriven], None),
+            (&[Lost, Redriven, Retried], Some(3)),
+        ] {
+            assert_eq!(of(fates).doubted_since(), expected.map(at), "{fates:?}");
         }
     }
 

@@ -38,14 +38,16 @@ pub(in crate::store) fn goes_on_in<'a>(known: &'a Conversation, waiting: &[Deliv
 }
 
 /// The stand of a conversation; `is_held` where a worker is at one of its lanes, and `waiting` lies in them. A closed ticket
-/// takes no reply, so it binds no more than a former one.
+/// takes no reply, so it binds no more than a former one. A solved one may be closed at the desk, which the worker learns who
+/// opens the next.
 pub(in crate::store) fn stand(known: &Conversation, is_held: bool, waiting: &[Delivery]) -> Stand {
     let is_opening = known.openings().next().is_some();
-    if known.ticket.as_ref().is_some_and(|ticket| ticket.status != TicketStatus::Closed) {
+    let status = known.ticket.as_ref().map(|ticket| ticket.status);
+    if status.is_some_and(TicketStatus::is_unsolved) {
         Stand::OnTicket
     } else if is_held || waiting.iter().any(may_be_out) || is_opening && !waiting.is_empty() {
         Stand::Unsettled
-    } else if is_opening {
+    } else if is_opening || status == Some(TicketStatus::Solved) {
         Stand::OnTicket
     } else {
         Stand::Free
@@ -180,6 +182,14 @@ mod tests {
             (vec![closed()], true, vec![State::Pending], Stand::Unsettled, "a worker may open a ticket behind it"),
             (vec![Change::MayStandOn(TicketId(7))], false, vec![looked_for(9)], Stand::Unsettled, "it may stand there"),
             (vec![on_ticket(7, TicketStatus::Open)], true, vec![sending(9)], Stand::OnTicket, "it has a ticket"),
+            (vec![on_ticket(7, TicketStatus::Solved)], false, vec![], Stand::OnTicket, "a text reopens it"),
+            (
+                vec![on_ticket(7, TicketStatus::Solved)],
+                true,
+                vec![sending(9)],
+                Stand::Unsettled,
+                "it may be closed by now",
+            ),
         ] {
             let lane: Vec<Delivery> = (1..).zip(states).map(|(sequence, state)| delivery(sequence, state)).collect();
             assert_eq!(stand(&known(changes), is_held, &lane), stands, "{why}");
