@@ -45,6 +45,8 @@ impl Site {
         let options = BirdOptions::default();
         let bird = Bird::start(options.clone(), bridge.clock.clone()).await.unwrap();
         before(&bird);
+        // A text of the same moment as the first start counts as one of after it.
+        bridge.clock.advance(SignedDuration::from_secs(1));
         let account = format!(
             r#"
 [accounts.bird]
