@@ -2,6 +2,7 @@
 //! objects with the found ones, and never makes a step that writes to an object that is not ours.
 
 use http::Method;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -70,4 +71,10 @@ impl Step {
     pub(super) fn untouched(what: String, id: impl ToString, does: Does) -> Self {
         Self { what, does, id: Some(id.to_string()), write: None }
     }
+}
+
+/// Whether the secret that a webhook presents or signs with is one of those that are configured.
+#[must_use]
+pub fn is_among(secret: &SecretString, known: &[SecretString]) -> bool {
+    known.iter().any(|known| known.expose_secret() == secret.expose_secret())
 }

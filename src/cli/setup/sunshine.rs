@@ -5,7 +5,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::report::{ID_TO_COME, Report, Told};
 use crate::cli::failure::{Failure, runtime};
@@ -18,7 +18,7 @@ use crate::domain::line::{Line, is_one_line};
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
 use crate::vendors::http::{HttpTransport, Reach};
-use crate::vendors::setup::{Step, Write as Change};
+use crate::vendors::setup::{Step, Write as Change, is_among};
 use crate::vendors::sunshine::keys::FirstContactBy;
 use crate::vendors::sunshine::setup as decide;
 use crate::vendors::sunshine::{Installation, Sunshine, SunshineOptions, remedies};
@@ -128,9 +128,7 @@ impl Installer {
             presented
                 .push(made(webhooks.into_iter().find(|webhook| webhook.id == notifies).map(|webhook| webhook.secret))?);
         }
-        let is_known = |secret: &SecretString| {
-            keys.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret())
-        };
+        let is_known = |secret: &SecretString| is_among(secret, &keys.webhook_secrets);
         // The list that is shown takes the place of the configured one, so it holds the known secret of the other webhook too.
         if !presented.iter().all(is_known) {
             presented.sort_by_key(is_known);

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use clap::Args;
 use http::Method;
-use secrecy::ExposeSecret;
 
 use super::report::{ID_TO_COME, Report, Told};
 use crate::cli::failure::{Failure, runtime};
@@ -18,7 +17,7 @@ use crate::domain::account_table::AccountTable;
 use crate::intake::public_address;
 use crate::ports::Failure as CallFailure;
 use crate::vendors::http::{HttpTransport, Reach};
-use crate::vendors::setup::{Step, Write as Change};
+use crate::vendors::setup::{Step, Write as Change, is_among};
 use crate::vendors::zendesk::admin::SETUP_SCOPE;
 use crate::vendors::zendesk::setup::{self as decide, TAG, Wanted};
 use crate::vendors::zendesk::{Installation, Zendesk, ZendeskOptions};
@@ -98,8 +97,7 @@ impl Installer {
         }
         if webhook != ID_TO_COME {
             let secret = self.said(zendesk.signing_secret(&webhook).await, "/api/v2/webhooks/{id}/signing_secret")?;
-            let is_known = config.webhook_secrets.iter().any(|known| known.expose_secret() == secret.expose_secret());
-            report.secrets = Some(secret).filter(|_| !is_known).into_iter().collect();
+            report.secrets.extend(Some(secret).filter(|secret| !is_among(secret, &config.webhook_secrets)));
         }
         let fields = self.said(zendesk.user_fields().await, "/api/v2/user_fields")?;
         self.act(decide::user_field(&fields, &self.wanted.user_field), report).await.map(drop)

@@ -1,7 +1,7 @@
 //! The findings about an installation at Sunshine Conversations: channels with their first responders and templates, the
 //! webhook with its secret, and the switchboard. Pure. A wrong line carries its remedy; no line ever holds a secret.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::integrations::{Integration, Member, Notifying, Switchboard, Webhook};
 use super::remedies;
@@ -10,6 +10,7 @@ use crate::domain::account_table::AccountTable;
 use crate::domain::line::{Channel, Line, is_one_line};
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line as Finding, Sender, State};
+use crate::vendors::setup::is_among;
 
 /// The side of the findings.
 pub const SIDE: &str = "Sunshine Conversations";
@@ -148,7 +149,7 @@ pub fn notifications<'a>(of: AccountTable, found: &'a [Notifying], endpoint: &st
 #[must_use]
 pub fn secret(of: AccountTable, what: &str, presented: &SecretString, known: &[SecretString]) -> Finding {
     let key = of.key("webhook_secrets");
-    if known.iter().any(|known| known.expose_secret() == presented.expose_secret()) {
+    if is_among(presented, known) {
         return good(what, format!("is among {key}"));
     }
     let said = format!(

@@ -1,5 +1,5 @@
-//! The steps of setting up Sunshine Conversations: a custom integration with a webhook, the webhook of notifications, its place in the switchboard, and the
-//! first responder of each channel. Pure.
+//! The steps of setting up Sunshine Conversations: a custom integration with a webhook, the webhook of notifications, its place
+//! in the switchboard, and the first responder of each channel. Pure.
 //!
 //! Our webhook is recognised by the address that it posts to, because a second one would bring each text twice under another
 //! secret. No other integration is ever part of a step that writes, but for a channel whose first responder is asked to change.
@@ -51,7 +51,11 @@ pub fn webhook_faults(webhook: &Webhook) -> Vec<String> {
 }
 
 fn missing(webhook: &Webhook) -> impl Iterator<Item = &'static str> {
-    TRIGGERS.into_iter().filter(|trigger| !webhook.triggers.iter().any(|known| known == trigger))
+    lacking(TRIGGERS, &webhook.triggers)
+}
+
+fn lacking<const N: usize>(wanted: [&'static str; N], triggers: &[String]) -> impl Iterator<Item = &'static str> {
+    wanted.into_iter().filter(|wanted| !triggers.iter().any(|trigger| trigger == wanted))
 }
 
 /// The webhooks that post to this address.
@@ -99,7 +103,7 @@ pub fn webhook(app: &str, found: &[Webhook], endpoint: &str) -> Vec<Step> {
 
 /// The triggers of notifications that a webhook does not bring.
 pub fn untold(webhook: &Notifying) -> impl Iterator<Item = &'static str> {
-    NOTIFICATIONS.into_iter().filter(|trigger| !webhook.triggers.iter().any(|known| known == trigger))
+    lacking(NOTIFICATIONS, &webhook.triggers)
 }
 
 /// The webhooks of notifications that post to this address.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde_json::json;
 use url::Url;
 
@@ -21,6 +21,7 @@ use crate::ports::DeskTerms;
 use crate::vendors::checkup::{self, Line as Finding, Sender, State};
 use crate::vendors::folder::{Around, DeskFolder, Folder, Installation, SettingUp};
 use crate::vendors::http::Reach;
+use crate::vendors::setup::is_among;
 
 impl Folder for Zendesk {
     const TITLE: &'static str = "Zendesk";
@@ -132,7 +133,7 @@ impl Look<'_> {
         if let Some(webhook) = webhook {
             let known = &self.keys.webhook_secrets;
             let secret = client.signing_secret(&webhook.id).await;
-            let secret = secret.map(|secret| known.iter().any(|known| known.expose_secret() == secret.expose_secret()));
+            let secret = secret.map(|secret| is_among(&secret, known));
             secret_is_known = secret == Ok(true);
             found.push(judge::signing_secret(self.table, &secret));
         } else {

@@ -11,6 +11,35 @@ use super::reach::BRAND;
 use super::{ADA, Site};
 
 impl Site {
+    /// The same, with a bridge that can be killed.
+    async fn notifying_apart() -> Self {
+        let mut site = Self::notifying().await;
+        site.bridge.stop().await;
+        site.bridge.run_apart().await;
+        site.sunshine.connect(&site.bridge.public);
+        site
+    }
+
+    /// The service has taken a first text, and its answer does not come. Returns the ticket.
+    async fn taken_without_an_answer(&self) -> u64 {
+        self.sunshine.fail(Fault::on("POST", "/notifications", FaultKind::Delay(Duration::from_secs(600))));
+        let ticket = self.writes_first("once");
+        let is_there =
+            || self.sunshine.calls().iter().any(|call| call.processed && call.path.ends_with("/notifications"));
+        self.bridge.until("the text is taken", |_| is_there()).await;
+        ticket
+    }
+
+    /// The bridge dies and starts again. Returns the ticket's first text, which is in doubt, and which is not sent again.
+    async fn in_doubt_after_a_kill(&mut self, ticket: u64) -> Value {
+        self.bridge.kill().await;
+        self.bridge.run().await;
+        self.sunshine.connect(&self.bridge.public);
+        let doubted = self.in_doubt(ticket).await;
+        assert_eq!((doubted["state"].clone(), self.notified(), self.sends()), (json!("unconfirmed"), 1, 0));
+        doubted
+    }
+
     /// With a brand on the line for SMS, whose first texts are notifications.
     pub(super) async fn notifying() -> Self {
         let SunshineOptions { webhook_secret, notification_secret, .. } = SunshineOptions::default();
@@ -191,21 +220,10 @@ async fn the_answer_to_a_text_in_doubt_joins_its_ticket_and_the_next_reply_is_a_
 #[tokio::test]
 async fn a_text_in_doubt_is_not_sent_as_a_message_once_its_talk_is_known() {
     // With the talk known, a look at its list finds nothing, and would send a message.
-    let mut site = Site::notifying().await;
-    site.bridge.stop().await;
-    site.bridge.run_apart().await;
-    site.sunshine.connect(&site.bridge.public);
-    site.sunshine.fail(Fault::on("POST", "/notifications", FaultKind::Delay(Duration::from_secs(600))));
-    let ticket = site.writes_first("once");
-    let is_there =
-        |site: &Site| site.sunshine.calls().iter().any(|call| call.processed && call.path.ends_with("/notifications"));
-    site.bridge.until("the text is taken", |_| is_there(&site)).await;
+    let mut site = Site::notifying_apart().await;
+    let ticket = site.taken_without_an_answer().await;
     site.bridge.until("its events are answered", |_| site.sunshine.is_idle()).await;
-    site.bridge.kill().await;
-    site.bridge.run().await;
-    site.sunshine.connect(&site.bridge.public);
-    let doubted = site.in_doubt(ticket).await;
-    assert_eq!((doubted["state"].clone(), site.notified(), site.sends()), (json!("unconfirmed"), 1, 0));
+    let doubted = site.in_doubt_after_a_kill(ticket).await;
     site.sunshine.text(SMS, ADA, "Got it");
     site.bridge.until("the answer is there", |bridge| bridge.comments(ticket).contains(&"Got it".to_owned())).await;
     site.calm().await;
@@ -218,21 +236,10 @@ async fn a_text_in_doubt_is_not_sent_as_a_message_once_its_talk_is_known() {
 
 #[tokio::test]
 async fn a_bridge_that_dies_before_an_event_is_heard_sends_nothing_again() {
-    let mut site = Site::notifying().await;
-    site.bridge.stop().await;
-    site.bridge.run_apart().await;
-    site.sunshine.connect(&site.bridge.public);
+    let mut site = Site::notifying_apart().await;
     site.sunshine.set_end(End::Silent);
-    site.sunshine.fail(Fault::on("POST", "/notifications", FaultKind::Delay(Duration::from_secs(600))));
-    let ticket = site.writes_first("once");
-    let is_there =
-        |site: &Site| site.sunshine.calls().iter().any(|call| call.processed && call.path.ends_with("/notifications"));
-    site.bridge.until("the text is taken", |_| is_there(&site)).await;
-    site.bridge.kill().await;
-    site.bridge.run().await;
-    site.sunshine.connect(&site.bridge.public);
-    let doubted = site.in_doubt(ticket).await;
-    assert_eq!((doubted["state"].clone(), site.notified(), site.sends()), (json!("unconfirmed"), 1, 0));
+    let ticket = site.taken_without_an_answer().await;
+    let doubted = site.in_doubt_after_a_kill(ticket).await;
     // The customer answers a text of which no event ever told.
     site.sunshine.text(SMS, ADA, "Got it");
     site.bridge.until("the answer is there", |bridge| bridge.comments(ticket).contains(&"Got it".to_owned())).await;

@@ -90,17 +90,21 @@ template = "please_write_again"
         steps.map(|step| (step["what"].as_str().unwrap().to_owned(), step["does"].clone())).collect()
     }
 
-    /// A call to the API with the app's key; it must end well.
-    async fn api(&self, method: Method, path: &str, body: Value) -> Value {
+    /// A call to the API with the app's key; it must end well. The path follows the app's.
+    async fn call(&self, generation: &str, method: Method, path: &str, body: Value) -> Value {
         let SunshineOptions { app_id, key_id, secret, .. } = &self.options;
         let request = http_client()
-            .request(method, format!("{}/v2/apps/{app_id}{path}", self.sunshine.url()))
+            .request(method, format!("{}/{generation}/apps/{app_id}{path}", self.sunshine.url()))
             .basic_auth(key_id, Some(secret))
             .header("Content-Type", "application/json")
             .body(body.to_string());
         let (status, body) = answer(request).await;
         assert!(status < 300, "{path}: {status} {body}");
         body
+    }
+
+    async fn api(&self, method: Method, path: &str, body: Value) -> Value {
+        self.call("v2", method, path, body).await
     }
 
     async fn integrations(&self) -> Vec<Value> {
@@ -298,17 +302,9 @@ impl Site {
         site
     }
 
-    /// A call to the webhooks of the first generation; it must end well.
+    /// A call to the webhooks of the first generation.
     async fn first_webhooks(&self, method: Method, path: &str, body: Value) -> Value {
-        let SunshineOptions { app_id, key_id, secret, .. } = &self.options;
-        let request = http_client()
-            .request(method, format!("{}/v1.1/apps/{app_id}/webhooks{path}", self.sunshine.url()))
-            .basic_auth(key_id, Some(secret))
-            .header("Content-Type", "application/json")
-            .body(body.to_string());
-        let (status, body) = answer(request).await;
-        assert!(status < 300, "{path}: {status} {body}");
-        body
+        self.call("v1.1", method, &format!("/webhooks{path}"), body).await
     }
 
     async fn notifying_webhooks(&self) -> Vec<Value> {

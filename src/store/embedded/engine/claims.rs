@@ -166,7 +166,8 @@ impl Core {
     }
 
     /// The next lane to serve. A lane under a provisional key whose ticket has become known first moves to its
-    /// conversation, and one of a conversation that was joined into another to that one. Lanes whose need cannot be met are set apart on the way, [`SET_APART_MAX`] at most.
+    /// conversation, and one of a conversation that was joined into another to that one. Lanes whose need cannot be met are
+    /// set apart on the way, [`SET_APART_MAX`] at most.
     fn next_lane(
         &mut self,
         route: Route,

@@ -142,16 +142,7 @@ impl Arrival {
 
 /// The texts that an event may answer.
 fn answers_of(kind: &EventKind) -> &[String] {
-    match kind {
-        EventKind::CustomerText(text) => &text.answers,
-        EventKind::AgentReply(_)
-        | EventKind::PhoneText(_)
-        | EventKind::TicketSolved(_)
-        | EventKind::TicketReopened(_)
-        | EventKind::Template(_)
-        | EventKind::Note(_)
-        | EventKind::Unreadable(_) => &[],
-    }
+    if let EventKind::CustomerText(text) = kind { &text.answers } else { &[] }
 }
 
 /// An event, encoded for its record.

@@ -86,7 +86,9 @@ pub(in crate::store) fn known(look: &dyn Look, key: &ConversationKey) -> Result<
         for entry in look.with_prefix(&[prefix]) {
             let (at, value) = entry?;
             let is_theirs = known.theirs.keys.iter().any(|key| key.0.as_bytes() == &*value);
-            if is_theirs || in_talks && is_unbegun(&directory, &known.theirs, &key_in(&value))? {
+            // Such a talk has a name and no ticket, so the tickets' conversations are not read.
+            let may_be_unbegun = in_talks && prefix == layout::IDENTITY;
+            if is_theirs || may_be_unbegun && is_unbegun(&directory, &known.theirs, &key_in(&value))? {
                 known.names.push(at);
             }
         }
