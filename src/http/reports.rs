@@ -110,7 +110,7 @@ fn incoming(entry: Entry, account: AccountId, senders: &Senders, posted: &Unread
             Incoming { event: Event { received_at: at.min(now), kind }, place, dedupe, unreadable: None }
         }
         Err(cause) => {
-            let kept = Unreadable { body: STANDARD.encode(alone), ..posted.clone() };
+            let kept = Unreadable { body: STANDARD.encode(alone.to_string()), ..posted.clone() };
             let event = Event { received_at: now, kind: EventKind::Unreadable(kept) };
             Incoming { event, place: senders.ends(account).into(), dedupe, unreadable: Some(cause) }
         }

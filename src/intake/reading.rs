@@ -1,6 +1,7 @@
 //! The result of reading a webhook: of one reader, and of intake as a whole. It never reads.
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::webhook::Refusal;
 use crate::domain::event::{DedupeKey, Event, EventKind, Unreadable};
@@ -63,8 +64,9 @@ pub struct Entry {
     pub kind: Result<EventKind, String>,
     /// The keys that identify a repeat of it.
     pub dedupe: Vec<DedupeKey>,
-    /// A body that holds this event alone, for the operator where the event cannot become one.
-    pub alone: Vec<u8>,
+    /// A body that holds this event alone, for the operator where the event cannot become one. It is not written out before that,
+    /// because nearly every event becomes one.
+    pub alone: Value,
 }
 
 impl Batch {

@@ -9,7 +9,7 @@
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 use crate::domain::event::{DedupeKey, EventKind};
 use crate::domain::inbound::Door;
@@ -115,7 +115,7 @@ impl Webhooks {
             }
         };
         let (at, kind, dedupe) = entry;
-        let alone = json!({ "events": [event] }).to_string().into_bytes();
+        let alone = Value::Object(Map::from_iter([("events".to_owned(), Value::Array(vec![event]))]));
         batch.entries.push(Entry { at, kind, dedupe, alone });
     }
 }
