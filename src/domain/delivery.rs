@@ -309,6 +309,9 @@ pub struct Delivery {
     /// the customer writes on meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cut: Option<Cut>,
+    /// Whether an attempt was in doubt once. A look that sees nothing does not end this, because a part may show after it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_in_doubt: bool,
     /// Whether a note about its failure stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
@@ -369,6 +372,7 @@ impl Delivery {
             first_sent_at: None,
             parts_sent: 0,
             cut: None,
+            was_in_doubt: false,
             noted: false,
             merged_into: None,
             parent: None,
@@ -384,10 +388,13 @@ impl Delivery {
     /// [`Illegal`] when the move is impossible; the delivery is unchanged then.
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
-        let was_in_doubt = matches!(self.state, State::Unconfirmed { .. });
+        let is_in_doubt = |state: &State| matches!(state, State::Unconfirmed { .. });
+        // A record that an earlier version wrote tells of its doubt by the state alone.
+        self.was_in_doubt |= is_in_doubt(&self.state);
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
         let entry = HistoryEntry::of(&transition, now);
         self.state = apply(&self.state, transition)?;
+        self.was_in_doubt |= is_in_doubt(&self.state);
         entry.into_iter().for_each(|entry| entry.join(&mut self.history));
         if matches!(self.state, State::Sending { .. } | State::Waiting { .. } | State::Unconfirmed { .. }) {
             self.attempts = self.state.attempts();
@@ -399,8 +406,8 @@ impl Delivery {
         if self.kind.traits().direction == Direction::ToCustomer {
             self.parts_sent = found_out.unwrap_or(self.parts_sent);
         }
-        // An operator who has it sent again cannot tell that nothing of it is out.
-        let may_be_out = self.parts_sent > 0 || redriven && was_in_doubt;
+        // Neither a look nor an operator can tell of an attempt in doubt that no part of it is out.
+        let may_be_out = self.parts_sent > 0 || self.was_in_doubt;
         if matches!(self.state, State::Pending | State::Waiting { .. }) && !may_be_out {
             self.cut = None;
         }

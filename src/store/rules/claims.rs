@@ -101,6 +101,8 @@ pub(in crate::store) fn in_place_of(head: EventId, last: Position, many: usize) 
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::store::rules::testing::{at, delivery, id, looked_for, sending, waiting};
 
@@ -145,7 +147,17 @@ mod tests {
             (moved(&sent, Some(1), retry()), first, "a part is out"),
             (moved(&in_doubt, Some(1), retry()), first, "a look has seen a part"),
             (moved(&sent, None, retry()), second, "it was refused as a whole"),
-            (moved(&in_doubt, None, retry()), second, "the last look saw nothing"),
+            (moved(&in_doubt, None, retry()), first, "the last look saw nothing, and a part may show later"),
+            (
+                moved(&begun(&moved(&in_doubt, None, Transition::Redrive), second), None, retry()),
+                first,
+                "a refusal after the doubt",
+            ),
+            (
+                moved(&moved(&in_doubt, None, Transition::GiveUp { cause: "old".into() }), None, Transition::Redrive),
+                first,
+                "given up in doubt",
+            ),
             (
                 moved(&moved(&sent, None, Transition::GiveUp { cause: "422".into() }), None, Transition::Redrive),
                 second,
@@ -156,6 +168,87 @@ mod tests {
         }
         let other = Delivery { kind: KindName::Template, ..delivery(1, State::Pending) };
         assert_eq!(begun(&other, first).cut, None, "it goes whole");
+    }
+
+    /// A text to the phone, and the parts of it that have reached the carrier, each under the cut that it went by.
+    struct Sent {
+        delivery: Delivery,
+        out: Vec<(u32, Cut)>,
+    }
+
+    impl Sent {
+        /// One step of a run; one that is impossible now is passed over.
+        fn step(&mut self, step: u8, now_cut: Cut) {
+            let cause = || "cause".to_owned();
+            let retry = || Transition::Retry { due_at: at(9), cause: cause() };
+            let lose = || Transition::Lose { since: at(9), look_at: at(9), cause: cause() };
+            let next = self.delivery.parts_sent + 1;
+            let seen = self.out.iter().map(|(part, _)| *part).max();
+            match (&self.delivery.state, step) {
+                (State::Pending | State::Waiting { .. }, 0..=3) => {
+                    self.delivery = started(&self.delivery, self.delivery.id, at(90), now_cut, at(9)).unwrap().unwrap();
+                }
+                (State::Sending { .. }, 0) => self.moved(None, retry()),
+                (State::Sending { .. }, 1) => {
+                    self.moved(None, Transition::Postpone { due_at: at(9), cause: cause(), for_budget: false });
+                }
+                (State::Sending { .. }, 2) => self.moved(None, lose()),
+                (State::Sending { .. }, 3) => {
+                    self.goes(next);
+                    self.moved(None, lose());
+                }
+                (State::Sending { .. }, 4) => {
+                    self.goes(next);
+                    self.moved(Some(next), retry());
+                }
+                (State::Sending { .. }, 5) => {
+                    self.goes(next);
+                    self.goes(next + 1);
+                    self.moved(Some(next), lose());
+                }
+                (State::Sending { .. } | State::Unconfirmed { .. }, 6) => {
+                    self.moved(None, Transition::GiveUp { cause: cause() });
+                }
+                // A list may lag, so a look may see nothing of that which is out.
+                (State::Unconfirmed { .. }, 0 | 1) => self.moved(None, retry()),
+                (State::Unconfirmed { .. }, 2) => self.moved(seen, retry()),
+                (State::Unconfirmed { .. }, 3) => self.moved(None, Transition::SetAside { cause: cause() }),
+                (State::Unconfirmed { .. }, 4) if seen >= Some(next) => {
+                    self.moved(None, Transition::Settle { out: seen.unwrap(), of: 9 });
+                }
+                (State::Unconfirmed { .. } | State::Waiting { .. } | State::Dead { .. }, 5) => {
+                    self.moved(None, Transition::Redrive);
+                }
+                (_, _) => {}
+            }
+        }
+
+        fn goes(&mut self, part: u32) {
+            self.out.push((part, self.delivery.cut.unwrap()));
+        }
+
+        fn moved(&mut self, parts_sent: Option<u32>, transition: Transition) {
+            let decision = Decision { parts_sent, ..decision(&[(1, transition)]) };
+            let window = || Ok::<_, IllegalMove>(Window::default());
+            let claimed = std::slice::from_ref(&self.delivery);
+            self.delivery = decided(claimed, decision, window, at(9)).unwrap().remove(0);
+        }
+    }
+
+    proptest! {
+        /// In every run of moves, no part goes, and none is counted as out, under a cut other than that of the parts that are
+        /// out already: of two cuts, the part of one number is not the same words.
+        #[test]
+        fn no_part_goes_or_counts_under_another_cut_than_the_parts_that_are_out(
+            steps in proptest::collection::vec((0..7_u8, any::<bool>()), 0..40),
+        ) {
+            let mut sent = Sent { delivery: delivery(1, State::Pending), out: Vec::new() };
+            for (step, gsm7) in steps {
+                sent.step(step, Cut::Segments { gsm7 });
+                let is_another = sent.out.iter().any(|(_, cut)| Some(*cut) != sent.delivery.cut);
+                prop_assert!(!is_another, "{:?} {:?} {:?}", sent.delivery.state, sent.delivery.cut, sent.out);
+            }
+        }
     }
 
     #[test]
