@@ -87,7 +87,13 @@ impl Carrier for Bird {
             "tags": [{"name": MARK, "value": mark}, {"name": DELIVERY, "value": part.id.to_string()}],
         });
         let content = match (text.channel, text.template) {
-            (Channel::Whatsapp, Some(slug)) => json!({"template": {"slug": slug}}),
+            (Channel::Whatsapp, Some(slug)) => {
+                // Where the read tells nothing, such as by a key that may not read templates, Bird judges it.
+                if let Ok(Some(cause)) = self.template_fault(slug).await {
+                    return Err(Failure::GiveUp { cause });
+                }
+                json!({"template": {"slug": slug}})
+            }
             (Channel::Whatsapp, None) if shorthand::names_a_template(text.words) => {
                 let wanted = shorthand::read(text.words).map_err(|cause| Failure::GiveUp { cause })?;
                 self.template(&wanted).await?

@@ -1,7 +1,11 @@
-//! The words for the webhooks of a Bird account in a look at an installation. Pure.
+//! The words for the webhooks of a Bird account and for the templates of its lines, in a look at an installation. Pure.
 
 use super::remedies;
-use crate::vendors::checkup::Sender;
+use super::templates::NAME_ANOTHER;
+use crate::domain::account_table::AccountTable;
+use crate::domain::line::Line;
+use crate::ports::Failure;
+use crate::vendors::checkup::{Line as Finding, Sender, State};
 
 /// The side of the findings.
 const SIDE: &str = "Bird";
@@ -17,3 +21,31 @@ pub const SENDER: Sender = Sender {
     // One webhook brings every word.
     expected: &["other"],
 };
+
+/// Whether the template of a line can go as it is, by its read.
+#[must_use]
+pub fn template(of: AccountTable, line: &Line, slug: &str, read: Result<Option<String>, Failure>) -> Finding {
+    let what = what(line);
+    match read {
+        Ok(None) => Finding::new(SIDE, &what, State::Good, format!("{slug} is in service, and has no places")),
+        Err(Failure::Forbid { status: 403, .. }) => {
+            let said = "not looked at: the API key may not read templates, for which it needs whatsapp_management:read";
+            Finding::new(SIDE, &what, State::Unknown, said)
+        }
+        Ok(Some(cause)) | Err(Failure::GiveUp { cause }) => {
+            let remedy = format!("Have it approved in Bird in its default language, or {NAME_ANOTHER}");
+            Finding::wrong(SIDE, &what, cause, remedy)
+        }
+        Err(failure) => Finding::wrong(SIDE, &what, failure.cause(), remedies::of_silence(of)),
+    }
+}
+
+/// The finding about the template of a line where the account's key is not good.
+#[must_use]
+pub fn template_behind_the_key(line: &Line) -> Finding {
+    Finding::not_looked_at(SIDE, &what(line), "the key is not good here")
+}
+
+fn what(line: &Line) -> String {
+    format!("template of line {}", line.name)
+}

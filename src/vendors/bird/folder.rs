@@ -68,7 +68,9 @@ impl Folder for Bird {
 
     async fn look(keys: &Keys, reach: Reach, place: &Installation<'_>) -> Vec<Finding> {
         let clock = reach.clock.clone();
-        let first = Self::open(keys, reach).ask_whether_let_in().await;
+        let client = Self::open(keys, reach);
+        let first = client.ask_whether_let_in().await;
+        let is_let_in = first.is_ok();
         let host = Self::url(keys).host_str().unwrap_or_default();
         let known = Finding::new(
             Self::TITLE,
@@ -77,7 +79,17 @@ impl Folder for Bird {
             format!("{host} knows it; only a text shows whether it may send"),
         );
         let tolerance = keys.signature_tolerance_seconds;
-        checkup::key_and_clock(Self::TITLE, Self::SENDER.remedies, place.table, first, known, clock.now(), tolerance)
+        let remedies = Self::SENDER.remedies;
+        let mut found =
+            checkup::key_and_clock(Self::TITLE, remedies, place.table, first, known, clock.now(), tolerance);
+        for line in place.lines.of_carrier(place.table.0) {
+            let Some(slug) = &line.forms.template else { continue };
+            found.push(match is_let_in {
+                true => judge::template(place.table, line, slug, client.template_fault(slug).await),
+                false => judge::template_behind_the_key(line),
+            });
+        }
+        found
     }
 }
 

@@ -19,6 +19,9 @@ const TEMPLATES: &str = "/v1/whatsapp/templates";
 const SLUG_MAX: usize = 63;
 const LANGUAGES_MAX: usize = 5;
 
+/// The remedy for a template of a line that cannot go as it is.
+pub(super) const NAME_ANOTHER: &str = "name a template without places, files and cards as that of the line";
+
 /// The kinds of files in a header that the shorthand can name.
 const FILES: [&str; 3] = ["image", "video", "document"];
 
@@ -28,7 +31,35 @@ impl Bird {
     /// # Errors
     /// As for every read; [`Failure::GiveUp`] where the template cannot go, in words for the agent.
     pub(super) async fn template(&self, wanted: &Wanted) -> Result<Value, Failure> {
-        let (name, refused) = (&wanted.name, |cause: String| Failure::GiveUp { cause });
+        let name = &wanted.name;
+        let (language, content) = match self.content(wanted).await {
+            // A refusal is told as the agent's and the operator's, because no other text meets it.
+            Err(Failure::Forbid { status: 403, .. }) => {
+                return Err(refused(format!(
+                    "the API key may not read templates; {FOR_OPERATORS}: give it the right whatsapp_management:read"
+                )));
+            }
+            read => read?,
+        };
+        let components = components(&content, wanted).map_err(refused)?;
+        Ok(json!({"template": {"slug": name, "language": language, "components": components}}))
+    }
+
+    /// Why the template of a line cannot go as it is, because a line gives no values; `None` where it can.
+    ///
+    /// # Errors
+    /// As for every read; [`Failure::GiveUp`] where the template is not in service.
+    pub(super) async fn template_fault(&self, name: &str) -> Result<Option<String>, Failure> {
+        let wanted = Wanted { name: name.to_owned(), ..Wanted::default() };
+        let (_, content) = self.content(&wanted).await?;
+        let misfit = components(&content, &wanted).err();
+        Ok(misfit
+            .map(|_| format!("the template {name} needs values, which no line gives; {FOR_OPERATORS}: {NAME_ANOTHER}")))
+    }
+
+    /// The language in which a template goes, and its content in it.
+    async fn content(&self, wanted: &Wanted) -> Result<(String, Vec<Value>), Failure> {
+        let name = &wanted.name;
         if name.len() > SLUG_MAX {
             return Err(refused("the shorthand names no template of the workspace".to_owned()));
         }
@@ -37,28 +68,29 @@ impl Bird {
         let version = template["live_version_id"].as_str().filter(|id| is_id(id)).ok_or_else(|| {
             refused(format!("no version of the template {name} is in service; {FOR_OPERATORS}: see its state in Bird"))
         })?;
-        let version = self.read_template(name, format!("{TEMPLATES}/{name}/versions/{version}")).await?;
-        let content = version["languages"][&language]["components"].as_array();
-        let components = components(content.map_or(&[], Vec::as_slice), wanted).map_err(refused)?;
-        Ok(json!({"template": {"slug": name, "language": language, "components": components}}))
+        let mut version = self.read_template(name, format!("{TEMPLATES}/{name}/versions/{version}")).await?;
+        let content = match version["languages"][&language]["components"].take() {
+            Value::Array(content) => content,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
+        };
+        Ok((language, content))
     }
 
-    /// Reads a template or its version. A refusal is told as the agent's and the operator's, because no other text meets it.
+    /// Reads a template or its version.
     async fn read_template(&self, name: &str, path: String) -> Result<Value, Failure> {
         let request = Request::get(limits::READ, path).about(Object::Other("a template"));
         match self.call(&request).await {
             Ok((_, json)) => Ok(json),
-            Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => Err(Failure::GiveUp {
-                cause: format!("the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved"),
-            }),
-            Err(Failure::Forbid { status: 403, .. }) => Err(Failure::GiveUp {
-                cause: format!(
-                    "the API key may not read templates; {FOR_OPERATORS}: give it the right whatsapp_management:read"
-                ),
-            }),
+            Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => Err(refused(format!(
+                "the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved"
+            ))),
             Err(failure) => Err(failure),
         }
     }
+}
+
+fn refused(cause: String) -> Failure {
+    Failure::GiveUp { cause }
 }
 
 /// An id of Bird's own, which becomes part of an address.

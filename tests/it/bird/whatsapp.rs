@@ -7,6 +7,7 @@ use tandem::sandbox::bird::WITH_PLACES;
 use tandem::sandbox::server::{Fault, FaultKind};
 
 use super::{ADA, NUMBER, Site};
+use crate::process::{run, tandem};
 use crate::support::{TestBridge, answer};
 
 /// The workspace's number on WhatsApp.
@@ -220,6 +221,50 @@ async fn a_message_whose_webhook_never_came_is_found_in_the_list_and_opens_the_w
     assert_eq!(site.sent(), [by_whatsapp(HIDDEN, "It comes today")]);
     drop(site.bird.take_held_webhooks());
     site.bridge.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_lines_template_that_needs_values_is_told_by_the_check_and_on_the_ticket_before_bird_is_asked_to_send_it() {
+    let mut site = Site::with_chat(&format!("template = \"{WITH_PLACES}\"")).await;
+    let why = "needs values, which no line gives";
+    let (state, said) = site.found("template of line chat").await;
+    assert_eq!(state, "wrong");
+    assert!(said.contains(why), "{said}");
+    let ticket = site.chatting(ADA).await;
+    site.bridge.clock.advance(SignedDuration::from_hours(25));
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "It left today.");
+    site.bridge.until("the ticket tells", |bridge| noted(bridge, ticket, why)).await;
+    site.settled().await;
+    let is_send = |call: &tandem::sandbox::server::Call| call.method == "POST" && call.path == SEND;
+    assert!(!site.bird.calls().iter().any(is_send), "Bird was not asked");
+    // The template and its text.
+    for one in site.bridge.deliveries("state=dead").await {
+        site.bridge.discard(&one["id"]).await;
+    }
+    site.restart_with(|settings| settings.replace(WITH_PLACES, "please_write_again")).await;
+    assert_eq!(site.found("template of line chat").await.0, "good");
+    // A key that may send and may not read leaves the judgement to Bird.
+    site.bird.fail(Fault::on("GET", "/v1/whatsapp/templates", FaultKind::status(403)).times(2));
+    assert_eq!(site.found("template of line chat").await.0, "unknown");
+    site.bridge.sandbox.zendesk.agent_reply(ticket, "It left today.");
+    site.bridge.until("the template is out", |_| !site.sent().is_empty()).await;
+    site.bird.whatsapp(ADA, CHAT, "Yes?");
+    site.settled().await;
+    assert_eq!(site.sent(), [by_whatsapp(ADA, "please_write_again"), by_whatsapp(ADA, "It left today.")]);
+    site.finish(0).await;
+}
+
+impl Site {
+    /// The state of a thing at Bird that `tandem check --live` names so, and its words.
+    async fn found(&self, what: &str) -> (String, String) {
+        let config = self.bridge.directory.path().join("tandem.toml");
+        let said = run(tandem(&["check", "--live", "--json", "--config", config.to_str().unwrap()])).await;
+        let report = said.json();
+        let lines = report["live"].as_array().unwrap_or_else(|| panic!("{said:?}"));
+        let line = lines.iter().find(|line| line["side"] == "Bird" && line["what"] == what);
+        let line = line.unwrap_or_else(|| panic!("{said:?}"));
+        (line["state"].as_str().unwrap().to_owned(), line["said"].as_str().unwrap().to_owned())
+    }
 }
 
 /// The shorthand of the template with places, with these values.
