@@ -17,6 +17,7 @@ mod samples;
 mod shelf;
 pub mod signature;
 pub mod source;
+mod states;
 
 pub use client::Packed;
 pub use plan::Plan;

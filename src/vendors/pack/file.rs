@@ -242,4 +242,7 @@ pub(super) struct Status {
     pub(super) read: Vec<String>,
     #[serde(default)]
     pub(super) failed: Vec<String>,
+    /// States that tell nothing. Any other state that is not named is told to the operator.
+    #[serde(default)]
+    pub(super) ignored: Vec<String>,
 }

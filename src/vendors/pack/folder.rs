@@ -11,6 +11,7 @@ use super::client::{Options, Packed};
 use super::keys::{self, Pack as Keys};
 use super::signature::Terms;
 use super::source::Webhooks;
+use super::states::States;
 use crate::domain::account::AccountId;
 use crate::domain::line::{By, Channel, Forms};
 use crate::domain::retry::OnUnconfirmed;
@@ -53,7 +54,7 @@ impl Folder for Packed {
             webhook_url: keys.access.webhook_url.clone(),
         };
         let (sender, lines) = (keys.sender.clone(), around.lines.clone());
-        Arc::new(Webhooks { carrier, sender, lines, terms: Arc::new(terms) })
+        Arc::new(Webhooks { carrier, sender, lines, terms: Arc::new(terms), told: States::default() })
     }
 
     fn open(keys: &Keys, reach: Reach) -> Self {

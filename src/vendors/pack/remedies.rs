@@ -1,5 +1,6 @@
 //! Remedies for a vendor of a pack that refuses the bridge or does not answer: one sentence each, without its full stop. Pure.
 
+use super::source::UNKNOWN_STATE;
 use crate::domain::account_table::AccountTable;
 use crate::domain::inbound::{Door, Otherwise, remedy};
 use crate::domain::remedy::Remedies;
@@ -36,6 +37,10 @@ pub fn of_webhooks(of: AccountTable, _door: Door, outcome: Otherwise, reason: &s
         (Otherwise::Refused, "missing_signature" | "missing_token") => {
             Some("switch signed webhooks on at the vendor; a stranger's request looks the same".to_owned())
         }
+        (Otherwise::Ignored, UNKNOWN_STATE) => Some(
+            "add the state to the pack: report.unknown_state in the log names it, and docs/packs.md the lists"
+                .to_owned(),
+        ),
         _ => remedy(outcome, reason).map(str::to_owned),
     }
 }
@@ -51,6 +56,7 @@ mod tests {
         {
             assert!(of_webhooks(of, Door::Carrier, Otherwise::Refused, reason).is_some(), "{reason}");
         }
+        assert!(of_webhooks(of, Door::Carrier, Otherwise::Ignored, UNKNOWN_STATE).is_some());
         for cause in ["Acme answered 401", "Acme answered 402", "Acme answered 404"] {
             assert!(!(REMEDIES.of_refusal)(of, cause).is_empty());
         }

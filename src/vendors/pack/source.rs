@@ -1,8 +1,8 @@
 //! The source of a pack's webhooks. A body is a customer's text, or the report of a text: one with a state in it.
 //!
 //! Events come in any order and more than once, so that a text is told by the vendor's id of it. A state that the pack does not
-//! name is passed over where no words or files stand beside it; a text without its sender or its number is unreadable, because
-//! nothing here is guessed.
+//! name is passed over and told to the operator, where no words or files stand beside it; a text without its sender or its number is
+//! unreadable, because nothing here is guessed.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use super::error_phrases::Known;
 use super::file::{RefuseWith, Status, Text, Webhook};
 use super::parts::{Encoding, Pointer};
 use super::signature::{self, Terms};
+use super::states::States;
 use crate::domain::account::AccountId;
 use crate::domain::conversation::Keyword;
 use crate::domain::event::{Customer, CustomerText, DedupeKey, EventKind, TicketFields};
@@ -25,6 +26,9 @@ use crate::intake::{Batch, Credential, Posted, Reading, Refusal, Source, Stop, f
 
 /// An event that the bridge makes no use of.
 const NOT_USED: &str = "not used";
+
+/// A state that the pack does not name.
+pub(super) const UNKNOWN_STATE: &str = "unknown state";
 
 /// The words of a text that holds neither words nor files.
 const NOTHING: &str = "[The customer sent something that is not passed on. Ask for it in words.]";
@@ -39,6 +43,8 @@ pub struct Webhooks {
     pub lines: Lines,
     /// The terms on which a signature counts, and the pack.
     pub terms: Arc<Terms>,
+    /// The states that were told to the operator.
+    pub told: States,
 }
 
 impl Source for Webhooks {
@@ -100,7 +106,11 @@ impl Webhooks {
             () if is(&status.read) => Some(Reported::Read),
             () if is(&status.failed) => Some(Reported::Failed(self.failure(state, code))),
             () if is(&status.sent) => None,
-            () => return Ok(Stop::Ignored(NOT_USED)),
+            () if is(&status.ignored) => return Ok(Stop::Ignored(NOT_USED)),
+            () => {
+                self.told.tell(self.carrier, state);
+                return Ok(Stop::Ignored(UNKNOWN_STATE));
+            }
         };
         let at = &status.id;
         let id = at.id(body)?.ok_or_else(|| Stop::Unreadable(format!("`{}` names no message", at.written())))?;
@@ -183,7 +193,7 @@ impl Webhooks {
 impl Status {
     /// Whether the state is one of those that the pack names.
     fn names(&self, state: &str) -> bool {
-        let named = [&self.sent, &self.delivered, &self.read, &self.failed];
+        let named = [&self.sent, &self.delivered, &self.read, &self.failed, &self.ignored];
         named.into_iter().any(|words| is_among(words, state))
     }
 }
