@@ -456,7 +456,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
-    use crate::domain::conversation::{channel_in, learnt_from};
+    use crate::domain::conversation::{TicketStatus, channel_in, learnt_from};
     use crate::domain::event::{AgentReply, CustomerText, Event, PhoneText};
     use crate::domain::line::GROUP_PLACEHOLDER;
     use crate::domain::testing::customer_text;
@@ -605,6 +605,29 @@ mod tests {
         ] {
             let line = address.unwrap_or(told);
             assert_eq!(wrote(thread, address, told), (key.to_owned(), line.to_owned()), "{thread} {told}");
+        }
+    }
+
+    #[test]
+    fn a_ticket_stays_with_the_customers_other_conversation_that_is_on_it_until_the_talk_there_is_over() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let known = |key: &str, customer: &str, changes: Vec<Change>| {
+            let mut known = Conversation::new(ConversationKey(key.into()), Ends::FIRST, at(0));
+            known.customer.external_id = Some(customer.into());
+            changes.into_iter().for_each(|change| known.apply(change, at(9)));
+            known
+        };
+        let on = |ticket| Change::Ticket(TicketId(ticket), TicketStatus::Open, at(1));
+        let from = known("b", "ada", vec![]);
+        for (holder, is_kept) in [
+            (known("a", "ada", vec![on(7)]), true),
+            (known("a", "ada", vec![on(7), Change::TalkOver(at(2))]), false),
+            (known("a", "ada", vec![on(7), Change::JoinedInto(ConversationKey("b".into()))]), false),
+            (known("a", "ada", vec![on(8)]), false),
+            (known("a", "bob", vec![on(7)]), false),
+            (known("b", "ada", vec![on(7)]), false),
+        ] {
+            assert_eq!(keeps(&holder, TicketId(7), &from), is_kept, "{holder:?}");
         }
     }
 

@@ -9,6 +9,7 @@ use crate::support::TestBridge;
 
 mod answered_twice;
 mod bodies;
+mod first_texts;
 mod missed;
 mod notification;
 mod notification_answers;

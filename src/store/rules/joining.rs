@@ -281,6 +281,8 @@ mod tests {
             (&whatsapp, dated.clone(), "sms", Channel::Sms),
             (&dated, whatsapp.clone(), "sms", Channel::Sms),
             (&whatsapp, known(vec![]), "wa", Channel::Whatsapp),
+            // Two texts of one time.
+            (&dated, known(vec![wrote("a", Channel::Whatsapp, 3)]), "sms", Channel::Sms),
         ] {
             let mut joined = lasting.clone();
             taken_over(ended, &lasting).into_iter().for_each(|change| joined.apply(change, at(9)));

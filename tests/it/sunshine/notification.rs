@@ -77,7 +77,7 @@ impl Site {
     }
 
     /// The operator acts on a delivery.
-    async fn act(&self, delivery: &Value, act: &str) {
+    pub(super) async fn act(&self, delivery: &Value, act: &str) {
         let id = delivery["id"].as_str().unwrap();
         let request = self.bridge.http.post(format!("{}/api/deliveries/{id}/{act}", self.bridge.operator));
         let (status, told) = crate::support::answer(request).await;

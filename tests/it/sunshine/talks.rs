@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::sunshine::{SMS, WHATSAPP};
+use tandem::sandbox::zendesk::TicketStatus;
 
 use super::{ADA, Site};
 
@@ -415,6 +416,42 @@ async fn replies_reach_the_phone_on_the_lasting_ticket_after_an_agent_has_merged
         assert_eq!(site.sunshine.reached(ADA), ["Hi Ada"], "{surviving}");
         site.finish(0).await;
     }
+}
+
+#[tokio::test]
+async fn a_merge_while_a_worker_opens_the_ticket_behind_a_solved_one_that_is_closed_leads_every_reply_to_the_phone() {
+    let site = Site::with_talks().await;
+    let (closed, other) = (site.talking_on(SMS, ADA).await, site.talking_on(WHATSAPP, ADA).await);
+    let zendesk = &site.bridge.sandbox.zendesk;
+    zendesk.set_status(closed, TicketStatus::Solved);
+    site.settled().await;
+    // The desk closes a solved ticket later, and tells nobody.
+    zendesk.pause_webhooks();
+    zendesk.set_status(closed, TicketStatus::Closed);
+    drop(zendesk.take_held_webhooks());
+    zendesk.resume_webhooks();
+    zendesk.fail(Fault::on("POST", "/api/v2/tickets", FaultKind::Delay(Duration::from_millis(800))));
+    site.sunshine.pause_webhooks();
+    site.sunshine.text(SMS, ADA, "It is me");
+    let talk = |integration| site.sunshine.conversation_of(integration, ADA).unwrap();
+    site.sunshine.merge(&talk(SMS), &talk(WHATSAPP));
+    let events = site.held_events(&["conversation:message", "user:merge"]);
+    site.sunshine.resume_webhooks();
+    assert_eq!((events.len(), &events[1]["type"]), (2, &json!("user:merge")));
+    assert_eq!(site.post_events(&json!([events[0]])).await.0, 200);
+    site.bridge.until("the next ticket is opened", |_| zendesk.tickets().len() == 3).await;
+    assert_eq!(site.post_events(&json!([events[1]])).await.0, 200);
+    site.settled().await;
+    let next = zendesk.tickets().last().unwrap().id;
+    assert!(next != closed && next != other);
+    site.told(next, &format!("#{other}")).await;
+    site.told(other, &format!("Their texts come to ticket #{next} from now on")).await;
+    site.settled().await;
+    let sends = site.sends();
+    site.reply(next, "Hi Ada");
+    site.settled().await;
+    assert_eq!((site.sends(), site.sunshine.reached(ADA).last().map(String::as_str)), (sends + 1, Some("Hi Ada")));
+    site.finish(0).await;
 }
 
 #[tokio::test]
