@@ -150,7 +150,7 @@ async fn fill(directory: &Path, size: Size) -> Filled {
 /// Works until no delivery is due.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp, worker: usize) {
     let destination = if worker.is_multiple_of(2) { Ends::FIRST.routes()[0] } else { Ends::FIRST.routes()[2] };
-    while let Some(claim) = store.claim(destination, now, Terms::merging(1)).await.unwrap() {
+    while let Some(claim) = store.claim(destination, now, Terms::merging(1), 1).await.unwrap().pop() {
         let id = claim.work[0].delivery.id;
         let transition = match id.sequence % 1000 {
             0 | 1 => Transition::GiveUp { cause: "Braze answered 400".to_owned() },

@@ -62,7 +62,7 @@ async fn run(directory: &Path, events: u64) {
 /// Sixteen workers, as the bridge has them, until nothing waits.
 async fn deliver(store: &Arc<SledStore>, now: Timestamp) {
     let worker = async || {
-        while let Some(claim) = store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1)).await.unwrap() {
+        while let Some(claim) = store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1), 1).await.unwrap().pop() {
             let done = Transition::Deliver { receipt: "plateau".to_owned() };
             let moves = claim.work.iter().map(|work| (work.delivery.id, done.clone())).collect();
             store.record(&claim, Verdict { moves, ..Verdict::default() }, now).await.unwrap();

@@ -90,9 +90,10 @@ async fn fill(directory: &Path) {
     }
     let kill = Transition::GiveUp { cause: "422 from Zendesk".into() };
     loop {
-        let claims =
-            join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], clock.now(), Terms::merging(1)))).await;
-        let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
+        let claims = store
+            .claim(Ends::FIRST.routes()[1], clock.now(), Terms::merging(1), usize::try_from(TICKETS).unwrap())
+            .await
+            .unwrap();
         if claims.is_empty() {
             break;
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::domain::lanes::Need;
+use crate::domain::lanes::{Gates, Need, Room};
 
 mod call;
 mod limit;
@@ -108,6 +108,29 @@ impl Budgets {
             at.checked_sub(draw.pool.ahead).ok().filter(|at| *at > now)
         });
         opens.max()
+    }
+
+    /// Whether the call draws on a pool that work with this need wants.
+    #[must_use]
+    pub fn is_for(&self, call: Call, need: Need) -> bool {
+        let drawn = |wanted: &Draw| call.kind.draws.iter().any(|draw| std::ptr::eq(draw.pool, wanted.pool));
+        (self.limits.needs)(need).iter().any(drawn)
+    }
+
+    /// How much new work with each of these needs may be begun now, for `most` heads at most: as many as
+    /// [`Budgets::opens_for`] lets begin one after the other, where the call that each begins with has been counted.
+    pub fn gates(&mut self, needs: &[Need], most: usize, now: Timestamp) -> Gates {
+        let mut rooms = Vec::new();
+        for need in needs {
+            for draw in (self.limits.needs)(*need) {
+                let mut pools = self.together.iter_mut().enumerate();
+                let found = pools.find(|(_, (known, _))| std::ptr::eq(*known, draw.pool));
+                let Some((pool, (_, window))) = found else { continue };
+                let heads = window.newcomers(spare(draw, window), draw.pool.ahead, most, now);
+                rooms.push(Room { need: *need, pool, heads });
+            }
+        }
+        Gates::of(rooms)
     }
 
     /// Whether so many calls about one key had better become one: they would take more than half of the calls that the
@@ -260,6 +283,25 @@ mod tests {
         Told { pool, limit, remaining, resets_at }
     }
 
+    /// Limits in which each need draws on one pool: the whole, three quarters, and one whose calls are booked ahead.
+    static NEEDED: Limits = Limits {
+        pools: LIMITS.pools,
+        needs: |need| match need {
+            Need::KnownTicket => const { &[Draw::on(&UPDATES)] },
+            Need::NewTicket => const { &[Draw::on(&SAVES)] },
+            Need::Comments => const { &[Draw::on_three_quarters_of(&ALL)] },
+            Need::Note => const { &[Draw::on(&UPDATES), Draw::on(&NOTES)] },
+            Need::Nothing | Need::Text => &[],
+        },
+    };
+
+    /// How many heads are begun with the need for this call, where each asks and calls before the next one asks.
+    fn one_after_the_other(mut budgets: Budgets, need: Need, kind: &'static CallKind, now: Timestamp) -> usize {
+        // Each is about another ticket or user, so none takes the place of one that is expected.
+        let calls = (1_000_000..1_000_500).map(|key| Call::about(kind, key));
+        calls.take_while(|call| budgets.opens_for(need, now).is_none() && [budgets.take(*call, now)].len() == 1).count()
+    }
+
     fn opens_at(permit: Permit) -> Option<Timestamp> {
         match permit {
             Permit::Go => None,
@@ -362,6 +404,22 @@ mod tests {
         assert_eq!(budgets.take(save("bob"), at(5 * 1100)), Permit::Go);
         let Permit::At(open, _) = budgets.take(save("carol"), at(5 * 1100)) else { panic!("two in one second") };
         assert!(open >= at(5 * 1100 + 1000) && open <= at(5 * 1100 + 1100), "{open}");
+    }
+
+    #[test]
+    fn a_budget_of_one_lets_one_head_begin_and_heads_with_other_needs_share_a_pool() {
+        let mut budgets = Budgets::new(&NEEDED);
+        let needs = [Need::KnownTicket, Need::NewTicket, Need::Note, Need::Comments];
+        budgets.learn(&told(&UPDATES, None, Some(2), Some(at(60_000))), at(0));
+        let mut gates = budgets.gates(&needs, 64, at(0));
+        gates.begin(Need::Note);
+        assert!(!gates.is_shut(Need::KnownTicket) && !gates.is_shut(Need::Note));
+        gates.begin(Need::KnownTicket);
+        assert!(gates.is_shut(Need::KnownTicket) && gates.is_shut(Need::Note), "no update is left for either");
+        assert!(!gates.is_shut(Need::NewTicket) && !gates.is_shut(Need::Comments));
+        assert_eq!(budgets.take(update(1), at(0)), Permit::Go, "to ask costs nothing");
+        assert!(Budgets::new(&NEEDED).gates(&[Need::Comments], 64, at(0)).for_heads(64).are_open());
+        assert!(budgets.gates(&[Need::Text], 64, at(0)).are_open(), "it draws on nothing");
     }
 
     #[test]
@@ -519,6 +577,42 @@ mod tests {
                 for (first, last) in times.iter().zip(times.iter().skip(limit)) {
                     prop_assert!(last - first >= period, "more than {} in {} ms", limit, period);
                 }
+            }
+        }
+
+        /// As many heads may be begun in one request as in one request after the other, whatever was called, booked, told and
+        /// refused before.
+        #[test]
+        fn heads_of_one_request_are_as_many_as_those_of_one_after_the_other(
+            calls in proptest::collection::vec((0..8_u64, 0..3_000_i64), 0..150),
+            most in 1..90_usize,
+        ) {
+            let mut budgets = Budgets::new(&NEEDED);
+            let mut now = 0;
+            for (pick, step) in calls {
+                now += step / 10;
+                match pick {
+                    0 => drop(budgets.take(save("alice"), at(now))),
+                    1 => drop(budgets.take(save(&step.to_string()), at(now))),
+                    2 => drop(budgets.take(Call::of(&READ), at(now))),
+                    3 => budgets.refused(save("bob"), Some(at(now + step)), at(now)),
+                    4 => {
+                        let remaining = Some(step.unsigned_abs() % 60);
+                        budgets.learn(&told(&UPDATES, Some(100), remaining, Some(at(now + 5 * step))), at(now));
+                    }
+                    ticket => drop(budgets.take(update(ticket * 100 + step.unsigned_abs() % 40), at(now))),
+                }
+            }
+            static EASY: CallKind = kind(&[Draw::on_three_quarters_of(&ALL)], &ALL);
+            static UPDATES_ALONE: CallKind = kind(&[Draw::on(&UPDATES)], &UPDATES);
+            static SAVES_ALONE: CallKind = kind(&[Draw::on(&SAVES)], &SAVES);
+            for (need, kind) in
+                [(Need::KnownTicket, &UPDATES_ALONE), (Need::NewTicket, &SAVES_ALONE), (Need::Comments, &EASY)]
+            {
+                let mut gates = budgets.gates(&[need], most, at(now));
+                let begun = (0..most).take_while(|_| !gates.is_shut(need) && { gates.begin(need); true }).count();
+                let expected = one_after_the_other(budgets.clone(), need, kind, at(now)).min(most);
+                prop_assert_eq!(begun, expected, "{:?}", need);
             }
         }
 

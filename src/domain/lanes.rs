@@ -21,6 +21,10 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::event::EventId;
 use crate::domain::kind::Track;
 
+mod gates;
+
+pub use gates::{Gates, Need, Room};
+
 /// The longest that a head is ever put off: the hour that a vendor may ask for
 /// ([`crate::domain::retry::RetryPolicy::hint_max`]), and a minute more for small corrections of the clock.
 pub const WAIT_MAX: SignedDuration = SignedDuration::from_mins(61);
@@ -46,56 +50,6 @@ impl Position {
     #[must_use]
     pub fn sub(self) -> u16 {
         u16::try_from(self.0 & 0xffff).unwrap_or(u16::MAX)
-    }
-}
-
-/// The work that the head of a lane is about to need. It names the rate budget that must have room and the vendor that
-/// must be reachable before the lane is handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Need {
-    /// Nothing that is known beforehand.
-    Nothing,
-    /// To add a customer's text to a known ticket.
-    KnownTicket,
-    /// To find or create the ticket and the user of an unknown customer.
-    NewTicket,
-    /// To write a note of the bridge's own.
-    Note,
-    /// To read a ticket's comments.
-    Comments,
-    /// To send a text to the phone.
-    Text,
-}
-
-impl Need {
-    /// All of them, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Nothing, Self::KnownTicket, Self::NewTicket, Self::Note, Self::Comments, Self::Text];
-}
-
-/// The needs that cannot be met now. A lane whose head has such a need is set apart and not handed out, so that it
-/// costs nothing and delays no other lane.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Gates([bool; Need::ALL.len()]);
-
-impl Gates {
-    /// These gates, with this one shut as well.
-    #[must_use]
-    pub fn shut(mut self, need: Need) -> Self {
-        self.0[need as usize] = true;
-        self
-    }
-
-    /// Whether this need cannot be met now.
-    #[must_use]
-    pub fn is_shut(self, need: Need) -> bool {
-        self.0[need as usize]
-    }
-
-    /// Whether every need can be met.
-    #[must_use]
-    pub fn are_open(self) -> bool {
-        self == Self::default()
     }
 }
 
@@ -263,7 +217,7 @@ impl Lanes {
     ///
     /// A head that waits for longer than [`WAIT_MAX`] may go now, because its time comes from a clock that has been set
     /// since.
-    pub fn next(&mut self, route: Route, now: Timestamp, gates: Gates) -> Option<(LaneName, Position)> {
+    pub fn next(&mut self, route: Route, now: Timestamp, gates: &Gates) -> Option<(LaneName, Position)> {
         self.next_of(route, Track::Texts, now, gates).or_else(|| self.next_of(route, Track::Notes, now, gates))
     }
 
@@ -280,7 +234,7 @@ impl Lanes {
         }
     }
 
-    fn next_of(&mut self, route: Route, track: Track, now: Timestamp, gates: Gates) -> Option<(LaneName, Position)> {
+    fn next_of(&mut self, route: Route, track: Track, now: Timestamp, gates: &Gates) -> Option<(LaneName, Position)> {
         let schedule = self.schedules.get_mut(&(route, track)).filter(|schedule| schedule.has_place(track))?;
         let mut promoted = Vec::new();
         while let Some(first) = schedule.timed.first_entry().filter(|first| first.key().0 <= now) {
@@ -500,8 +454,6 @@ mod tests {
 
     use super::*;
 
-    const OPEN: Gates = Gates([false; Need::ALL.len()]);
-
     const ROUTES: [Route; 3] = Ends::FIRST.routes();
     const DESK: Route = ROUTES[0];
     const CARRIER: Route = ROUTES[2];
@@ -548,19 +500,19 @@ mod tests {
         lanes.insert(&lane(4), pending(3, 11));
         let mut served = Vec::new();
         for fence in 0..3 {
-            let (name, position) = lanes.next(DESK, at(12), OPEN).unwrap();
+            let (name, position) = lanes.next(DESK, at(12), &Gates::default()).unwrap();
             assert!(lanes.lease(&name, lease(fence, 99, vec![position])));
             served.push(position.0);
         }
         assert_eq!(served, [2, 1, 3]);
-        assert_eq!(lanes.next(DESK, at(12), OPEN), None);
+        assert_eq!(lanes.next(DESK, at(12), &Gates::default()), None);
     }
 
     #[test]
     fn a_clock_set_back_holds_nothing_up_that_may_go_at_once() {
         let mut lanes = Lanes::default();
         lanes.insert(&lane(0), pending(1, 1_000));
-        assert!(lanes.next(DESK, at(1), OPEN).is_some());
+        assert!(lanes.next(DESK, at(1), &Gates::default()).is_some());
     }
 
     #[test]
@@ -586,22 +538,24 @@ mod tests {
         for (number, key) in [(1, 0), (2, 2), (3, 4)] {
             lanes.insert(&lane(key), pending(number, i64::try_from(number).unwrap()));
         }
-        let shut = OPEN.shut(Need::NewTicket);
+        let shut = |needs: &[Need]| Gates::of(needs.iter().map(|need| Room { need: *need, pool: 0, heads: 0 }));
+        let both = shut(&[Need::NewTicket, Need::Text]);
+        let shut = shut(&[Need::NewTicket]);
         for key in [0, 2] {
-            assert_eq!(lanes.next(DESK, at(9), shut).unwrap().0, lane(key));
+            assert_eq!(lanes.next(DESK, at(9), &shut).unwrap().0, lane(key));
             lanes.set_apart(&lane(key), Need::NewTicket);
         }
-        assert_eq!(lanes.next(DESK, at(9), shut).unwrap().0, lane(4));
+        assert_eq!(lanes.next(DESK, at(9), &shut).unwrap().0, lane(4));
         assert!(lanes.remove(&lane(4), Position(3)));
-        assert_eq!(lanes.next(DESK, at(9), shut), None);
+        assert_eq!(lanes.next(DESK, at(9), &shut), None);
         assert_eq!(lanes.next_due(DESK), None, "nothing is due before the gate opens");
-        assert_eq!(lanes.next(DESK, at(9), shut.shut(Need::Text)), None);
-        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(0), Position(1))));
+        assert_eq!(lanes.next(DESK, at(9), &both), None);
+        assert_eq!(lanes.next(DESK, at(9), &Gates::default()), Some((lane(0), Position(1))));
         // A new head may have another need.
         assert!(lanes.remove(&lane(0), Position(1)));
         lanes.insert(&lane(0), pending(4, 4));
-        assert_eq!(lanes.next(DESK, at(9), shut), Some((lane(0), Position(4))));
-        assert_eq!(lanes.next(DESK, at(9), OPEN), Some((lane(2), Position(2))), "it became ready first");
+        assert_eq!(lanes.next(DESK, at(9), &shut), Some((lane(0), Position(4))));
+        assert_eq!(lanes.next(DESK, at(9), &Gates::default()), Some((lane(2), Position(2))), "it became ready first");
         assert_eq!(lanes.len(), 2);
     }
 
@@ -617,7 +571,7 @@ mod tests {
         }
         lanes.insert(&lane(0), pending(90, 90));
         let serve = |lanes: &mut Lanes, fence| {
-            let (name, position) = lanes.next(DESK, at(99), OPEN)?;
+            let (name, position) = lanes.next(DESK, at(99), &Gates::default())?;
             assert!(lanes.lease(&name, lease(fence, 300, vec![position])));
             Some(name)
         };
@@ -628,7 +582,7 @@ mod tests {
         assert!(lanes.remove(&notes(0), Position(0)) && lanes.release(&notes(0), 2).is_some());
         assert_eq!(lanes.next_due(DESK), Some(Timestamp::MIN));
         assert_eq!(serve(&mut lanes, 9), Some(notes(8)));
-        assert_eq!(lanes.next(CARRIER, at(99), OPEN), None);
+        assert_eq!(lanes.next(CARRIER, at(99), &Gates::default()), None);
     }
 
     #[test]
@@ -645,10 +599,10 @@ mod tests {
             let mut lanes = Lanes::default();
             lanes.insert(&lane(0), Entry { due_at, ..pending(1, 1_000_000) });
             lanes.insert(&lane(0), pending(2, 1_000_000));
-            assert_eq!(lanes.next(DESK, now, OPEN).is_some(), is_due, "{due_at}");
+            assert_eq!(lanes.next(DESK, now, &Gates::default()).is_some(), is_due, "{due_at}");
             // The head takes its turn among the others, and leaves every index that it entered.
             lanes.insert(&lane(2), pending(3, 1_000_001));
-            let (name, position) = lanes.next(DESK, at(1_000_001), OPEN).unwrap();
+            let (name, position) = lanes.next(DESK, at(1_000_001), &Gates::default()).unwrap();
             assert_eq!(position, Position(if is_due { 1 } else { 3 }), "{due_at}");
             assert!(lanes.remove(&name, position));
             assert!(lanes.remove(&lane(0), Position(if is_due { 2 } else { 1 })));
@@ -739,7 +693,7 @@ mod tests {
                     Op::Claim { route, now, until } => {
                         // Time does not run backwards here; another test sets the clock back.
                         clock = clock.max(now);
-                        let next = lanes.next(route, at(clock), OPEN);
+                        let next = lanes.next(route, at(clock), &Gates::default());
                         prop_assert_eq!(&next, &model.next(route, at(clock)));
                         if let Some((name, position)) = next {
                             let lease = lease(fence, until.unsigned_abs(), vec![position]);

@@ -145,8 +145,8 @@ impl Inbox for ScriptedStore {
 
 #[async_trait]
 impl Queue for ScriptedStore {
-    async fn claim(&self, _: Route, _: Timestamp, _: Terms) -> Result<Option<Claim>, StoreError> {
-        Ok(None)
+    async fn claim(&self, _: Route, _: Timestamp, _: Terms, _: usize) -> Result<Vec<Claim>, StoreError> {
+        Ok(Vec::new())
     }
 
     async fn record(&self, _: &Claim, _: Verdict, _: Timestamp) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 use jiff::Timestamp;
 
 use crate::domain::breaker::Breaker;
-use crate::domain::lanes::Need;
+use crate::domain::lanes::{Gates, Need};
 
 /// One access to one vendor, with the rate budget and the breaker of that access.
 pub trait Account: Send + Sync {
@@ -14,6 +14,9 @@ pub trait Account: Send + Sync {
 
     /// When the rate budget has room for work with this need; `None` means now.
     fn opens_for(&self, need: Need) -> Option<Timestamp>;
+
+    /// How much work with each of these needs the rate budget lets begin now, for `most` heads at most.
+    fn gates(&self, needs: &[Need], most: usize) -> Gates;
 
     /// The breaker of the vendor's answers, locked.
     fn breaker(&self) -> MutexGuard<'_, Breaker>;

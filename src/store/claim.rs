@@ -7,6 +7,7 @@ use crate::domain::answer::Answer;
 use crate::domain::conversation::{Change, Conversation, ConversationKey};
 use crate::domain::delivery::{Delivery, Transition};
 use crate::domain::event::{Event, EventId};
+use crate::domain::lanes::Need;
 
 /// A lane's head, handed to one worker.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Claim {
     pub key: ConversationKey,
     /// The deliveries in order: one, or several that go out as one comment or note. Never empty.
     pub work: Vec<Work>,
+    /// The need for which the head was let go, as [`super::Terms::gates`] counted it.
+    pub need: Need,
     /// The head counts as accepted no earlier than this, against a wrong date in its record: the time of an opening
     /// before it, or of a set clock.
     pub not_before: Timestamp,

@@ -29,6 +29,7 @@ use crate::store::{
 mod accounts;
 mod album;
 mod find;
+mod heads;
 mod joining;
 mod operator;
 mod refused;
@@ -54,6 +55,15 @@ pub(crate) use find::{
     a_conversation_is_found_by_what_is_known_of_it, a_list_shows_what_its_filter_wants,
     a_person_is_shown_with_what_needs_somebody_and_the_latest_texts,
     what_words_may_mean_is_found_with_what_became_of_it,
+};
+pub(crate) use heads::{
+    a_crash_before_the_request_leaves_its_heads_as_they_were,
+    after_a_crash_each_head_of_a_request_is_looked_for_that_has_no_verdict,
+    each_head_of_a_request_has_a_lease_of_its_own,
+    heads_of_one_request_are_of_as_many_lanes_in_their_order_and_one_commit,
+    heads_of_one_request_are_texts_before_notes_and_few_notes,
+    heads_of_one_request_keep_to_the_budgets_as_one_request_after_the_other,
+    two_heads_and_a_budget_of_one_make_one_claim,
 };
 pub(crate) use joining::{
     a_customer_whose_talks_were_merged_one_after_the_other_is_forgotten_whole,
@@ -139,6 +149,13 @@ macro_rules! contract_tests {
             a_ticket_that_a_merge_leads_to_rings_in_the_conversation_that_followed_it,
             a_ticket_that_goes_to_another_customer_brings_no_reply_of_the_first_along,
             a_ticket_that_goes_to_another_line_of_its_customer_takes_along_the_replies_that_went_out,
+            heads_of_one_request_are_of_as_many_lanes_in_their_order_and_one_commit,
+            heads_of_one_request_are_texts_before_notes_and_few_notes,
+            after_a_crash_each_head_of_a_request_is_looked_for_that_has_no_verdict,
+            a_crash_before_the_request_leaves_its_heads_as_they_were,
+            each_head_of_a_request_has_a_lease_of_its_own,
+            two_heads_and_a_budget_of_one_make_one_claim,
+            heads_of_one_request_keep_to_the_budgets_as_one_request_after_the_other,
             equal_keys_are_accepted_once,
             a_lane_keeps_its_order_and_waits_for_nobody_else,
             a_crash_while_calling_leaves_it_unconfirmed,
@@ -293,7 +310,7 @@ pub(crate) async fn accept(store: &impl Store, event: Event) -> EventId {
 }
 
 pub(crate) async fn claim(store: &impl Store, route: Route, now: Timestamp) -> Claim {
-    store.claim(route, now, Terms::merging(1)).await.unwrap().expect("something is due")
+    store.claim(route, now, Terms::merging(1), 1).await.unwrap().pop().expect("something is due")
 }
 
 pub(crate) fn words(claim: &Claim) -> Vec<String> {
@@ -333,7 +350,7 @@ async fn state(store: &impl Store, id: EventId) -> State {
 /// Delivers all due heads and returns their words, in order.
 async fn drain(store: &impl Store, route: Route, now: Timestamp) -> Vec<String> {
     let mut seen = Vec::new();
-    while let Some(claim) = store.claim(route, now, Terms::merging(1)).await.unwrap() {
+    while let Some(claim) = store.claim(route, now, Terms::merging(1), 1).await.unwrap().pop() {
         seen.extend(words(&claim));
         store.record(&claim, done(&claim), now).await.unwrap();
     }
@@ -401,10 +418,10 @@ pub(crate) async fn a_lane_keeps_its_order_and_waits_for_nobody_else<B: Home>() 
     let first = claim(&store, DESK, at(1)).await;
     let second = claim(&store, DESK, at(1)).await;
     assert_eq!((words(&first), words(&second)), (vec!["a1".to_owned()], vec!["b1".to_owned()]));
-    assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none(), "a2 waits for a1");
+    assert!(store.claim(DESK, at(1), Terms::merging(1), 1).await.unwrap().pop().is_none(), "a2 waits for a1");
     let later = Transition::Retry { due_at: at(60), cause: "503".into() };
     store.record(&first, all(&first, &later), at(1)).await.unwrap();
-    assert!(store.claim(DESK, at(59), Terms::merging(1)).await.unwrap().is_none(), "a1 still holds its lane");
+    assert!(store.claim(DESK, at(59), Terms::merging(1), 1).await.unwrap().pop().is_none(), "a1 still holds its lane");
     store.record(&second, done(&second), at(1)).await.unwrap();
     assert_eq!(store.next_due(DESK), Some(at(60)));
     assert_eq!(drain(&store, DESK, at(60)).await, ["a1", "a2"]);
@@ -426,7 +443,7 @@ pub(crate) async fn a_crash_while_calling_leaves_it_unconfirmed<B: Home>() {
     assert!(matches!(second.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(second.work[0].delivery.first_sent_at, Some(at(5)));
     assert!(matches!(state(&store, id).await, State::Unconfirmed { .. }), "looking has no effect");
-    assert!(store.claim(DESK, at(9), Terms::merging(1)).await.unwrap().is_none(), "but it closes the lane");
+    assert!(store.claim(DESK, at(9), Terms::merging(1), 1).await.unwrap().pop().is_none(), "but it closes the lane");
     assert_eq!(store.counts().waiting, [(DESK.account, 1)].into());
     store.record(&second, done(&second), at(9)).await.unwrap();
     assert_eq!(store.counts().oldest_unsettled, None);
@@ -443,7 +460,7 @@ pub(crate) async fn a_lease_ends<B: Home>() {
     // At any time of the machine's clock: a second worker would call while the first one does.
     clock.advance(SignedDuration::from_secs(9));
     for now in [9, 10, 86_400 * 400, -86_400] {
-        assert!(store.claim(DESK, at(now), Terms::merging(1)).await.unwrap().is_none(), "{now}");
+        assert!(store.claim(DESK, at(now), Terms::merging(1), 1).await.unwrap().pop().is_none(), "{now}");
     }
     clock.advance(SignedDuration::from_secs(1));
     let next = claim(&store, DESK, at(10)).await;
@@ -621,28 +638,28 @@ pub(crate) async fn texts_that_wait_for_a_budget_are_merged<B: Home>() {
     for words in ["1", "2", "3", "4"] {
         ids.push(accept(&store, text("a", words)).await);
     }
-    let head = store.claim(DESK, at(0), Terms::merging(3)).await.unwrap().unwrap();
+    let head = store.claim(DESK, at(0), Terms::merging(3), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&head), ["1"], "idleness merges nothing");
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(DESK, at(5), Terms::merging(3)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(3), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     let (backend, store) = backend.crash(store, at(6)).await;
     // Texts tried together are looked for together …
-    let looking = store.claim(DESK, at(6), Terms::merging(1)).await.unwrap().unwrap();
+    let looking = store.claim(DESK, at(6), Terms::merging(1), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&looking), ["1", "2", "3"]);
     assert_eq!(looking.work[2].delivery.merged_into, Some(ids[0]));
     assert!(looking.work.iter().all(|work| matches!(work.delivery.state, State::Unconfirmed { .. })));
     let again = Transition::Retry { due_at: at(7), cause: "not there".into() };
     store.record(&looking, all(&looking, &again), at(6)).await.unwrap();
     // … and tried again together, without others.
-    let group = store.claim(DESK, at(7), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(7), Terms::merging(9), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&group), ["1", "2", "3"]);
     // When the head ends alone, the next one leads.
     let mut verdict = all(&group, &Transition::Retry { due_at: at(8), cause: "503".into() });
     verdict.moves[0].1 = Transition::GiveUp { cause: "x".into() };
     store.record(&group, verdict, at(7)).await.unwrap();
     let (_backend, store) = backend.crash(store, at(8)).await;
-    let group = store.claim(DESK, at(8), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(8), Terms::merging(9), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&group), ["2", "3"]);
     assert_eq!(group.work[1].delivery.merged_into, Some(ids[1]));
     store.record(&group, done(&group), at(8)).await.unwrap();
@@ -664,7 +681,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     let (_backend, store) = backend.crash(store, at(1)).await;
     let mut claims = Vec::new();
-    while let Some(claim) = store.claim(DESK, at(1), Terms::merging(20)).await.unwrap() {
+    while let Some(claim) = store.claim(DESK, at(1), Terms::merging(20), 1).await.unwrap().pop() {
         // The texts wait for nothing, so only the notes are merged; both lanes are served beside each other.
         claims.push(words(&claim));
         let until = if claims.len() == 2 { postpone(at(5)) } else { Transition::Deliver { receipt: "r".into() } };
@@ -672,17 +689,17 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     }
     assert_eq!(claims, [vec!["one"], vec!["two"], vec!["a", "b"], vec!["other"]]);
     // A note is written while a text waits, and later notes join it while it waits.
-    let waiting = store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().unwrap();
+    let waiting = store.claim(DESK, at(5), Terms::merging(20), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&waiting), ["two"]);
     let verdict = Verdict { besides: vec![note(7, "c"), note(7, "d")], ..done(&waiting) };
     store.record(&waiting, verdict, at(5)).await.unwrap();
-    let notes = store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().unwrap();
+    let notes = store.claim(DESK, at(5), Terms::merging(20), 1).await.unwrap().pop().unwrap();
     store
         .record(&notes, Verdict { besides: vec![note(7, "e")], ..all(&notes, &postpone(at(9))) }, at(5))
         .await
         .unwrap();
-    assert_eq!(store.claim(DESK, at(5), Terms::merging(20)).await.unwrap().map(|claim| words(&claim)), None);
-    let notes = store.claim(DESK, at(9), Terms::merging(20)).await.unwrap().unwrap();
+    assert_eq!(store.claim(DESK, at(5), Terms::merging(20), 1).await.unwrap().pop().map(|claim| words(&claim)), None);
+    let notes = store.claim(DESK, at(9), Terms::merging(20), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&notes), ["c", "d", "e"]);
     // One note has become needless, and the answer about the others is lost.
     let ids: Vec<EventId> = notes.work.iter().map(|work| work.delivery.id).collect();
@@ -690,7 +707,7 @@ pub(crate) async fn notes_go_after_texts_and_as_one_for_each_ticket<B: Home>() {
     let moves = vec![(ids[0], Transition::Skip { reason: "needless".into() }), (ids[1], lose.clone()), (ids[2], lose)];
     let verdict = Verdict { moves, besides: vec![note(7, "f")], ..Verdict::default() };
     store.record(&notes, verdict, at(9)).await.unwrap();
-    let looking = store.claim(DESK, at(10), Terms::merging(20)).await.unwrap().unwrap();
+    let looking = store.claim(DESK, at(10), Terms::merging(20), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&looking), ["d", "e"], "nothing joins what may be written already");
 }
 
@@ -707,7 +724,7 @@ pub(crate) async fn only_plain_texts_are_merged<B: Home>() {
         accept(&store, text(customer, "2")).await;
         accept(&store, behind).await;
         accept(&store, text(customer, "3")).await;
-        let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
+        let group = store.claim(DESK, at(5), Terms::merging(9), 1).await.unwrap().pop().unwrap();
         assert_eq!(words(&group), ["1", "2"], "{customer}");
         // This test does not look at the others.
         store.record(&group, done(&group), at(5)).await.unwrap();
@@ -746,11 +763,11 @@ pub(crate) async fn redriving_one_of_a_group_redrives_all<B: Home>() {
     }
     let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(9), 1).await.unwrap().pop().unwrap();
     let later = Transition::Retry { due_at: at(99), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     store.operate(ids[1], Transition::Redrive, &order(at(6))).await.unwrap();
-    let next = store.claim(DESK, at(6), Terms::merging(9)).await.unwrap().unwrap();
+    let next = store.claim(DESK, at(6), Terms::merging(9), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&next), ["1"]);
     assert_eq!(state(&store, ids[2]).await, State::Pending);
 }
@@ -772,7 +789,7 @@ pub(crate) async fn the_unreadable_are_kept_and_listed<B: Home>() {
     };
     let again = store.quarantine(event.clone(), Ends::FIRST.into(), "no JSON".into(), keys, at(0)).await;
     assert_eq!(again, Ok(Accepted::Duplicate(id)));
-    assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(1), Terms::merging(1), 1).await.unwrap().pop().is_none());
     let filter = |state| DeliveryFilter { state: Some(state), limit: 9, ..Default::default() };
     assert_eq!(store.deliveries(filter(StateName::Quarantined)).await.unwrap().items[0].id, id);
     assert_eq!(store.deliveries(filter(StateName::Pending)).await.unwrap().total, 0);
@@ -938,7 +955,7 @@ pub(crate) async fn a_closed_store_says_so<B: Home>() {
     store.close().await;
     store.close().await;
     assert_eq!(store.accept(text("a", "2"), Ends::FIRST.into(), Vec::new(), at(0)).await, Err(StoreError::Closed));
-    assert_eq!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap_err(), StoreError::Closed);
+    assert_eq!(store.claim(DESK, at(0), Terms::merging(1), 1).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.deliveries(DeliveryFilter::default()).await.unwrap_err(), StoreError::Closed);
     assert_eq!(store.health(), Err(StoreError::Closed));
     let again = backend.open(StoreLimits::default(), at(1)).await;

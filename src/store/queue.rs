@@ -39,20 +39,27 @@ pub struct LostTime {
 /// Hands out work and takes its results back. See [`super::Store`] for the promises of every call.
 #[async_trait]
 pub trait Queue: Send + Sync + 'static {
-    /// Hands out the head of a lane that is due, or `None`. Before the call returns, the head is durably `Sending` (an
-    /// unconfirmed head stays `Unconfirmed`: looking has no effect). The lane stays closed to other claims until
-    /// [`Queue::record`] or the end of the lease. A crash turns `Sending` into `Unconfirmed`.
+    /// Hands out the heads of lanes that are due, in their order of service: `most` at most, each of another lane, in one
+    /// commit. Before the call returns, each head is durably `Sending` (an unconfirmed head stays `Unconfirmed`: looking
+    /// has no effect). Its lane stays closed to other claims until [`Queue::record`] or the end of the lease. A crash
+    /// during the call leaves all of them claimed or none; after it, `Sending` is `Unconfirmed`.
     ///
-    /// Untried texts behind the head are claimed with it, to be delivered as one, if [`Terms::merge_up_to`] is over 1
+    /// Fewer than asked for means that no more is due now. With none asked for, none is handed out.
+    ///
+    /// Untried texts behind a head are claimed with it, to be delivered as one, if [`Terms::merge_up_to`] is over 1
     /// and the head waited for a budget or its ticket's budget is short ([`Terms::is_short`]). Texts once tried
     /// together are claimed together until the operator parts them.
     ///
-    /// The call passes over a head with a need that cannot be met ([`Terms::gates`]), and writes nothing for it. After
-    /// a few hundred such heads the answer is `None` although more may be due; [`Queue::next_due`] then says so.
+    /// The call passes over a head with a need that cannot be met ([`Terms::gates`]), and writes nothing for it. Each head
+    /// that it hands out takes the room of its need, so no more are begun than one request after the other would begin.
+    /// After a few hundred heads passed over, the answer ends although more may be due; [`Queue::next_due`] then says so.
     ///
-    /// A caller that drops the call may leave a claim without a holder; its lane is closed until the lease ends. A
+    /// A head whose records cannot be read is an error only where it is the first; the claims before it are handed out, and
+    /// the next request meets it first.
+    ///
+    /// A caller that drops the call may leave claims without a holder; their lanes are closed until the lease ends. A
     /// destination paused by the operator ([`super::Control::pause`]) hands out nothing.
-    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError>;
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms, most: usize) -> Result<Vec<Claim>, StoreError>;
 
     /// Records a worker's verdict durably, in one commit, and opens the lane again.
     ///

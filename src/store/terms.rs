@@ -1,4 +1,4 @@
-//! The terms on which a worker asks for the head of a lane.
+//! The terms on which a worker asks for the heads of lanes.
 
 use std::sync::Arc;
 
@@ -13,12 +13,12 @@ pub type IsShort = Arc<dyn Fn(TicketId, usize) -> bool + Send + Sync>;
 /// How a text to the phone of this conversation is cut in parts now.
 pub type CutNow = Arc<dyn Fn(Option<&Conversation>) -> Cut + Send + Sync>;
 
-/// The terms on which a worker asks for a head.
+/// The terms on which a worker asks for heads.
 #[derive(Clone)]
 pub struct Terms {
     /// The most texts that go into one comment.
     pub merge_up_to: usize,
-    /// The needs that cannot be met now.
+    /// How many heads with each need may be begun now.
     pub gates: Gates,
     /// Whether the texts waiting for a ticket should go as one.
     pub is_short: IsShort,

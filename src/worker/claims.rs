@@ -1,4 +1,4 @@
-//! Claims due work, and hands each claim to a task of its own.
+//! Claims due work, as many heads in one request as there are free workers, and hands each claim to a task of its own.
 //!
 //! A claim never waits inside: work that needs room in a rate budget, or a vendor that does not answer, is not
 //! claimed before it can go. So only work takes a place, and hundreds of tickets that hang leave places for others.
@@ -7,18 +7,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::domain::account::{AccountId, Direction, End, Route};
-use crate::domain::lanes::{Gates, Need};
+use crate::domain::lanes::Need;
 use crate::domain::retry::later;
 use crate::ports::Account;
-use crate::store::Terms;
+use crate::store::{Claim, Terms};
 use crate::telemetry::Trouble;
 
+use super::begun::Begun;
 use super::{Crew, Loop, Worker};
 
 /// Claims worked on at once, for each route. Many, because one whose vendor hangs keeps its place for as long as a
@@ -36,9 +37,14 @@ const FEW_PLACES_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two claims.
 const REST_MAX: Duration = Duration::from_secs(60);
 
+/// The most heads of one request: some tens share its commit, and it takes a fraction of a millisecond of the store's time,
+/// so that texts which come meanwhile hardly wait.
+const HEADS_MAX: usize = 64;
+
 /// Whether something may be claimed now.
 enum Turn {
-    Claim,
+    /// So many heads at most, and one at least.
+    Claim(usize),
     /// Nothing before this time, unless the store changes.
     Rest(Timestamp),
     /// The vendor has to be asked whether it answers again.
@@ -56,18 +62,18 @@ impl Crew {
         tasks: &TaskTracker,
     ) {
         // Claims at work keep their places over a restart of the loop.
-        let places = Arc::new(Semaphore::new(PLACES));
-        let start = || self.claim_loop(route, lead, &places, stop, tasks);
+        let (places, begun) = (Arc::new(Semaphore::new(PLACES)), Begun::default());
+        let start = || self.claim_loop(route, lead, (&places, &begun), stop, tasks);
         self.supervisor().keep(Loop::Claims(route), stop, start).await;
     }
 
-    /// Waits for a place among the [`PLACES`] before the claim, so that no lease runs while its holder stands in
-    /// line.
+    /// Waits for a place among the [`PLACES`] before the request, and asks for no more heads than there are free places, so
+    /// that no lease runs while its holder stands in line.
     async fn claim_loop(
         self: &Arc<Self>,
         route: Route,
         lead: &Worker,
-        places: &Arc<Semaphore>,
+        (places, begun): (&Arc<Semaphore>, &Begun),
         stop: &CancellationToken,
         tasks: &TaskTracker,
     ) {
@@ -85,8 +91,8 @@ impl Crew {
                 is_away = false;
                 lead.note_back(route.account);
             }
-            match lead.turn(route, at_work, now) {
-                Turn::Claim => {}
+            let most = match lead.turn(route, at_work, now) {
+                Turn::Claim(most) => most,
                 Turn::Rest(until) => {
                     drop(place);
                     lead.rest(route, Some(until), stop).await;
@@ -101,20 +107,23 @@ impl Crew {
                     }
                     continue;
                 }
-            }
-            let (terms, opens_at) = lead.terms(route, now);
-            match lead.store.claim(route, now, terms).await {
-                Ok(Some(claim)) => {
-                    let crew = Arc::clone(self);
-                    tasks.spawn(async move {
-                        crew.work(claim).await;
-                        drop(place);
-                    });
-                }
-                Ok(None) => {
-                    drop(place);
-                    let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
-                    lead.rest(route, due, stop).await;
+            };
+            let (terms, opens_at) = lead.terms(route, most, begun, now);
+            let mut gates = terms.gates.clone();
+            match lead.store.claim(route, now, terms, most).await {
+                Ok(claims) => {
+                    claims.iter().for_each(|claim| gates.begin(claim.need));
+                    // After a full answer, and one that a budget may have cut short, more may be due.
+                    let is_all = claims.is_empty() || (claims.len() < most && !gates.is_any_shut());
+                    self.start(claims, place, (places, begun), tasks);
+                    if is_all {
+                        let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
+                        tokio::select! {
+                            biased;
+                            () = lead.rest(route, due, stop) => {}
+                            () = begun.fewer(), if gates.is_any_shut() => {}
+                        }
+                    }
                 }
                 Err(error) => {
                     drop(place);
@@ -122,6 +131,27 @@ impl Crew {
                     lead.rest(route, Some(later(now, Duration::from_secs(1))), stop).await;
                 }
             }
+        }
+    }
+
+    /// Starts a task for each claim. Every claim is started, also while the bridge stops: one without a holder would close its
+    /// lane until the lease ends. The first has the given place, and each other one of its own.
+    fn start(
+        self: &Arc<Self>,
+        claims: Vec<Claim>,
+        first: OwnedSemaphorePermit,
+        (places, begun): (&Arc<Semaphore>, &Begun),
+        tasks: &TaskTracker,
+    ) {
+        let mut first = Some(first);
+        for claim in claims {
+            // There are as many places as heads were asked for, because only this loop takes them.
+            let place = first.take().or_else(|| Arc::clone(places).try_acquire_owned().ok());
+            let (crew, uncalled) = (Arc::clone(self), begun.begin(claim.need));
+            tasks.spawn(async move {
+                crew.work(claim, uncalled).await;
+                drop(place);
+            });
         }
     }
 }
@@ -142,26 +172,27 @@ impl Worker {
             None => {}
         }
         let most = if self.pauses.is_on_trial(route.account, now) { 1 } else { PLACES };
-        if at_work >= self.account(route.account).breaker().places(most, now) {
-            return Turn::Rest(later(now, FEW_PLACES_WAIT));
+        match self.account(route.account).breaker().places(most, now).saturating_sub(at_work) {
+            0 => Turn::Rest(later(now, FEW_PLACES_WAIT)),
+            free => Turn::Claim(free.min(HEADS_MAX)),
         }
-        Turn::Claim
     }
 
-    /// The terms of a claim: the needs that cannot be met now. With it comes the first time at which one of them can.
-    fn terms(&self, route: Route, now: Timestamp) -> (Terms, Option<Timestamp>) {
+    /// The terms of a request for so many heads: how many with each need may be begun now, beside the heads that
+    /// have not called yet. With them comes the first time at which a rate budget opens that has no room now.
+    fn terms(&self, route: Route, most: usize, begun: &Begun, now: Timestamp) -> (Terms, Option<Timestamp>) {
         let needs: &[Need] = match (route.direction, self.ends.end(route.account)) {
             (Direction::ToDesk, _) => &[Need::KnownTicket, Need::NewTicket, Need::Note],
             (Direction::ToCustomer, Some(End::Desk)) => &[Need::Comments],
             (Direction::ToCustomer, Some(End::Carrier) | None) => &[Need::Text],
         };
-        let shut = needs.iter().map(|need| (*need, self.opens_for(*need)));
-        let mut gates = Gates::default();
-        let mut opens_at = None;
-        for (need, at) in shut.filter_map(|(need, at)| Some((need, at?))) {
-            gates = gates.shut(need);
-            opens_at = [opens_at, Some(at)].into_iter().flatten().min();
-        }
+        let account = self.account(route.account);
+        let begun = begun.needs();
+        let mut gates = account.gates(needs, most.saturating_add(begun.len()));
+        let shut = needs.iter().filter(|need| gates.is_shut(**need));
+        let opens_at = shut.filter_map(|need| account.opens_for(*need)).min();
+        begun.iter().for_each(|need| gates.begin(*need));
+        let gates = gates.for_heads(most);
         (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }, opens_at)
     }
 
@@ -213,16 +244,6 @@ impl Worker {
     /// Whether the loop of this route is the one that asks a silent account. Doorbells leave it to the loop of texts.
     fn asks(&self, route: Route) -> bool {
         route.direction == Direction::ToDesk || route.account == self.ends.carrier
-    }
-
-    /// When work with this need may be taken in hand, by the rate budgets; `None` means now.
-    fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        match need {
-            Need::Text => self.carrier.opens_for(need),
-            Need::Nothing | Need::KnownTicket | Need::NewTicket | Need::Note | Need::Comments => {
-                self.desk.opens_for(need)
-            }
-        }
     }
 
     /// The account of this name, which is one of the worker's two.

@@ -53,8 +53,10 @@ async fn with_dead_letters(store: &SledStore) {
     }
     let kill = Transition::GiveUp { cause: "422 from Zendesk".into() };
     loop {
-        let claims = join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], now, Terms::merging(1)))).await;
-        let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
+        let claims = store
+            .claim(Ends::FIRST.routes()[1], now, Terms::merging(1), usize::try_from(TICKETS).unwrap())
+            .await
+            .unwrap();
         if claims.is_empty() {
             return;
         }
@@ -105,10 +107,10 @@ async fn twenty_thousand_dead_letters_go_back_each_lane_in_its_order() {
     let mut last = vec![None; 1 + usize::try_from(TICKETS).unwrap()];
     let mut seen = 0;
     loop {
-        let claims =
-            join_all((0..TICKETS).map(|_| store.claim(Ends::FIRST.routes()[1], start_of_time(), Terms::merging(1))))
-                .await;
-        let claims: Vec<_> = claims.into_iter().filter_map(Result::unwrap).collect();
+        let claims = store
+            .claim(Ends::FIRST.routes()[1], start_of_time(), Terms::merging(1), usize::try_from(TICKETS).unwrap())
+            .await
+            .unwrap();
         if claims.is_empty() {
             break;
         }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use tandem::sandbox::server::{Call, Fault, FaultKind};
 
@@ -120,6 +121,44 @@ async fn what_waits_for_a_rate_pool_is_not_claimed_before_it_opens() {
     assert!(pending >= 200, "{pending} of 400 were left alone");
     let waiting = bridge.deliveries("state=waiting").await;
     assert!(waiting.len() <= 200, "{} were put off", waiting.len());
+}
+
+/// One of them is sent, and the others are not even taken in hand: a text that was put off for the budget would say so.
+#[tokio::test]
+async fn of_replies_that_fall_due_together_as_many_begin_as_the_budget_has_left() {
+    let bridge = TestBridge::start().await;
+    let mut tickets = Vec::new();
+    for number in 0..12 {
+        tickets.push(bridge.talking(&format!("customer-{number}")).await.0);
+    }
+    let resets_at = (bridge.clock.now().as_second() / 3600 + 1) * 3600;
+    let told = [("x-ratelimit-limit", 250_000), ("x-ratelimit-remaining", 1), ("x-ratelimit-reset", resets_at)];
+    let headers = told.iter().map(|(name, number)| ((*name).to_owned(), number.to_string())).collect();
+    let body = json!({"dispatch_id": "0123456789abcdef0123456789abcdef", "message": "success"}).to_string();
+    let one_left = FaultKind::Status { code: 201, headers, body };
+    bridge.sandbox.braze.fail(Fault::on("POST", "/campaigns/trigger/send", one_left));
+    bridge.sandbox.zendesk.agent_reply(tickets[0], "<p>It tells of the budget</p>");
+    bridge.settled().await;
+    operator(&bridge, "/api/destinations/braze/pause").await;
+    for ticket in &tickets[1..] {
+        bridge.sandbox.zendesk.agent_reply(*ticket, "<p>Hello</p>");
+    }
+    let texts = async |state: &str| {
+        let all = bridge.deliveries(&format!("state={state}")).await;
+        all.iter().filter(|one| one["kind"] == "phone_text").count()
+    };
+    bridge.until_deliveries("they wait", |all| all.iter().filter(|one| one["state"] == "pending").count() == 11).await;
+    assert_eq!(bridge.texts(), [] as [String; 0]);
+    operator(&bridge, "/api/destinations/braze/resume").await;
+    at_once(&bridge, "one is sent", |bridge| bridge.texts().len() == 1).await;
+    while texts("sending").await > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!((texts("pending").await, texts("waiting").await, bridge.texts().len()), (10, 0, 1));
+    bridge.clock.advance(SignedDuration::from_hours(1));
+    bridge.settled().await;
+    assert_eq!(bridge.texts().len(), 11);
+    bridge.finish(0).await;
 }
 
 #[tokio::test]

@@ -1004,7 +1004,7 @@ async fn beyond_the_backlog_limit_senders_are_asked_to_come_again() {
     assert_eq!(limited.readiness().await, (503, r#"["store: the backlog is full (2 deliveries wait)"]"#.to_owned()));
     // It clears by itself, as soon as one of them is done.
     let now = start_of_time();
-    let claim = limited.store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1)).await.unwrap().unwrap();
+    let claim = limited.store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1), 1).await.unwrap().pop().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
     let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
     limited.store.record(&claim, verdict, now).await.unwrap();
@@ -1038,7 +1038,7 @@ async fn when_a_full_disk_has_room_again_webhooks_are_taken_again() {
     assert!(status == 503 && reasons.contains("255 MiB"), "{reasons}");
     // Stored texts are delivered all the same, and that makes room.
     let now = start_of_time();
-    let claim = limited.store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1)).await.unwrap().unwrap();
+    let claim = limited.store.claim(Ends::FIRST.routes()[0], now, Terms::merging(1), 1).await.unwrap().pop().unwrap();
     let done = Transition::Deliver { receipt: "ticket 1".to_owned() };
     let verdict = Verdict { moves: vec![(claim.work[0].delivery.id, done)], ..Verdict::default() };
     assert_eq!(limited.store.record(&claim, verdict, now).await, Ok(()));

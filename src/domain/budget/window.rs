@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::call::{Call, Pool};
+use super::call::{Call, CallKind, Pool};
 use super::limit::{Limit, Reached};
 
 /// The longest that a vendor's hint may hold a pool: an hour, because no vendor counts by a longer period.
@@ -38,6 +38,13 @@ const GRACE: SignedDuration = SignedDuration::from_secs(5);
 
 /// The most calls that are expected in one pool; calls beyond them keep no time.
 const EXPECTED_MAX: usize = 4096;
+
+/// The call with which work begins that is only supposed.
+const NEWCOMER: Call = {
+    static UNCOUNTED: Pool = Pool::new("supposed calls", 1, HOLD_MIN);
+    static SUPPOSED: CallKind = CallKind { name: "supposed call", draws: &[], refusal_holds: &UNCOUNTED, told: None };
+    Call::of(&SUPPOSED)
+};
 
 /// An answer's numbers for a pool. They come from outside, so none is believed beyond its bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,12 +121,38 @@ impl Window {
         }
     }
 
-    /// When a newcomer may go where others are expected.
-    fn behind_all(&self, opens_at: Option<Timestamp>, spare: u32, now: Timestamp) -> Option<Timestamp> {
+    /// How many newcomers may be begun now, one after the other, where each begins with a call that is counted, or booked up
+    /// to so far ahead.
+    pub(super) fn newcomers(&mut self, spare: u32, ahead: SignedDuration, most: usize, now: Timestamp) -> usize {
+        if ahead.is_zero() {
+            let is_open = self.opens_at(spare, now).is_none();
+            let left = self.left().saturating_sub(spare).saturating_sub(self.soon(now));
+            return if is_open { usize::try_from(left).unwrap_or(most).min(most) } else { 0 };
+        }
+        let mut later = self.clone();
+        (0..most).take_while(|_| later.book(spare, ahead, now)).count()
+    }
+
+    /// Counts or books a newcomer's call, where it comes soon enough.
+    fn book(&mut self, spare: u32, ahead: SignedDuration, now: Timestamp) -> bool {
+        match self.slot(None, spare, now) {
+            Some(at) if at.checked_sub(ahead).is_ok_and(|begun_at| begun_at > now) => return false,
+            Some(at) => self.keep_time(NEWCOMER, at, now),
+            None => self.count(NEWCOMER, now),
+        }
+        true
+    }
+
+    /// How many calls are expected within a period.
+    fn soon(&self, now: Timestamp) -> u32 {
         let a_period_on = now.saturating_add(self.period()).unwrap_or(Timestamp::MAX);
         let soon = self.expected.iter().take_while(|(at, _)| *at <= a_period_on).count();
-        let soon = u32::try_from(soon).unwrap_or(u32::MAX);
-        if opens_at.is_none() && self.left() > spare.saturating_add(soon) {
+        u32::try_from(soon).unwrap_or(u32::MAX)
+    }
+
+    /// When a newcomer may go where others are expected.
+    fn behind_all(&self, opens_at: Option<Timestamp>, spare: u32, now: Timestamp) -> Option<Timestamp> {
+        if opens_at.is_none() && self.left() > spare.saturating_add(self.soon(now)) {
             return None;
         }
         // The call `capacity` places before makes room, whether it was made or is expected.

@@ -38,7 +38,7 @@ pub(crate) async fn two_accounts_share_no_key<B: Home>() {
     let (first, second) = (claim(&store, DESK, at(1)).await, claim(&store, to_desk, at(1)).await);
     assert_eq!((first.key.0.as_str(), first.ends), ("ada", Ends::FIRST));
     assert_eq!((second.key.0.as_str(), second.ends), ("carrier-eu:ada", others()));
-    assert!(store.claim(DESK, at(1), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(1), Terms::merging(1), 1).await.unwrap().pop().is_none());
     for claimed in [&first, &second] {
         let ticket = Change::Ticket(TicketId(7), TicketStatus::Open, at(1));
         store.record(claimed, Verdict { changes: vec![ticket], ..done(claimed) }, at(1)).await.unwrap();
@@ -151,7 +151,7 @@ pub(crate) async fn a_pause_holds_one_account_only<B: Home>() {
     for ends in [Ends::FIRST, others()] {
         accept_at(&store, text("ada", "hello"), ends, Vec::new()).await;
     }
-    assert!(store.claim(to_desk, at(1), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(to_desk, at(1), Terms::merging(1), 1).await.unwrap().pop().is_none());
     assert_eq!(drain(&store, DESK, at(1)).await, ["hello"]);
     assert_eq!(store.pause(to_desk.account, None, &order(at(2))).await, Ok(true));
     assert_eq!(drain(&store, to_desk, at(2)).await, ["hello"]);

@@ -59,7 +59,7 @@ async fn weigh(store: &impl Store, second: i64) -> bool {
 /// The words and the conversation of each text that waits for the desk, in the order in which they go.
 async fn waiting(store: &impl Store, second: i64) -> (Vec<String>, Vec<String>) {
     let (mut told, mut keys) = (Vec::new(), Vec::new());
-    while let Some(claim) = store.claim(to_desk(), at(second), Terms::merging(1)).await.unwrap() {
+    while let Some(claim) = store.claim(to_desk(), at(second), Terms::merging(1), 1).await.unwrap().pop() {
         told.extend(words(&claim));
         keys.push(claim.key.0.clone());
         store.record(&claim, done(&claim), at(second)).await.unwrap();
@@ -162,7 +162,7 @@ pub(crate) async fn two_talks_that_both_have_tickets_are_told_of_each_other_and_
         write(&store, "left", "on", 23).await;
         let (here, there) = if newer == "gone" { (7, 8) } else { (8, 7) };
         let (mut texts, mut notes) = (Vec::new(), Vec::new());
-        while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap() {
+        while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1), 1).await.unwrap().pop() {
             let on = claim.conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id.0);
             if let EventKind::Note(Note { ticket_id, says: Says::Coded(saying), .. }) = &claim.work[0].event.kind {
                 notes.push((ticket_id.0, saying.code(), saying.fields().other_ticket.map(|other| other.0)));
@@ -204,7 +204,7 @@ pub(crate) async fn texts_that_wait_in_a_talk_that_ends_go_to_the_lasting_ones_t
     let (_home, store) = home.crash(store, at(11)).await;
     store.operate(dead, Transition::Redrive, &order(at(12))).await.unwrap();
     let mut told = Vec::new();
-    while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap() {
+    while let Some(claim) = store.claim(to_desk(), at(30), Terms::merging(1), 1).await.unwrap().pop() {
         let on = claim.conversation.as_ref().and_then(|known| known.ticket.as_ref()).map(|ticket| ticket.id.0);
         if matches!(claim.work[0].event.kind, EventKind::CustomerText(_)) {
             told.push((words(&claim)[0].clone(), on));
@@ -238,7 +238,7 @@ pub(crate) async fn a_talk_whose_ticket_is_closed_goes_on_on_the_other_ones_open
         );
         store.record(&claimed, done(&claimed), at(12)).await.unwrap();
         assert!(
-            store.claim(to_desk(), at(30), Terms::merging(1)).await.unwrap().is_none(),
+            store.claim(to_desk(), at(30), Terms::merging(1), 1).await.unwrap().pop().is_none(),
             "no note names a closed ticket"
         );
         assert_eq!(lasting(&store).await, ["left"]);
@@ -273,16 +273,16 @@ pub(crate) async fn the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_
     let terms = |gsm7| Terms { cut: Arc::new(move |_| Cut::Segments { gsm7 }), ..Terms::merging(1) };
     let to_phone = Ends::FIRST.routes().into_iter().find(|route| route.account == Ends::FIRST.carrier).unwrap();
     let cut = |claim: &Claim| claim.work[0].delivery.cut;
-    let first = store.claim(to_phone, at(1), terms(true)).await.unwrap().unwrap();
+    let first = store.claim(to_phone, at(1), terms(true), 1).await.unwrap().pop().unwrap();
     assert_eq!((first.work[0].delivery.id, cut(&first)), (id, Some(Cut::Segments { gsm7: true })));
     // A part is out, and the bridge dies; the customer writes on another line.
     let (_home, store) = home.crash(store, at(2)).await;
-    let looked = store.claim(to_phone, at(30), terms(false)).await.unwrap().unwrap();
+    let looked = store.claim(to_phone, at(30), terms(false), 1).await.unwrap().pop().unwrap();
     assert!(matches!(looked.work[0].delivery.state, State::Unconfirmed { .. }));
     assert_eq!(cut(&looked), Some(Cut::Segments { gsm7: true }));
     let retry = Transition::Retry { due_at: at(31), cause: "part 1 of 2 is out".into() };
     store.record(&looked, Verdict { parts_sent: Some(1), ..all(&looked, &retry) }, at(30)).await.unwrap();
-    let second = store.claim(to_phone, at(32), terms(false)).await.unwrap().unwrap();
+    let second = store.claim(to_phone, at(32), terms(false), 1).await.unwrap().pop().unwrap();
     assert_eq!(cut(&second), Some(Cut::Segments { gsm7: true }), "the second part goes by the same cut");
 }
 

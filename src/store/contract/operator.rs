@@ -56,8 +56,7 @@ async fn dead_letters(store: &impl Store, count: usize, customers: usize) {
     }
     let kill = Transition::GiveUp { cause: "422".into() };
     loop {
-        let claims = join_all((0..customers).map(|_| store.claim(DESK, at(1), Terms::merging(1)))).await;
-        let claims: Vec<Claim> = claims.into_iter().filter_map(Result::unwrap).collect();
+        let claims = store.claim(DESK, at(1), Terms::merging(1), customers).await.unwrap();
         if claims.is_empty() {
             return;
         }
@@ -235,14 +234,14 @@ pub(crate) async fn what_is_in_hand_is_not_forgotten_until_asked_again<B: Home>(
     }
     let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(DESK, at(5), Terms::merging(2)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(2), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&group), ["1", "2"]);
     let forgotten = store.forget(&key("ada"), &order(at(5))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.waiting, forgotten.conversations), (2, 2, 1));
     // The worker's new facts are recorded, and the next call erases them.
     let learnt = vec![Change::Ticket(TicketId(7), TicketStatus::Open, at(5))];
     store.record(&group, Verdict { changes: learnt, ..done(&group) }, at(5)).await.unwrap();
-    assert!(store.claim(DESK, at(6), Terms::merging(1)).await.unwrap().is_none(), "the rest is not sent");
+    assert!(store.claim(DESK, at(6), Terms::merging(1), 1).await.unwrap().pop().is_none(), "the rest is not sent");
     let forgotten = store.forget(&key("ada"), &order(at(6))).await.unwrap();
     assert_eq!((forgotten.in_hand, forgotten.settled, forgotten.conversations), (0, 2, 1));
     assert_eq!(store.conversation(&key("ada")).await.unwrap(), None);
@@ -256,11 +255,11 @@ pub(crate) async fn a_group_that_waits_is_forgotten_whole<B: Home>() {
     }
     let head = claim(&store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(5))), at(0)).await.unwrap();
-    let group = store.claim(DESK, at(5), Terms::merging(9)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(5), Terms::merging(9), 1).await.unwrap().pop().unwrap();
     let later = Transition::Retry { due_at: at(9), cause: "503".into() };
     store.record(&group, all(&group, &later), at(5)).await.unwrap();
     assert_eq!(store.forget(&key("ada"), &order(at(6))).await.unwrap().waiting, 3);
-    assert!(store.claim(DESK, at(9), Terms::merging(9)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(9), Terms::merging(9), 1).await.unwrap().pop().is_none());
     accept(&store, text("ada", "new")).await;
     let (_backend, store) = backend.crash(store, at(10)).await;
     assert_eq!(drain(&store, DESK, at(10)).await, ["new"]);
@@ -288,7 +287,7 @@ pub(crate) async fn a_paused_destination_hands_out_nothing_also_after_a_crash<B:
     let (_backend, store) = backend.crash(store, at(3)).await;
     assert_eq!(store.paused(DESK.account).map(|pause| pause.since), Some(at(1)));
     assert_eq!(store.paused(PHONE.account), None);
-    assert!(store.claim(DESK, at(3), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(3), Terms::merging(1), 1).await.unwrap().pop().is_none());
     assert_eq!(store.next_due(DESK), None, "nothing to wake for");
     assert_eq!(drain(&store, PHONE, at(3)).await, ["out"], "the other is not held");
     accept(&store, text("a", "2")).await;
@@ -315,16 +314,16 @@ pub(crate) async fn a_pause_ends_at_its_time_also_when_no_bridge_ran<B: Home>() 
     assert_eq!(store.pause(PHONE.account, until(90), &order(at(2))).await, Ok(true), "the end is another one");
     assert_eq!(store.pause(PHONE.account, until(90), &order(at(3))).await, Ok(false));
     assert_eq!(store.paused(PHONE.account).map(|pause| (pause.since, pause.until)), Some((at(1), Some(at(90)))));
-    assert!(store.claim(DESK, at(59), Terms::merging(1)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(59), Terms::merging(1), 1).await.unwrap().pop().is_none());
     assert!(store.paused(DESK.account).is_some());
     let (_backend, store) = backend.crash(store, at(70)).await;
-    assert!(store.claim(PHONE, at(70), Terms::merging(1)).await.unwrap().is_none(), "it lasts until 90");
+    assert!(store.claim(PHONE, at(70), Terms::merging(1), 1).await.unwrap().pop().is_none(), "it lasts until 90");
     // The claim that finds the end resumes; the one after it has work.
-    let found = store.claim(DESK, at(70), Terms::merging(1)).await.unwrap();
+    let found = store.claim(DESK, at(70), Terms::merging(1), 1).await.unwrap().pop();
     assert!(found.is_none() && store.paused(DESK.account).is_none());
     assert_eq!(store.next_due(DESK), Some(Timestamp::MIN), "who waits is woken");
     assert_eq!(claim(&store, DESK, at(70)).await.work[0].delivery.id, first);
-    store.claim(PHONE, at(90), Terms::merging(1)).await.unwrap();
+    store.claim(PHONE, at(90), Terms::merging(1), 1).await.unwrap().pop();
     assert_eq!(claim(&store, PHONE, at(90)).await.work[0].delivery.id, second);
     let page = store.audit(None, 9).await.unwrap();
     let told: Vec<_> =

@@ -108,7 +108,7 @@ pub(crate) async fn the_operator_settles_what_arrived<B: Home>() {
         accept(&store, phone_text(7, words)).await;
     }
     let id = doubt(&store, PHONE, false).await;
-    assert!(store.claim(PHONE, at(2), Terms::merging(1)).await.unwrap().is_none(), "the doubt holds the lane");
+    assert!(store.claim(PHONE, at(2), Terms::merging(1), 1).await.unwrap().pop().is_none(), "the doubt holds the lane");
     store.settle(id, Arrived::WHOLE, &order(at(3))).await.unwrap();
     let (_backend, store) = backend.crash(store, at(4)).await;
     let (delivery, _) = store.delivery(id).await.unwrap().unwrap();
@@ -258,12 +258,12 @@ async fn one_comment(store: &impl Store, aside: bool) -> Vec<EventId> {
     }
     let head = claim(store, DESK, at(0)).await;
     store.record(&head, all(&head, &postpone(at(1))), at(0)).await.unwrap();
-    let group = store.claim(DESK, at(1), Terms::merging(2)).await.unwrap().unwrap();
+    let group = store.claim(DESK, at(1), Terms::merging(2), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&group), ["1", "2"]);
     let lost = Transition::Lose { since: at(1), look_at: at(5), cause: "no answer".into() };
     store.record(&group, all(&group, &lost), at(1)).await.unwrap();
     if aside {
-        let looking = store.claim(DESK, at(5), Terms::merging(2)).await.unwrap().unwrap();
+        let looking = store.claim(DESK, at(5), Terms::merging(2), 1).await.unwrap().pop().unwrap();
         assert_eq!(words(&looking), ["1", "2"]);
         store.record(&looking, all(&looking, &Transition::SetAside { cause: "500".into() }), at(5)).await.unwrap();
     }

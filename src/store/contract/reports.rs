@@ -51,7 +51,7 @@ async fn sending<S: Store>(store: &S) -> Claim {
     };
     let event = Event { received_at: at(90), kind: EventKind::PhoneText(text) };
     store.accept(event, Ends::FIRST.into(), Vec::new(), at(90)).await.unwrap();
-    store.claim(PHONE, at(91), Terms::merging(1)).await.unwrap().unwrap()
+    store.claim(PHONE, at(91), Terms::merging(1), 1).await.unwrap().pop().unwrap()
 }
 
 pub(crate) async fn a_batch_is_taken_in_once_and_is_there_after_a_crash<H: Home>() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::conversation::{Change, TicketStatus};
 use crate::domain::delivery::StateName;
 use crate::domain::event::TicketId;
-use crate::domain::lanes::{Gates, Need};
+use crate::domain::lanes::{Gates, Need, Room};
 use crate::store::contract::{DESK, Home, PHONE, accept, at, claim, done, drain, fresh, phone_text, text, words};
 use crate::store::{Archive, Queue, Store, Terms, Verdict};
 
@@ -17,7 +17,7 @@ fn short_from(texts: usize) -> Terms {
 }
 
 fn shut(need: Need) -> Terms {
-    Terms { gates: Gates::default().shut(need), ..Terms::merging(3) }
+    Terms { gates: Gates::of([Room { need, pool: 0, heads: 0 }]), ..Terms::merging(3) }
 }
 
 /// A conversation on ticket 7.
@@ -36,7 +36,7 @@ pub(crate) async fn texts_are_merged_as_long_as_the_budget_of_their_ticket_is_sh
     }
     accept(&store, text("stranger", "8")).await;
     let mut comments = Vec::new();
-    while let Some(claim) = store.claim(DESK, at(1), short_from(2)).await.unwrap() {
+    while let Some(claim) = store.claim(DESK, at(1), short_from(2), 1).await.unwrap().pop() {
         comments.push(words(&claim).join(" "));
         store.record(&claim, done(&claim), at(1)).await.unwrap();
     }
@@ -45,7 +45,7 @@ pub(crate) async fn texts_are_merged_as_long_as_the_budget_of_their_ticket_is_sh
     for words in ["1", "2", "3"] {
         accept(&store, text("a", words)).await;
     }
-    let single = store.claim(DESK, at(2), short_from(4)).await.unwrap().unwrap();
+    let single = store.claim(DESK, at(2), short_from(4), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&single), ["1"], "three are not too many");
 }
 
@@ -58,18 +58,18 @@ pub(crate) async fn what_has_a_need_that_cannot_be_met_is_not_written_and_keeps_
     accept(&store, text("known", "1")).await;
     accept(&store, phone_text(7, "to the phone")).await;
     let commits = store.counts().commits.commits();
-    let known = store.claim(DESK, at(1), shut(Need::NewTicket)).await.unwrap().unwrap();
+    let known = store.claim(DESK, at(1), shut(Need::NewTicket), 1).await.unwrap().pop().unwrap();
     assert_eq!(words(&known), ["1"]);
     store.record(&known, done(&known), at(1)).await.unwrap();
     let written = store.counts().commits.commits() - commits;
-    assert!(store.claim(DESK, at(1), shut(Need::NewTicket)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(1), shut(Need::NewTicket), 1).await.unwrap().pop().is_none());
     assert_eq!(store.next_due(DESK), None, "whoever shut the gate knows when it opens");
     assert_eq!(store.counts().commits.commits() - commits, written, "to pass over costs no commit");
     assert_eq!(store.counts().of(StateName::Pending), 4);
-    assert!(store.claim(PHONE, at(1), shut(Need::Text)).await.unwrap().is_none());
+    assert!(store.claim(PHONE, at(1), shut(Need::Text), 1).await.unwrap().pop().is_none());
     assert_eq!(drain(&store, PHONE, at(1)).await, ["to the phone"]);
     // A head set apart stays on disk unchanged, and goes in its order when the gate opens.
     let (_backend, store) = backend.crash(store, at(2)).await;
-    assert!(store.claim(DESK, at(2), shut(Need::NewTicket)).await.unwrap().is_none());
+    assert!(store.claim(DESK, at(2), shut(Need::NewTicket), 1).await.unwrap().pop().is_none());
     assert_eq!(drain(&store, DESK, at(2)).await, ["x", "y", "z"]);
 }

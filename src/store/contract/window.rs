@@ -60,7 +60,7 @@ pub(crate) async fn a_template_goes_before_the_texts_that_wait_for_its_answer<B:
     let one = claim(&store, PHONE, at(1)).await;
     assert_eq!(words(&one), ["one"]);
     store.record(&one, until(&one, 3600), at(1)).await.unwrap();
-    assert!(store.claim(PHONE, at(3599), Terms::merging(1)).await.unwrap().is_none(), "nothing overtakes it");
+    assert!(store.claim(PHONE, at(3599), Terms::merging(1), 1).await.unwrap().pop().is_none(), "nothing overtakes it");
     store.accept(whatsapp("back", 100), Ends::FIRST.into(), Vec::new(), at(100)).await.unwrap();
     assert_eq!(window(&store).await, Window { heard_at: Some(at(100)), asked: None });
     let (_backend, store) = backend.crash(store, at(100)).await;

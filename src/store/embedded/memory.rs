@@ -219,8 +219,11 @@ mod tests {
     use async_trait::async_trait;
 
     use super::*;
-    use crate::store::contract::{Home, accept, at, contract_tests, text};
-    use crate::store::{Album as _, Inbox as _, Keeping, Picture};
+    use crate::domain::event::EventId;
+    use crate::domain::lanes::Position;
+    use crate::store::contract::{DESK, Home, accept, at, contract_tests, done, text, words};
+    use crate::store::embedded::engine::layout;
+    use crate::store::{Album as _, Inbox as _, Keeping, Picture, Queue as _, Terms};
 
     struct InMemory(Medium);
 
@@ -245,6 +248,49 @@ mod tests {
     }
 
     contract_tests!(InMemory);
+
+    /// A store with a text of each of three customers, and their ids.
+    async fn of_three() -> (Medium, MemoryStore, Vec<EventId>) {
+        let medium = Medium::default();
+        let store = MemoryStore::open(&medium, StoreLimits::default(), 7, at(0)).unwrap();
+        let mut ids = Vec::new();
+        for customer in ["a", "b", "c"] {
+            ids.push(accept(&store, text(customer, customer)).await);
+        }
+        (medium, store, ids)
+    }
+
+    /// Cuts a waiting delivery's record short, and returns the key and the record as it was.
+    fn spoil(medium: &Medium, id: EventId, length: impl FnOnce(usize) -> usize) -> (Bytes, Bytes) {
+        let mut records = lock(&medium.records);
+        let key = layout::at_position(layout::PENDING, Position::of(id));
+        let (key, whole) = records.get_key_value(&key[..]).map(|(key, whole)| (key.clone(), whole.clone())).unwrap();
+        Arc::make_mut(&mut records).insert(key.clone(), whole[..length(whole.len())].to_vec().into());
+        (key, whole)
+    }
+
+    #[tokio::test]
+    async fn heads_before_one_that_cannot_be_read_have_a_holder_and_the_next_request_tells_of_it() {
+        let (medium, store, ids) = of_three().await;
+        let (key, whole) = spoil(&medium, ids[1], |_| 3);
+        let claim = || store.claim(DESK, at(1), Terms::merging(1), 9);
+        let claims = claim().await.unwrap();
+        assert_eq!(claims.iter().flat_map(words).collect::<Vec<_>>(), ["a"]);
+        store.record(&claims[0], done(&claims[0]), at(1)).await.unwrap();
+        assert!(matches!(claim().await, Err(StoreError::Failed(_))));
+        Arc::make_mut(&mut lock(&medium.records)).insert(key, whole);
+        assert_eq!(claim().await.unwrap().iter().flat_map(words).collect::<Vec<_>>(), ["b", "c"], "nothing was leased");
+    }
+
+    #[tokio::test]
+    async fn an_event_that_cannot_be_read_takes_no_other_claim_of_its_request_along() {
+        let (medium, store, ids) = of_three().await;
+        spoil(&medium, ids[1], |length| length - 1);
+        let claims = store.claim(DESK, at(1), Terms::merging(1), 9).await.unwrap();
+        assert_eq!(claims.iter().flat_map(words).collect::<Vec<_>>(), ["a", "c"]);
+        spoil(&medium, accept(&store, text("d", "d")).await, |length| length - 1);
+        assert!(store.claim(DESK, at(1), Terms::merging(1), 9).await.is_err(), "alone, it is the answer");
+    }
 
     #[tokio::test]
     async fn pictures_take_a_share_of_the_free_disk_and_leave_the_floor() {

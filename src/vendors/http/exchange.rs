@@ -19,7 +19,7 @@ use crate::domain::answer::{self, BODY_BYTES_MAX};
 use crate::domain::breaker::Breaker;
 use crate::domain::budget::{Budgets, Call, Level, Limits, Permit, Reached, Told};
 use crate::domain::cause;
-use crate::domain::lanes::Need;
+use crate::domain::lanes::{Gates, Need};
 use crate::domain::refusals::Object;
 use crate::domain::retry::later;
 use crate::ports::{Account, Failure};
@@ -181,6 +181,10 @@ impl<C: Exchanging> Account for C {
         self.exchange().opens_for(need)
     }
 
+    fn gates(&self, needs: &[Need], most: usize) -> Gates {
+        self.exchange().gates(needs, most)
+    }
+
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.exchange().breaker()
     }
@@ -246,7 +250,7 @@ impl Exchange {
             let cause = format!("{} cannot be reached", self.vendor);
             return Err(Failure::Postpone { cause, until: later(asked_at, UNANSWERED_FOR), for_budget: false });
         }
-        let permit = self.budgets().take(request.call, asked_at);
+        let permit = self.take(request.call, asked_at);
         if let Permit::At(until, limit) = permit
             && !request.asks_whether_it_answers
         {
@@ -266,6 +270,14 @@ impl Exchange {
         Ok(answer)
     }
 
+    /// Asks the budget for a call of the attempt at hand.
+    fn take(&self, call: Call, now: Timestamp) -> Permit {
+        let mut budgets = self.budgets();
+        let permit = budgets.take(call, now);
+        attempt::counted(|need| budgets.is_for(call, need));
+        permit
+    }
+
     /// The vendor's breaker, locked. A poisoned lock holds a whole value.
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
@@ -274,6 +286,11 @@ impl Exchange {
     /// When the vendor's rate budget has room for work with this need; `None` means now.
     pub(crate) fn opens_for(&self, need: Need) -> Option<Timestamp> {
         self.budgets().opens_for(need, self.clock.now())
+    }
+
+    /// How much work with each of these needs the vendor's rate budget lets begin now, for `most` heads at most.
+    pub(crate) fn gates(&self, needs: &[Need], most: usize) -> Gates {
+        self.budgets().gates(needs, most, self.clock.now())
     }
 
     /// Takes in a limit that no header told.

@@ -143,14 +143,12 @@ impl Inbox for MortalStore {
 
 #[async_trait]
 impl Queue for MortalStore {
-    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
-        let mut claim = self.call("claim", self.store.claim(route, now, terms)).await?;
-        if let Some(conversation) = claim.as_mut().and_then(|claim| claim.conversation.as_mut())
-            && self.is(Broken::ForgetsTheWindow)
-        {
-            conversation.window.heard(now);
-        }
-        if let Some(claim) = &claim {
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms, most: usize) -> Result<Vec<Claim>, StoreError> {
+        let mut claims = self.call("claim", self.store.claim(route, now, terms, most)).await?;
+        for claim in &mut claims {
+            if let Some(conversation) = claim.conversation.as_mut().filter(|_| self.is(Broken::ForgetsTheWindow)) {
+                conversation.window.heard(now);
+            }
             self.life.world.trace.say(|| {
                 let claimed = |work: &tandem::store::Work| {
                     format!("{} {} {}", work.delivery.id, work.event.kind.name(), work.delivery.state.name())
@@ -159,7 +157,7 @@ impl Queue for MortalStore {
                 format!("  claimed in {}: {}", claim.key, work.join(", "))
             });
         }
-        Ok(claim)
+        Ok(claims)
     }
 
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {

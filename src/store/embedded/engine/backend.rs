@@ -26,7 +26,7 @@ use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
 use crate::store::embedded::engine::album::{self, Encoded};
 use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::claims::{EncodedVerdict, RawClaim};
+use crate::store::embedded::engine::claims::{EncodedVerdict, read_each};
 use crate::store::embedded::engine::core::{Arrival, Core};
 use crate::store::embedded::engine::shared::Shared;
 use crate::store::embedded::engine::tree::{Look, Rewriting};
@@ -119,9 +119,11 @@ impl<B: Backend> Inbox for B {
 
 #[async_trait]
 impl<B: Backend> Queue for B {
-    async fn claim(&self, route: Route, now: Timestamp, terms: Terms) -> Result<Option<Claim>, StoreError> {
-        let claim = self.ask(move |core| core.claim(route, now, &terms)).await?;
-        claim.map(RawClaim::read).transpose()
+    async fn claim(&self, route: Route, now: Timestamp, terms: Terms, most: usize) -> Result<Vec<Claim>, StoreError> {
+        if most == 0 {
+            return Ok(Vec::new());
+        }
+        read_each(self.ask(move |core| core.claim(route, now, terms, most)).await?)
     }
 
     async fn record(&self, claim: &Claim, verdict: Verdict, now: Timestamp) -> Result<(), StoreError> {

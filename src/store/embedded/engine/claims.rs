@@ -1,6 +1,7 @@
 //! Claim and record: handing the head of a lane to a worker, and recording the worker's verdict.
 
 use jiff::{SignedDuration, Timestamp};
+use tracing::error;
 
 use crate::domain::account::{Direction, Ends, Route};
 use crate::domain::address::Directory;
@@ -9,7 +10,7 @@ use crate::domain::conversation::{Change, Conversation, ConversationKey, Window}
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
-use crate::domain::lanes::{Gates, LaneName, Lease, Position};
+use crate::domain::lanes::{Gates, LaneName, Lease, Need, Position};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::core::{Core, Effect, Owed};
 use crate::store::embedded::engine::layout;
@@ -21,7 +22,7 @@ use crate::store::rules::learning::{home, moved_home};
 use crate::store::rules::window::head_put_forward;
 use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
-/// The most lanes one request sets apart: a few milliseconds of the writer's time.
+/// The most lanes that one request sets apart or moves: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
 
 /// A claim whose records the caller still has to read, on the caller's time and not the writer's.
@@ -31,12 +32,21 @@ pub(in crate::store) struct RawClaim {
     ends: Ends,
     conversation: Option<Conversation>,
     work: Vec<(Delivery, Bytes)>,
+    need: Need,
     not_before: Timestamp,
     fence: u64,
 }
 
+/// The head of a lane that may be handed out.
+struct Head {
+    lane: LaneName,
+    delivery: Delivery,
+    conversation: Option<Conversation>,
+    need: Need,
+}
+
 impl RawClaim {
-    pub(in crate::store) fn read(self) -> Result<Claim, StoreError> {
+    fn read(self) -> Result<Claim, StoreError> {
         let read = |(delivery, record): (Delivery, Bytes)| {
             Ok(Work { delivery, event: layout::decode::<Event>("event", &record)? })
         };
@@ -46,10 +56,29 @@ impl RawClaim {
             key: self.key,
             ends: self.ends,
             work: self.work.into_iter().map(read).collect::<Result<_, StoreError>>()?,
+            need: self.need,
             not_before: self.not_before,
             fence: self.fence,
         })
     }
+}
+
+/// Reads the claims of one request. The lane of an event that cannot be read stays closed until its lease ends, and the other
+/// claims are handed out: an error in their place would leave all of them without a holder.
+pub(in crate::store) fn read_each(claims: Vec<RawClaim>) -> Result<Vec<Claim>, StoreError> {
+    let mut read = Vec::with_capacity(claims.len());
+    let mut failed = None;
+    for claim in claims {
+        let id = claim.work.first().map(|(head, _)| head.id);
+        match claim.read() {
+            Ok(claim) => read.push(claim),
+            Err(error) => {
+                error!(event_id = id.map(tracing::field::display), %error, "store.unreadable: a claimed delivery");
+                failed.get_or_insert(error);
+            }
+        }
+    }
+    failed.filter(|_| read.is_empty()).map_or(Ok(read), Err)
 }
 
 /// A verdict, encoded for the writer.
@@ -102,22 +131,49 @@ impl Core {
         &mut self,
         route: Route,
         now: Timestamp,
-        terms: &Terms,
-    ) -> Result<Option<RawClaim>, StoreError> {
+        mut terms: Terms,
+        most: usize,
+    ) -> Result<Vec<RawClaim>, StoreError> {
         self.end_leases(now)?;
+        let mut claims = Vec::new();
         if self.is_paused(route.account, now)? {
-            return Ok(None);
+            return Ok(claims);
         }
-        let Some((lane, head)) = self.next_lane(route, now, terms.gates)? else { return Ok(None) };
+        let mut steps = SET_APART_MAX;
+        while claims.len() < most {
+            let claim = match self.next_head(route, now, &terms.gates, &mut steps) {
+                Ok(Some(head)) => {
+                    terms.gates.begin(head.need);
+                    self.begin(route, head, now, &terms)
+                }
+                Ok(None) => break,
+                Err(error) => Err(error),
+            };
+            match claim {
+                Ok(claim) => claims.push(claim),
+                Err(error) if claims.is_empty() => return Err(error),
+                // Those before it are handed out. The next request meets it first, and answers the error.
+                Err(_) => {
+                    self.forget();
+                    break;
+                }
+            }
+            // The lane is leased from here on, so the next head is another lane's.
+            self.keep();
+        }
+        Ok(claims)
+    }
 
-        let head_delivery = self.waiting(head)?;
+    /// Claims the head of a lane, with the deliveries that go out with it.
+    fn begin(&mut self, route: Route, found: Head, now: Timestamp, terms: &Terms) -> Result<RawClaim, StoreError> {
+        let Head { lane, delivery: head_delivery, conversation, need } = found;
+        let head = Position::of(head_delivery.id);
         let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
         let mut work = vec![(head_delivery, self.event_record(head)?)];
         let members = self.groups.get(&head).cloned();
         for position in members.iter().flatten() {
             work.push((self.waiting(*position)?, self.event_record(*position)?));
         }
-        let conversation = self.conversation(&lane.conversation)?;
         if lane.track == Track::Notes {
             self.merge_notes(&lane, &mut work, terms.merge_up_to)?;
         } else if members.is_none() {
@@ -147,7 +203,7 @@ impl Core {
         self.follow(Effect::Lease(lane.clone(), Lease { fence, until, positions }));
         let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
         let ends = work.first().map_or(Ends::FIRST, |(head, _)| head.ends);
-        Ok(Some(RawClaim { route, key: lane.conversation, ends, conversation, work, not_before, fence }))
+        Ok(RawClaim { route, key: lane.conversation, ends, conversation, work, need, not_before, fence })
     }
 
     /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
@@ -165,37 +221,35 @@ impl Core {
         Ok(())
     }
 
-    /// The next lane to serve. A lane under a provisional key whose ticket has become known first moves to its
-    /// conversation, and one of a conversation that was joined into another to that one. Lanes whose need cannot be met are
-    /// set apart on the way, [`SET_APART_MAX`] at most.
-    fn next_lane(
+    /// The next head to hand out. A lane under a provisional key whose ticket has become known first moves to its
+    /// conversation, and one of a conversation that was joined into another to that one. Heads whose need cannot be met are
+    /// set apart on the way. Each of these takes one of the request's `steps`.
+    fn next_head(
         &mut self,
         route: Route,
         now: Timestamp,
-        gates: Gates,
-    ) -> Result<Option<(LaneName, Position)>, StoreError> {
-        for _ in 0..SET_APART_MAX {
+        gates: &Gates,
+        steps: &mut usize,
+    ) -> Result<Option<Head>, StoreError> {
+        while *steps > 0 {
             let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
             let home = home(self, &lane.conversation)?;
             if home != lane.conversation {
                 let given = self.waiting(head)?.ends;
                 self.move_home(&lane, &home, self.ends_of(&home, given)?, &[], now)?;
                 self.keep();
-                continue;
-            }
-            if let Some(lasting) = self.goes_on_in(&lane)? {
+            } else if let Some(lasting) = self.goes_on_in(&lane)? {
                 self.move_lane(&lane, &lasting.key, lasting.ends, &[])?;
                 self.keep();
-                continue;
+            } else {
+                let (delivery, conversation) = (self.waiting(head)?, self.conversation(&lane.conversation)?);
+                let need = need_of(&delivery, conversation.as_ref(), now);
+                if !gates.is_shut(need) {
+                    return Ok(Some(Head { lane, delivery, conversation, need }));
+                }
+                self.lanes.set_apart(&lane, need);
             }
-            if gates.are_open() {
-                return Ok(Some((lane, head)));
-            }
-            let need = need_of(&self.waiting(head)?, self.conversation(&lane.conversation)?.as_ref(), now);
-            if !gates.is_shut(need) {
-                return Ok(Some((lane, head)));
-            }
-            self.lanes.set_apart(&lane, need);
+            *steps -= 1;
         }
         Ok(None)
     }

@@ -450,8 +450,8 @@ impl Core {
         self.effects = effects;
     }
 
-    /// Drops the changes of a failed request.
-    fn forget(&mut self) {
+    /// Drops the changes since those kept last, because they are a failed request's.
+    pub(super) fn forget(&mut self) {
         self.journal.forget();
         self.dedupe_index.forget_staged();
         self.effects.clear();

@@ -20,7 +20,7 @@ use crate::store::contract::{at, dispatch, doorbell, phone_text, text_from};
 use crate::store::embedded::engine::bytes::Bytes;
 use crate::store::embedded::engine::layout;
 use crate::store::embedded::engine::lists::whole;
-use crate::store::{Accepted, Archive, Control, DeliveryFilter, Inbox, PEOPLE_MAX, Page, Queue, Terms, Verdict};
+use crate::store::{Accepted, Archive, Claim, Control, DeliveryFilter, Inbox, PEOPLE_MAX, Page, Queue, Terms, Verdict};
 
 const CUSTOMERS: [&str; 5] = ["ada", "Ada", "adam", "b-ada", "cleo"];
 const NAMES: [(&str, &str); 4] = [("Ada", "Lovelace"), ("Adam", "Ng"), ("Zoë", "O’Brien Adams"), ("Łukasz", "")];
@@ -114,15 +114,21 @@ impl World {
         self.ids.extend(accepted.into_iter().filter_map(new));
     }
 
-    /// A worker claims a head, and perhaps records a verdict.
+    /// Workers claim some heads at once, and each perhaps records a verdict.
     async fn work(&mut self) {
-        let (now, ticket) = (at(self.now), self.ticket());
         let route = self.pick(&Ends::FIRST.routes());
-        let Some(claim) = self.store.claim(route, now, Terms::merging(3)).await.unwrap() else { return };
-        if self.rng.random_bool(0.1) {
-            // The worker is gone.
-            return;
+        let most = self.rng.random_range(1..4);
+        let claims = self.store.claim(route, at(self.now), Terms::merging(3), most).await.unwrap();
+        assert!(claims.len() <= most);
+        for claim in claims {
+            if self.rng.random_bool(0.9) {
+                self.record(claim).await;
+            }
         }
+    }
+
+    async fn record(&mut self, claim: Claim) {
+        let (now, ticket) = (at(self.now), self.ticket());
         let cause = || "x".to_owned();
         let sent = [Some(format!("s-{}", self.rng.random_range(0..50))), None];
         let transition = match self.rng.random_range(0..9) {

@@ -88,7 +88,7 @@ async fn a_failed_sync_acknowledges_nothing_and_ends_everything() {
     for answer in [
         store.health(),
         store.accept(text("a", "more"), Ends::FIRST.into(), Vec::new(), at(0)).await.map(drop),
-        store.claim(DESK, at(0), Terms::merging(1)).await.map(drop),
+        store.claim(DESK, at(0), Terms::merging(1), 1).await.map(drop),
         store.deliveries(DeliveryFilter::default()).await.map(drop),
     ] {
         assert!(matches!(answer, Err(StoreError::Failed(_))), "{answer:?}");
@@ -383,7 +383,7 @@ async fn a_nearly_full_disk_is_left_with_its_reserve() {
     let refused = store.accept(text("a", "1"), Ends::FIRST.into(), Vec::new(), at(0)).await;
     assert!(matches!(refused, Err(StoreError::DiskLow { .. })), "{refused:?}");
     assert!(matches!(store.health(), Err(StoreError::DiskLow { .. })));
-    assert!(store.claim(DESK, at(0), Terms::merging(1)).await.unwrap().is_none(), "and nothing is left of it");
+    assert!(store.claim(DESK, at(0), Terms::merging(1), 1).await.unwrap().pop().is_none(), "and nothing is left of it");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The client against a scripted Braze on this machine, over real HTTP.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,10 +10,12 @@ use serde_json::json;
 use super::*;
 use crate::clock::Clock;
 use crate::domain::event::EventId;
+use crate::domain::lanes::Need;
 use crate::domain::line::Channel;
 use crate::domain::outgoing::{Part, Recipient};
 use crate::ports::{Carrier, Sent, Sought, Text};
 use crate::vendors::http::scripted::{self, Reply, Scripted};
+use crate::vendors::http::{Attempt, Personal};
 
 fn start() -> Timestamp {
     // As recorded: a call at 20:04, whose window ends at 21:00.
@@ -253,4 +256,20 @@ async fn another_key_counts_from_the_next_call_on() {
     sending(&braze).await.unwrap();
     let presented: Vec<_> = server.seen().iter().map(|seen| seen.headers["authorization"].clone()).collect();
     assert_eq!(presented, ["Bearer k3y", "Bearer an0ther"]);
+}
+
+#[tokio::test]
+async fn a_claim_counts_as_called_once_it_sends_and_not_by_a_read_before() {
+    let answers = [json!({"users": []}), json!({"dispatch_id": "0123abcd", "message": "success"})];
+    let server = Scripted::answers(answers.iter().map(|answer| Reply::json(201, answer)).collect()).await;
+    let (braze, mark) = (braze(&server.url), Arc::new(()));
+    let claim = Attempt::of_claim(Personal::default(), Need::Text, Arc::clone(&mark));
+    let calls = async {
+        receipts(&braze, &Recipient::External("u1".into())).await.unwrap();
+        assert_eq!(Arc::strong_count(&mark), 2, "a read draws on another pool");
+        sending(&braze).await.unwrap();
+        assert_eq!(Arc::strong_count(&mark), 1);
+    };
+    claim.listen(calls).await;
+    assert_eq!(server.seen().len(), 2);
 }
