@@ -389,8 +389,9 @@ impl Delivery {
     pub fn apply(&mut self, transition: Transition, now: Timestamp) -> Result<(), Illegal> {
         let redriven = matches!(transition, Transition::Redrive);
         let is_in_doubt = |state: &State| matches!(state, State::Unconfirmed { .. });
-        // A record that an earlier version wrote tells of its doubt by the state alone.
-        self.was_in_doubt |= is_in_doubt(&self.state);
+        // A record that an earlier version wrote tells of a doubt by its state and its history.
+        let tells_of_doubt = |entry: &HistoryEntry| matches!(entry.what, Fate::Lost | Fate::NotSeen | Fate::SetAside);
+        self.was_in_doubt |= is_in_doubt(&self.state) || self.history.iter().any(tells_of_doubt);
         let found_out = if let Transition::Settle { out, .. } = transition { Some(out) } else { None };
         let entry = HistoryEntry::of(&transition, now);
         self.state = apply(&self.state, transition)?;

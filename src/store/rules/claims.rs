@@ -104,6 +104,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::delivery::{Fate, HistoryEntry};
     use crate::store::rules::testing::{at, delivery, id, looked_for, sending, waiting};
 
     const CUT: Cut = Cut::Segments { gsm7: false };
@@ -248,6 +249,21 @@ mod tests {
                 let is_another = sent.out.iter().any(|(_, cut)| Some(*cut) != sent.delivery.cut);
                 prop_assert!(!is_another, "{:?} {:?} {:?}", sent.delivery.state, sent.delivery.cut, sent.out);
             }
+        }
+    }
+
+    #[test]
+    fn a_record_of_before_tells_of_a_doubt_by_its_history() {
+        let (first, second) = (Cut::Characters { max: 4096, formats: true }, Cut::Segments { gsm7: false });
+        let mut dead = Delivery { cut: Some(first), ..delivery(1, State::Dead { cause: "given up".into() }) };
+        for (what, kept) in
+            [(Fate::Lost, first), (Fate::NotSeen, first), (Fate::SetAside, first), (Fate::Retried, second)]
+        {
+            dead.history = vec![HistoryEntry { at: at(5), what, cause: "c".into() }];
+            let mut again = dead.clone();
+            again.apply(Transition::Redrive, at(8)).unwrap();
+            let again = started(&again, id(1), at(90), second, at(9)).unwrap().unwrap();
+            assert_eq!(again.cut, Some(kept), "{what:?}");
         }
     }
 

@@ -2,7 +2,6 @@
 
 use super::remedies;
 use super::templates::NAME_ANOTHER;
-use crate::domain::account_table::AccountTable;
 use crate::domain::line::Line;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line as Finding, Sender, State};
@@ -24,7 +23,7 @@ pub const SENDER: Sender = Sender {
 
 /// Whether the template of a line can go as it is, by its read.
 #[must_use]
-pub fn template(of: AccountTable, line: &Line, slug: &str, read: Result<Option<String>, Failure>) -> Finding {
+pub fn template(line: &Line, slug: &str, read: Result<Option<String>, Failure>) -> Finding {
     let what = what(line);
     match read {
         Ok(None) => Finding::new(SIDE, &what, State::Good, format!("{slug} is in service, and has no places")),
@@ -32,11 +31,12 @@ pub fn template(of: AccountTable, line: &Line, slug: &str, read: Result<Option<S
             let said = "not looked at: the API key may not read templates, for which it needs whatsapp_management:read";
             Finding::new(SIDE, &what, State::Unknown, said)
         }
-        Ok(Some(cause)) | Err(Failure::GiveUp { cause }) => {
-            let remedy = format!("Have it approved in Bird in its default language, or {NAME_ANOTHER}");
-            Finding::wrong(SIDE, &what, cause, remedy)
+        Ok(Some(cause)) => Finding::wrong(SIDE, &what, cause, format!("Have it approved in Bird, or {NAME_ANOTHER}")),
+        // Bird may have another language to send it in.
+        Err(Failure::GiveUp { cause }) => {
+            Finding::new(SIDE, &what, State::Note, format!("{cause}; Bird decides whether it goes"))
         }
-        Err(failure) => Finding::wrong(SIDE, &what, failure.cause(), remedies::of_silence(of)),
+        Err(failure) => Finding::not_looked_at(SIDE, &what, &failure.cause()),
     }
 }
 

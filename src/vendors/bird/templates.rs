@@ -32,7 +32,8 @@ impl Bird {
     /// As for every read; [`Failure::GiveUp`] where the template cannot go, in words for the agent.
     pub(super) async fn template(&self, wanted: &Wanted) -> Result<Value, Failure> {
         let name = &wanted.name;
-        let (language, content) = match self.content(wanted).await {
+        let read = async { self.content(&self.template_named(name).await?, wanted).await };
+        let (language, content) = match read.await {
             // A refusal is told as the agent's and the operator's, because no other text meets it.
             Err(Failure::Forbid { status: 403, .. }) => {
                 return Err(refused(format!(
@@ -45,26 +46,34 @@ impl Bird {
         Ok(json!({"template": {"slug": name, "language": language, "components": components}}))
     }
 
-    /// Why the template of a line cannot go as it is, because a line gives no values; `None` where it can.
+    /// Why the template of a line can never go as it is: there is none, or it needs values, which a line does not give. `None`
+    /// where it can.
     ///
     /// # Errors
-    /// As for every read; [`Failure::GiveUp`] where the template is not in service.
+    /// As for every read; [`Failure::GiveUp`] where the template is not in service in its default language, so that Bird decides.
     pub(super) async fn template_fault(&self, name: &str) -> Result<Option<String>, Failure> {
         let wanted = Wanted { name: name.to_owned(), ..Wanted::default() };
-        let (_, content) = self.content(&wanted).await?;
-        let misfit = components(&content, &wanted).err();
-        Ok(misfit
-            .map(|_| format!("the template {name} needs values, which no line gives; {FOR_OPERATORS}: {NAME_ANOTHER}")))
+        let template = match self.template_named(name).await {
+            Err(Failure::GiveUp { cause }) => return Ok(Some(cause)),
+            read => read?,
+        };
+        let (_, content) = self.content(&template, &wanted).await?;
+        Ok(components(&content, &wanted).err().map(|_| {
+            format!("the template {name} needs values or a file, which no line gives; {FOR_OPERATORS}: {NAME_ANOTHER}")
+        }))
+    }
+
+    async fn template_named(&self, name: &str) -> Result<Value, Failure> {
+        if name.len() > SLUG_MAX {
+            return Err(refused(format!("no name of a template has more than {SLUG_MAX} letters")));
+        }
+        self.read_template(name, format!("{TEMPLATES}/{name}")).await
     }
 
     /// The language in which a template goes, and its content in it.
-    async fn content(&self, wanted: &Wanted) -> Result<(String, Vec<Value>), Failure> {
+    async fn content(&self, template: &Value, wanted: &Wanted) -> Result<(String, Vec<Value>), Failure> {
         let name = &wanted.name;
-        if name.len() > SLUG_MAX {
-            return Err(refused("the shorthand names no template of the workspace".to_owned()));
-        }
-        let template = self.read_template(name, format!("{TEMPLATES}/{name}")).await?;
-        let language = language(&template, wanted).map_err(refused)?;
+        let language = language(template, wanted).map_err(refused)?;
         let version = template["live_version_id"].as_str().filter(|id| is_id(id)).ok_or_else(|| {
             refused(format!("no version of the template {name} is in service; {FOR_OPERATORS}: see its state in Bird"))
         })?;

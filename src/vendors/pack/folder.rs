@@ -54,7 +54,7 @@ impl Folder for Packed {
             webhook_url: keys.access.webhook_url.clone(),
         };
         let (sender, lines) = (keys.sender.clone(), around.lines.clone());
-        Arc::new(Webhooks { carrier, sender, lines, terms: Arc::new(terms), told: States::default() })
+        Arc::new(Webhooks { carrier, sender, lines, terms: Arc::new(terms), told: Some(States::default()) })
     }
 
     fn open(keys: &Keys, reach: Reach) -> Self {

@@ -17,7 +17,6 @@ use super::error_phrases::Known;
 use super::plan::{Plan, names};
 use super::signature::Terms;
 use super::source::Webhooks;
-use super::states::States;
 use crate::domain::account::{AccountId, Ends};
 use crate::domain::event::{DedupeKey, EventKind};
 use crate::domain::inbound::{Door, Endpoint};
@@ -187,7 +186,7 @@ impl Webhook {
         let of_sample =
             |to: &String| Line { address: Some(to.clone()), ..Line::default_of(Ends::FIRST, Forms::default()) };
         let lines = Lines::new(self.to.iter().map(of_sample).collect());
-        let source = Webhooks { carrier, sender: String::new(), lines, terms, told: States::default() };
+        let source = Webhooks { carrier, sender: String::new(), lines, terms, told: None };
         let webhook = self.raw(carrier, headers.unwrap_or_default());
         let credential = match source.admit(Door::Carrier, &webhook.headers) {
             Ok(credential) => credential,

@@ -44,7 +44,7 @@ pub struct Webhooks {
     /// The terms on which a signature counts, and the pack.
     pub terms: Arc<Terms>,
     /// The states that were told to the operator.
-    pub told: States,
+    pub told: Option<States>,
 }
 
 impl Source for Webhooks {
@@ -108,7 +108,9 @@ impl Webhooks {
             () if is(&status.sent) => None,
             () if is(&status.ignored) => return Ok(Stop::Ignored(NOT_USED)),
             () => {
-                self.told.tell(self.carrier, state);
+                if let Some(told) = &self.told {
+                    told.tell(self.carrier, status.state.written(), state);
+                }
                 return Ok(Stop::Ignored(UNKNOWN_STATE));
             }
         };
@@ -191,9 +193,9 @@ impl Webhooks {
 }
 
 impl Status {
-    /// Whether the state is one of those that the pack names.
+    /// Whether the state is one of those that tell of a text that went out. One that tells nothing may stand beside a customer's.
     fn names(&self, state: &str) -> bool {
-        let named = [&self.sent, &self.delivered, &self.read, &self.failed, &self.ignored];
+        let named = [&self.sent, &self.delivered, &self.read, &self.failed];
         named.into_iter().any(|words| is_among(words, state))
     }
 }

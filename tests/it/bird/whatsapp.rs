@@ -226,7 +226,7 @@ async fn a_message_whose_webhook_never_came_is_found_in_the_list_and_opens_the_w
 #[tokio::test]
 async fn a_lines_template_that_needs_values_is_told_by_the_check_and_on_the_ticket_before_bird_is_asked_to_send_it() {
     let mut site = Site::with_chat(&format!("template = \"{WITH_PLACES}\"")).await;
-    let why = "needs values, which no line gives";
+    let why = "needs values or a file, which no line gives";
     let (state, said) = site.found("template of line chat").await;
     assert_eq!(state, "wrong");
     assert!(said.contains(why), "{said}");

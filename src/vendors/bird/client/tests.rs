@@ -104,7 +104,8 @@ async fn a_part_is_one_request_under_a_key_of_its_own_with_its_mark_in_tags_and_
 async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never_taken_for_it() {
     let accepted = Reply::json(202, &json!({"id": "wam_1", "status": "accepted"}));
     let no_right = Reply::json(403, &json!({}));
-    let server = Scripted::answers(vec![accepted.clone(), no_right, accepted]).await;
+    let gone = Reply::json(404, &json!({}));
+    let server = Scripted::answers(vec![accepted.clone(), no_right, accepted, gone]).await;
     let (client, to) = (bird(&server.url), Recipient::OfCarrier("US.123".into()));
     let text = |channel, template| Text {
         to: &to,
@@ -123,7 +124,11 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
     client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();
     let told = shown(client.send(&text(Channel::Rcs, None)).await);
     assert_eq!(told, "GiveUp: Bird carries no RCS");
-    let [words, read, template] = &server.seen()[..] else { panic!("two messages and a read") };
+    let told = shown(client.send(&text(Channel::Whatsapp, Some("gone"))).await);
+    assert!(told.starts_with("GiveUp: the workspace has no template gone"), "{told}");
+    let told = shown(client.send(&text(Channel::Whatsapp, Some(&"x".repeat(64)))).await);
+    assert_eq!(told, "GiveUp: no name of a template has more than 63 letters");
+    let [words, read, template, _gone] = &server.seen()[..] else { panic!("two messages and two reads") };
     assert_eq!((read.method.as_str(), read.target.as_str()), ("GET", "/v1/whatsapp/templates/please_write_again"));
     for seen in [words, template] {
         assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", "/v1/whatsapp/messages"));
