@@ -8,7 +8,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::account::{AccountId, Ends};
@@ -16,6 +16,7 @@ use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId};
 use crate::domain::line::Place;
 use crate::domain::note::{Meaning, Note, Saying, Undelivered};
+use crate::domain::retry::later;
 
 /// How many receipts one delivery keeps: more than a text has parts.
 pub const RECEIPTS_MAX: usize = 64;
@@ -26,6 +27,9 @@ pub const WINDOW: Duration = Duration::from_secs(600);
 
 /// How long the webhook of an opt-out word has to come before the report of the same counts.
 const KEYWORD_WAIT: Duration = Duration::from_secs(120);
+
+/// How soon a report is weighed again that cannot be weighed now, and how soon where it has waited for as long as the second.
+const AGAIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
 /// Whether two times are so close that they may be of one text.
 #[must_use]
@@ -398,6 +402,18 @@ pub struct Kept {
     pub taken_in: Option<TakenIn>,
     /// The report.
     pub report: Report,
+}
+
+impl Kept {
+    /// When it is weighed again, where it cannot be weighed now: soon at first, and more rarely where it waits for long, as for a
+    /// desk that is paused or for the answer to another program's text.
+    #[must_use]
+    pub fn weighed_again(&self, now: Timestamp) -> Timestamp {
+        let [soon, late] = AGAIN;
+        let has_waited =
+            now.duration_since(self.taken_at) >= SignedDuration::try_from(late).unwrap_or(SignedDuration::MAX);
+        later(now, if has_waited { late } else { soon })
+    }
 }
 
 /// A customer's text that was taken in without a webhook.

@@ -1,8 +1,6 @@
 //! For carriers that keep talks: the talks that the store knows, and a carrier's reports of them. The store joins those that
 //! were merged. Never calls a vendor.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::domain::account::AccountId;
@@ -16,9 +14,6 @@ use crate::policy::reports::takes_notes;
 use crate::store::{Store, StoreError};
 
 use super::Worker;
-
-/// How soon a report is weighed again that may have come before the answer to its text.
-const ANSWER_WAIT: Duration = Duration::from_secs(5);
 
 /// How many conversations are read at once.
 const PAGE: usize = 500;
@@ -56,7 +51,7 @@ impl Worker {
             && now < wait
             && self.delivery_under(dispatch).await?.is_none()
         {
-            return Ok(Fate::Later(later(now, ANSWER_WAIT).min(wait)));
+            return Ok(Fate::Later(kept.weighed_again(now).min(wait)));
         }
         Ok(Fate::Joined)
     }

@@ -27,6 +27,15 @@ fn refused(code: &str) -> Failure {
 }
 
 #[test]
+fn a_report_that_waits_is_weighed_soon_and_after_a_minute_once_a_minute() {
+    let report = report(1, "a", Reported::TalkMoved { into: "c1".into(), customer: None });
+    let kept = Kept { number: 1, taken_at: at(100), due_at: None, taken_in: None, report };
+    for (now, again) in [(100, 105), (155, 160), (159, 164), (160, 220), (700, 760), (90, 95)] {
+        assert_eq!(kept.weighed_again(at(now)), at(again), "{now}");
+    }
+}
+
+#[test]
 fn a_mark_names_a_delivery_and_a_part() {
     let id: EventId = "evt_5eed00000000000000290000".parse().unwrap();
     assert_eq!("evt_5eed00000000000000290000".parse(), Ok(Mark { id, part: 1 }));

@@ -4,7 +4,7 @@
 //! A report lies under its number until then. Memory holds of each when it is due and the digest of its send's name. It is
 //! never decided here which delivery a report is about.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::account::Ends;
 use crate::domain::address::{self, Address, Directory};
@@ -27,19 +27,8 @@ use crate::store::rules::learning::home;
 use crate::store::rules::reports::{self, Bound};
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
 
-/// How soon talks are joined after a worker was found at a text of theirs, and how soon where the text has waited for long, as
-/// while its desk is paused.
-const JOINED_AGAIN: [SignedDuration; 2] = [SignedDuration::from_secs(5), SignedDuration::from_mins(1)];
-
 fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
-}
-
-/// When talks are to be joined that cannot be joined now.
-fn joined_again(kept: &Kept, now: Timestamp) -> Timestamp {
-    let [soon, late] = JOINED_AGAIN;
-    let wait = if now.duration_since(kept.taken_at) < late { soon } else { late };
-    now.saturating_add(wait).unwrap_or(now)
 }
 
 impl Core {
@@ -191,7 +180,7 @@ impl Core {
     pub(in crate::store) fn weigh(&mut self, number: u64, fate: Fate, now: Timestamp) -> Result<bool, StoreError> {
         let Some(kept) = self.report(number)? else { return Ok(true) };
         let waits = fate == Fate::Joined && !self.join_talks(&kept.report, now)?;
-        let fate = if waits { Fate::Later(joined_again(&kept, now)) } else { fate };
+        let fate = if waits { Fate::Later(kept.weighed_again(now)) } else { fate };
         let is_settled = !matches!(fate, Fate::Later(_));
         self.settle_report(&kept, fate, now).map(|()| is_settled)
     }
