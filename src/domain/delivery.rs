@@ -312,6 +312,10 @@ pub struct Delivery {
     /// Whether an attempt was in doubt once. A look that sees nothing does not end this, because a part may show after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_in_doubt: bool,
+    /// The talk in which its last attempt went out, or the name in the place of one: the conversation may have moved on since.
+    /// `None` before the first attempt, with a carrier that keeps no talks, and where an earlier version of tandem sent it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thread: Option<String>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
@@ -373,6 +377,7 @@ impl Delivery {
             parts_sent: 0,
             cut: None,
             was_in_doubt: false,
+            thread: None,
             noted: false,
             merged_into: None,
             parent: None,

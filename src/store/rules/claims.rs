@@ -10,19 +10,20 @@ use crate::domain::account::Ends;
 use crate::domain::conversation::{ConversationKey, Window};
 use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::EventId;
-use crate::domain::kind::KindName;
+use crate::domain::kind::{Confirmed, KindName};
 use crate::domain::lanes::Position;
 use crate::domain::parts::Cut;
 use crate::store::IllegalMove;
 
 /// A claimed delivery as it is recorded before the worker calls. `None` where nothing is recorded, because the worker
 /// only looks. The `cut` of a text to the phone is recorded with it, because a call without an answer or a record may have
-/// brought a part to the phone.
+/// brought a part to the phone; and the `thread` of its conversation, because that may go on in another talk before the
+/// fate of the call is known.
 pub(in crate::store) fn started(
     before: &Delivery,
     head: EventId,
     lease_until: Timestamp,
-    cut: Cut,
+    (cut, thread): (Cut, Option<&str>),
     now: Timestamp,
 ) -> Result<Option<Delivery>, IllegalMove> {
     if !matches!(before.state, State::Pending | State::Waiting { .. }) {
@@ -33,6 +34,9 @@ pub(in crate::store) fn started(
     after.first_sent_at.get_or_insert(now);
     if after.kind == KindName::PhoneText {
         after.cut.get_or_insert(cut);
+    }
+    if after.kind.traits().confirmed == Confirmed::AtTheCarrier {
+        after.thread = thread.map(str::to_owned);
     }
     after.merged_into = (before.id != head).then_some(head);
     Ok(Some(after))
@@ -130,7 +134,7 @@ mod tests {
     #[test]
     fn the_first_cut_of_a_text_is_recorded_before_the_call_and_stays_while_a_part_may_be_out() {
         let (first, second) = (Cut::Segments { gsm7: true }, Cut::Segments { gsm7: false });
-        let begun = |before: &Delivery, cut| started(before, before.id, at(90), cut, at(9)).unwrap().unwrap();
+        let begun = |before: &Delivery, cut| started(before, before.id, at(90), (cut, None), at(9)).unwrap().unwrap();
         let moved = |before: &Delivery, parts_sent, transition: Transition| {
             let decision = Decision { parts_sent, ..decision(&[(1, transition)]) };
             decided(std::slice::from_ref(before), decision, || Ok::<_, IllegalMove>(Window::default()), at(9))
@@ -187,7 +191,8 @@ mod tests {
             let seen = self.out.iter().map(|(part, _)| *part).max();
             match (&self.delivery.state, step) {
                 (State::Pending | State::Waiting { .. }, 0..=3) => {
-                    self.delivery = started(&self.delivery, self.delivery.id, at(90), now_cut, at(9)).unwrap().unwrap();
+                    self.delivery =
+                        started(&self.delivery, self.delivery.id, at(90), (now_cut, None), at(9)).unwrap().unwrap();
                 }
                 (State::Sending { .. }, 0) => self.moved(None, retry()),
                 (State::Sending { .. }, 1) => {
@@ -262,20 +267,35 @@ mod tests {
             dead.history = vec![HistoryEntry { at: at(5), what, cause: "c".into() }];
             let mut again = dead.clone();
             again.apply(Transition::Redrive, at(8)).unwrap();
-            let again = started(&again, id(1), at(90), second, at(9)).unwrap().unwrap();
+            let again = started(&again, id(1), at(90), (second, None), at(9)).unwrap().unwrap();
             assert_eq!(again.cut, Some(kept), "{what:?}");
         }
     }
 
     #[test]
+    fn the_talk_of_each_attempt_is_recorded_with_it_and_a_look_keeps_it() {
+        let begun = |before: &Delivery, thread| started(before, id(1), at(90), (CUT, thread), at(9)).unwrap();
+        for kind in KindName::ALL {
+            let text = Delivery { kind, ..delivery(1, State::Pending) };
+            let is_sent = matches!(kind, KindName::PhoneText | KindName::Template | KindName::TicketSolved);
+            let first = begun(&text, Some("c1")).unwrap();
+            assert_eq!(first.thread.as_deref(), is_sent.then_some("c1"), "{kind}");
+            let refused = Delivery { state: waiting(1, 20), ..first };
+            assert_eq!(begun(&refused, Some("c2")).unwrap().thread.as_deref(), is_sent.then_some("c2"), "{kind}");
+            let in_doubt = Delivery { state: looked_for(9), ..refused };
+            assert_eq!(begun(&in_doubt, Some("c2")), None, "{kind}");
+        }
+    }
+
+    #[test]
     fn the_first_call_is_dated_once_and_a_look_changes_nothing() {
-        let first = started(&delivery(2, State::Pending), id(1), at(90), CUT, at(9)).unwrap().unwrap();
+        let first = started(&delivery(2, State::Pending), id(1), at(90), (CUT, None), at(9)).unwrap().unwrap();
         assert_eq!(first.state, State::Sending { attempt: 1, lease_until: at(90) });
         assert_eq!((first.first_sent_at, first.merged_into), (Some(at(9)), Some(id(1))));
         let again = Delivery { state: waiting(1, 20), ..first };
-        let again = started(&again, id(2), at(120), CUT, at(30)).unwrap().unwrap();
+        let again = started(&again, id(2), at(120), (CUT, None), at(30)).unwrap().unwrap();
         assert_eq!((again.first_sent_at, again.merged_into, again.attempts), (Some(at(9)), None, 2));
-        assert_eq!(started(&delivery(1, looked_for(9)), id(1), at(90), CUT, at(9)), Ok(None));
+        assert_eq!(started(&delivery(1, looked_for(9)), id(1), at(90), (CUT, None), at(9)), Ok(None));
     }
 
     #[test]

@@ -36,7 +36,7 @@ impl Worker {
         let conversation = claim.conversation.as_ref();
         let line = self.line_for(conversation);
         let (came_at, now) = (head.event.received_at, self.clock.now());
-        let terms = self.terms_of_messages(conversation);
+        let terms = self.terms_of_messages(&head.delivery, conversation);
         let mut facts = Facts::new(message, came_at, &head.delivery, conversation, line, terms, now);
         let channel = line.map(|line| line.channel).unwrap_or_default();
         // A text that cannot go is refused once it is known to be its customer's.
@@ -60,11 +60,11 @@ impl Worker {
         }
     }
 
-    fn terms_of_messages(&self, conversation: Option<&Conversation>) -> Terms<'_> {
+    fn terms_of_messages(&self, delivery: &Delivery, conversation: Option<&Conversation>) -> Terms<'_> {
         Terms {
             carrier: self.ends.carrier,
             by: self.lines.knows_by(self.ends.carrier),
-            on_unconfirmed: self.on_unconfirmed(conversation),
+            on_unconfirmed: self.on_unconfirmed(delivery, conversation),
             gsm7: self.options.gsm7,
             asks_on: self.options.subscription_group.as_deref(),
             lost_until: self.store.lost_time().map(|lost| lost.until),

@@ -10,6 +10,7 @@ use tandem::sandbox::sunshine::{End, SMS};
 
 use super::reach::BRAND;
 use super::{ADA, Site};
+use crate::put_back;
 
 impl Site {
     /// A site whose first text is out, and the ticket. No event of it has come.
@@ -165,5 +166,141 @@ async fn an_event_without_a_number_that_overtakes_the_answer_to_the_call_tells_i
     site.reply(ticket, "next");
     site.settled().await;
     assert_eq!((site.notified(), site.sends()), (1, 1), "the next reply is a message");
+    site.finish(0).await;
+}
+
+impl Site {
+    /// A site where the number stands in the conversation of a talk that is over: the customer wrote in that talk before it was
+    /// known to be the number's, and it was removed since. Gives the ticket of the first text.
+    async fn number_in_the_conversation_of_a_talk() -> (Self, u64) {
+        let site = Self::notifying().await;
+        site.sunshine.pause_webhooks();
+        let first = site.writes_first("one");
+        site.bridge.settled().await;
+        let events = site.sunshine.take_held_webhooks();
+        site.sunshine.text(SMS, ADA, "Hello");
+        for mut webhook in site.sunshine.take_held_webhooks() {
+            let mut body: Value = serde_json::from_str(&webhook.body).unwrap();
+            for event in body["events"].as_array_mut().unwrap() {
+                event["payload"]["message"]["source"].as_object_mut().unwrap().remove("client");
+                event["payload"].as_object_mut().unwrap().remove("recentNotifications");
+            }
+            webhook.body = body.to_string();
+            site.sunshine.send_webhook(webhook);
+        }
+        site.settled().await;
+        let talk = site.sunshine.conversation_of(SMS, ADA).unwrap();
+        assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 2, "nothing tells that the text is an answer");
+        events.into_iter().for_each(|webhook| site.sunshine.send_webhook(webhook));
+        site.bridge.until("the agent is told", |bridge| !bridge.notes(first).is_empty()).await;
+        site.settled().await;
+        site.sunshine.resume_webhooks();
+        // A text of the same moment would outweigh the end.
+        site.bridge.clock.advance(SignedDuration::from_secs(1));
+        site.sunshine.remove_user_of(&talk);
+        // The report of the talk, and those of the ends of user and talk.
+        site.learnt(3).await;
+        (site, first)
+    }
+}
+
+#[tokio::test]
+async fn a_text_to_a_number_that_stands_in_another_talks_conversation_is_held() {
+    let (site, first) = Site::number_in_the_conversation_of_a_talk().await;
+    let ticket = site.opened_for(site.requester(first), Some(BRAND));
+    site.sunshine.fail(Fault::on("POST", "/notifications", FaultKind::LoseAnswer));
+    site.reply(ticket, "once");
+    let doubted = site.in_doubt(ticket).await;
+    assert_eq!((doubted["state"].clone(), site.notified(), site.sends()), (json!("unconfirmed"), 2, 0));
+    assert_eq!(site.sunshine.reached(ADA), ["one", "once"]);
+    // A later message of the talk that is known by now is looked for by its mark, and goes again where it is not there.
+    site.sunshine.fail(Fault::on("POST", "/messages", FaultKind::LoseRequest));
+    site.reply(ticket, "two");
+    site.bridge.until("the message is out", |_| site.sunshine.reached(ADA).len() == 3).await;
+    site.calm().await;
+    assert_eq!((site.notified(), site.sends()), (2, 2));
+    site.bridge.discard(&doubted["id"]).await;
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn an_event_without_a_number_tells_the_talk_of_one_that_stands_in_another_talks_conversation() {
+    let (site, first) = Site::number_in_the_conversation_of_a_talk().await;
+    site.sunshine.set_end(End::Silent);
+    let ticket = site.opened_for(site.requester(first), Some(BRAND));
+    site.reply(ticket, "once");
+    site.settled().await;
+    let id = site.sunshine.texts().last().unwrap().id.clone();
+    let talk = site.sunshine.conversation_of(SMS, ADA).unwrap();
+    let result = json!({"destination": null, "matchResult": {"conversation": {"_id": talk}}});
+    let (status, _) = site.tells("notification:delivery:channel", &id, result).await;
+    assert_eq!(status, 200);
+    site.settled().await;
+    site.reply(ticket, "next");
+    site.settled().await;
+    assert_eq!((site.notified(), site.sends()), (2, 1), "the next reply is a message");
+    site.finish(0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_backup_is_put_back_a_reply_that_may_have_gone_to_the_number_is_held() {
+    let (mut site, ticket) = Site::unheard().await;
+    let store = site.bridge.directory.path().join("store");
+    let backup = site.bridge.directory.path().join("backup");
+    site.bridge.stop().await;
+    put_back::copy(&store, &backup);
+    site.bridge.run().await;
+    site.sunshine.connect(&site.bridge.public);
+    site.reply(ticket, "two");
+    site.bridge.settled().await;
+    assert_eq!(site.sunshine.reached(ADA), ["once", "two"]);
+    drop(site.sunshine.take_held_webhooks());
+    site.bridge.stop().await;
+    std::fs::remove_dir_all(&store).unwrap();
+    put_back::copy(&backup, &store);
+    // The talk is told before the reply is found.
+    site.bridge.sandbox.zendesk.fail(Fault::on("", "/api/v2", FaultKind::status(503)).times(u32::MAX));
+    site.bridge.run().await;
+    site.sunshine.connect(&site.bridge.public);
+    site.hears("Which?");
+    site.bridge.until("the answer is taken", |_| site.sunshine.is_idle()).await;
+    site.bridge.sandbox.zendesk.clear_faults();
+    // The next reply finds the one before it, which went out in the lost time.
+    site.bridge.clock.advance(SignedDuration::from_secs(1));
+    site.reply(ticket, "three");
+    site.bridge.until("the reply is out", |_| site.sunshine.reached(ADA).len() >= 3).await;
+    let doubted = site.in_doubt(ticket).await;
+    assert_eq!((doubted["state"].clone(), site.notified(), site.sends()), (json!("unconfirmed"), 2, 1));
+    assert_eq!(site.sunshine.reached(ADA), ["once", "two", "three"]);
+    site.bridge.discard(&doubted["id"]).await;
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn a_message_in_doubt_is_held_where_a_number_stands_in_the_place_of_its_talk_by_now() {
+    let site = Site::notifying().await;
+    let requester = site.user("Ada Lovelace", ADA);
+    let first = site.talking().await;
+    site.sunshine.fail(Fault::on("POST", "/messages", FaultKind::LoseAnswer));
+    site.sunshine.fail(Fault::on("GET", "/messages", FaultKind::status(500)).times(100));
+    site.sunshine.pause_webhooks();
+    site.reply(first, "one");
+    let is = |one: &Value, kind, state| one["kind"] == kind && one["state"] == state;
+    let in_doubt = |all: &[Value]| all.iter().any(|one| is(one, "phone_text", "unconfirmed"));
+    site.bridge.until_deliveries("the message is in doubt", in_doubt).await;
+    drop(site.sunshine.take_held_webhooks());
+    site.sunshine.resume_webhooks();
+    site.bridge.clock.advance(SignedDuration::from_secs(1));
+    site.sunshine.remove_user_of(&site.sunshine.conversation_of(SMS, ADA).unwrap());
+    site.learnt(2).await;
+    let ticket = site.opened_for(requester, Some(BRAND));
+    site.reply(ticket, "two");
+    let is_read = |all: &[Value]| all.iter().filter(|one| is(one, "agent_reply", "delivered")).count() == 2;
+    site.bridge.until_deliveries("the reply waits behind it", is_read).await;
+    site.sunshine.clear_faults();
+    site.bridge.until("the reply is out", |_| site.sunshine.reached(ADA).contains(&"two".to_owned())).await;
+    let doubted = site.calm().await;
+    assert_eq!((site.sunshine.reached(ADA), site.notified()), (vec!["one".into(), "two".into()], 1));
+    site.bridge.discard(&doubted["id"]).await;
     site.finish(0).await;
 }

@@ -189,11 +189,12 @@ impl Core {
         let lease_until = now.saturating_add(lease).unwrap_or(Timestamp::MAX);
         if !looking {
             let head_id = work.first().map_or(self.epochs.id(head), |(delivery, _)| delivery.id);
-            let cut = (terms.cut)(conversation.as_ref());
+            let thread = conversation.as_ref().and_then(|known| known.customer.thread.as_deref());
+            let course = ((terms.cut)(conversation.as_ref()), thread);
             for (before, _) in &mut work {
-                if let Some(after) = started(before, head_id, lease_until, cut, now)? {
+                if let Some(after) = started(before, head_id, lease_until, course, now)? {
                     self.write(before, &after)?;
-                    before.cut = after.cut;
+                    (before.cut, before.thread) = (after.cut, after.thread);
                 }
             }
         }

@@ -101,8 +101,8 @@ impl Core {
         }
     }
 
-    /// The name in the place of the talk, of the conversation in which the only text of this name went out. A conversation that
-    /// goes on in another talk has none.
+    /// The name in the place of the talk under which the only text of this name went out. A conversation that goes on in another
+    /// talk by now has none.
     fn begun_by(&self, dispatch: &str, carrier: AccountId) -> Result<Option<String>, StoreError> {
         let filter = DeliveryFilter { dispatch: Some(dispatch.to_owned()), limit: 2, ..DeliveryFilter::default() };
         let [only] = self.list(&filter)?.positions[..] else { return Ok(None) };
@@ -110,7 +110,11 @@ impl Core {
         let Some(text) = self.find(only)?.filter(is_it) else { return Ok(None) };
         let known = Directory::conversation(self, &text.conversation)?;
         let thread = known.and_then(|known| known.customer.thread);
-        Ok(thread.filter(|thread| talk_named(carrier, thread.clone()).key() == text.conversation))
+        Ok(thread.filter(|thread| match &text.thread {
+            Some(sent_in) => sent_in == thread,
+            // An earlier version of tandem sent it.
+            None => talk_named(carrier, thread.clone()).key() == text.conversation,
+        }))
     }
 
     fn join(

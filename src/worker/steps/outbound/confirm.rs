@@ -8,7 +8,7 @@ use crate::domain::account::End;
 use crate::domain::arrival;
 use crate::domain::cause;
 use crate::domain::conversation::{Change, Conversation};
-use crate::domain::delivery::Outcome;
+use crate::domain::delivery::{Delivery, Outcome};
 use crate::domain::event::{EventKind, TicketId};
 use crate::domain::parts;
 use crate::domain::retry::OnUnconfirmed;
@@ -70,7 +70,7 @@ impl Worker {
         let by = self.lines.knows_by(self.ends.carrier);
         let Some(recipient) = recipient_of(claim, by) else { return Err(nothing_to_look_for()) };
         let delivery = &head.delivery;
-        let on_unconfirmed = self.on_unconfirmed(claim.conversation.as_ref());
+        let on_unconfirmed = self.on_unconfirmed(delivery, claim.conversation.as_ref());
         let parts = parts::count(&head.event.kind, self.cut_of(delivery, claim.conversation.as_ref()));
         let channel = self.line_for(claim.conversation.as_ref()).map(|line| line.channel).unwrap_or_default();
         let sought = Sought { id: delivery.id, parts, since: delivery.accepted_at, channel };
@@ -107,21 +107,32 @@ impl Worker {
 }
 
 impl Worker {
-    /// The way to treat a text of this conversation whose fate stays unknown.
+    /// The way to treat this text of this conversation, where its fate stays unknown.
     ///
-    /// A text that went to a number in the place of a talk is never sent again by itself, also where the talk is known since: no
-    /// look can find it there. No two times tell for certain which of the conversation's texts went there, so all are held.
-    pub(in crate::worker) fn on_unconfirmed(&self, conversation: Option<&Conversation>) -> OnUnconfirmed {
-        if conversation.is_some_and(|known| self.began_without_talk(known)) {
+    /// A text that went to a number in the place of a talk is never sent again by itself, whichever talk its conversation goes on
+    /// in: no look can find it there. Nor is one whose conversation has such a name by now, because no talk is left to look in.
+    pub(in crate::worker) fn on_unconfirmed(
+        &self,
+        delivery: &Delivery,
+        conversation: Option<&Conversation>,
+    ) -> OnUnconfirmed {
+        // A record from a backup does not know of an attempt in the lost time.
+        let told = delivery.thread.as_deref().filter(|_| self.store.lost_time().is_none());
+        let may_have_gone_to_number = match told {
+            Some(thread) => self.carrier.leaves_nothing(thread),
+            None => conversation.is_some_and(|known| self.began_without_talk(known)),
+        };
+        if may_have_gone_to_number || conversation.is_some_and(|known| self.stands_in(known)) {
             OnUnconfirmed::Hold
         } else {
             self.options.on_unconfirmed
         }
     }
 
+    /// Whether the conversation began without a talk, so that a text whose record does not tell may have gone to the number.
     fn began_without_talk(&self, known: &Conversation) -> bool {
         let began_as = known.key.0.strip_prefix(&self.ends.carrier.scoped("")).unwrap_or_default();
-        self.stands_in(known) || self.carrier.leaves_nothing(began_as)
+        self.carrier.leaves_nothing(began_as)
     }
 }
 
