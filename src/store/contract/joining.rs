@@ -267,6 +267,31 @@ pub(crate) async fn a_customer_whose_talks_were_merged_one_after_the_other_is_fo
     }
 }
 
+pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_joined_as_soon_as_that_is_done<
+    H: Home,
+>() {
+    let (home, store) = fresh::<H>().await;
+    write(&store, "number:1", "stands for the first text", 1).await;
+    work_off(&store, 7, 2).await;
+    write(&store, "c1", "Hello", 3).await;
+    let held = claim(&store, to_desk(), at(4)).await;
+    let mut stop = said("c1", "STOP", 5);
+    if let EventKind::CustomerText(text) = &mut stop.kind {
+        (text.answers, text.keyword) = (vec!["number:1".into()], Some(Keyword::OptOut));
+    }
+    store.accept(stop, place(), Vec::new(), at(5)).await.unwrap();
+    assert!(!weigh(&store, 11).await, "a worker is at the talk's text");
+    let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(12));
+    store.record(&held, Verdict { changes: vec![ticket], ..done(&held) }, at(12)).await.unwrap();
+    let (_home, store) = home.crash(store, at(13)).await;
+    assert!(weigh(&store, 30).await);
+    let known = store.conversations(None, 9).await.unwrap().items;
+    let lasting: Vec<_> = known.iter().filter(|known| !known.talk.is_over()).collect();
+    let [lasting] = lasting[..] else { panic!("{known:?}") };
+    assert_eq!((lasting.customer.thread.as_deref(), lasting.subscription), (Some("c1"), Subscription::Out));
+    assert!(store.due_reports(at(9_000), 9).await.unwrap().is_empty(), "it is over");
+}
+
 pub(crate) async fn the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out<H: Home>() {
     let (home, store) = fresh::<H>().await;
     let id = accept(&store, phone_text(7, "words")).await;

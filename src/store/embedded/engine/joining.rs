@@ -87,7 +87,9 @@ impl Core {
                 carrier: talk.account,
                 what: Reported::TalkMoved { into: talk.value.clone(), customer: None },
             };
-            self.join_talks(&moved, now)?;
+            if !self.join_talks(&moved, now)? {
+                self.join_later(moved, now)?;
+            }
         }
         Ok(())
     }

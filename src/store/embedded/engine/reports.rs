@@ -159,6 +159,16 @@ impl Core {
         Ok(())
     }
 
+    /// Keeps a report of talks that cannot be joined now, so that it is weighed again.
+    pub(in crate::store) fn join_later(&mut self, report: Report, now: Timestamp) -> Result<(), StoreError> {
+        self.check_reports(1)?;
+        let kept = reports::kept(self.fresh_position().0 >> 16, report, now);
+        self.write_report(None, Some(&Kept { due_at: Some(kept.weighed_again(now)), ..kept }))?;
+        // The next one has another position.
+        self.keep();
+        Ok(())
+    }
+
     /// The numbers of the reports that are due.
     pub(in crate::store) fn reports_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
         let due = self.ledger.due.iter().take_while(|(at, _)| *at <= now).take(limit);
