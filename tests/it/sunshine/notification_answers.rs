@@ -242,6 +242,20 @@ async fn an_event_without_a_number_tells_the_talk_of_one_that_stands_in_another_
     site.finish(0).await;
 }
 
+#[tokio::test]
+async fn a_tap_on_a_button_answers_as_a_text_does() {
+    let (site, ticket) = Site::unheard().await;
+    site.sunshine.resume_webhooks();
+    site.sunshine.tap_postback(SMS, ADA, "YES");
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket).last().map(String::as_str), Some("[The customer tapped a button: YES]"));
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 1);
+    site.reply(ticket, "Good");
+    site.settled().await;
+    assert_eq!((site.notified(), site.sends()), (1, 1), "the reply goes into the talk");
+    site.finish(0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_backup_is_put_back_a_reply_that_may_have_gone_to_the_number_is_held() {
     let (mut site, ticket) = Site::unheard().await;

@@ -143,7 +143,10 @@ impl Reader {
         let customer = message::customer(&thread(payload)?, &author, within(payload, "source"))?;
         let tapped = within(payload, "postback").and_then(|postback| fields::line(postback, "payload"));
         let words = format!("[The customer tapped a button: {}]", tapped.as_deref().unwrap_or("it has no name"));
-        Ok(Meant::Text(Message::new(None, customer, line, (words, Vec::new()), ticket(payload), at)))
+        let mut message = Message::new(None, customer, line, (words, Vec::new()), ticket(payload), at);
+        // A tap names no notifications, and so answers by its number alone.
+        message.text.answers = answers(payload, &message.text);
+        Ok(Meant::Text(message))
     }
 
     /// A report of talks.
