@@ -9,7 +9,7 @@ use tandem::sandbox::server::{Fault, FaultKind};
 use tandem::sandbox::sunshine::{End, SMS};
 
 use super::reach::BRAND;
-use super::{ADA, Site};
+use super::{ADA, BOB, Site};
 use crate::put_back;
 
 impl Site {
@@ -253,6 +253,21 @@ async fn a_tap_on_a_button_answers_as_a_text_does() {
     site.reply(ticket, "Good");
     site.settled().await;
     assert_eq!((site.notified(), site.sends()), (1, 1), "the reply goes into the talk");
+    site.finish(0).await;
+}
+
+#[tokio::test]
+async fn an_answer_on_a_ticket_that_another_person_has_by_now_is_noted_there_and_the_next_goes_elsewhere() {
+    let (site, ticket) = Site::unheard().await;
+    site.bridge.sandbox.zendesk.set_requester(ticket, site.user("Bob Bobson", BOB));
+    site.hears("Which?");
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket).iter().filter(|comment| *comment == "Which?").count(), 1);
+    assert!(site.has_note(ticket, "no longer its requester"), "{:?}", site.bridge.notes(ticket));
+    site.hears("Hello?");
+    site.settled().await;
+    assert!(!site.bridge.comments(ticket).contains(&"Hello?".to_owned()));
+    assert_eq!(site.bridge.sandbox.zendesk.tickets().len(), 2);
     site.finish(0).await;
 }
 

@@ -206,11 +206,7 @@ impl Core {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
         }
-        if !arrival.answers.is_empty() {
-            self.check_backlog(1)?;
-            self.check_disk()?;
-            self.join_answered(&arrival.answers, &arrival.address, now)?;
-        }
+        self.join_answered(&arrival.answers, &arrival.address, now)?;
         let mut resolution = address::resolve(&arrival.address, self)?;
         if let Some(text) = &arrival.echo_of {
             if resolution.conversation.is_none() {

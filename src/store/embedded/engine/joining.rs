@@ -67,6 +67,9 @@ impl Core {
 
     /// The conversation of a text to the customer's number goes on in the talk in which they answer it, before their answer is
     /// filed: so the answer, and their word against texts, count where the text went out.
+    ///
+    /// No desk is asked whose the ticket is. The phone that the text went to has answered, and the ticket's requester is looked
+    /// at when the answer has been written there, as for each text.
     pub(in crate::store) fn join_answered(
         &mut self,
         answers: &[String],
@@ -76,6 +79,11 @@ impl Core {
         let Address::Customer { identities, .. } = address else { return Ok(()) };
         let Some(talk) = identities.first() else { return Ok(()) };
         for name in answers {
+            if !self.may_name_a_text(name, talk.account) {
+                continue;
+            }
+            self.check_backlog(1)?;
+            self.check_disk()?;
             let thread = self.begun_by(name, talk.account)?.unwrap_or_else(|| name.clone());
             let moved = Report {
                 id: String::new(),
@@ -92,6 +100,13 @@ impl Core {
             }
         }
         Ok(())
+    }
+
+    /// Whether a text of this name, or a conversation that began under it, may be known. Memory tells, so that nothing is read for
+    /// a text that answers none.
+    fn may_name_a_text(&self, name: &str, carrier: AccountId) -> bool {
+        let begun = talk_named(carrier, name.to_owned()).key();
+        self.index.ends_of(&begun).is_some() || self.index.knows_dispatch(self.index.digest(name))
     }
 
     /// The name of the talk that goes on in another one, by the report or by the text that it names.
