@@ -243,6 +243,37 @@ async fn an_event_without_a_number_tells_the_talk_of_one_that_stands_in_another_
 }
 
 #[tokio::test]
+async fn a_number_that_comes_back_to_its_talk_is_answered_there_once_its_customer_writes() {
+    let site = Site::notifying().await;
+    let first = site.writes_first("one");
+    site.settled().await;
+    // The phone is another user's for a while.
+    site.bridge.clock.advance(SignedDuration::from_secs(1));
+    let theft = site.client_event("e1", "client:remove", "theft", SMS);
+    assert_eq!(site.post_events(&theft).await.0, 200);
+    // The reports of the talk and of its end.
+    site.learnt(2).await;
+    let ticket = site.opened_for(site.requester(first), Some(BRAND));
+    site.reply(ticket, "two");
+    site.settled().await;
+    assert_eq!((site.notified(), site.sends()), (2, 0));
+    // A text from before, which comes late, does not tell that the talk lives.
+    let before = site.bridge.clock.now() - SignedDuration::from_hours(1);
+    site.sunshine.text_sent_at(before, SMS, ADA, "late");
+    site.settled().await;
+    site.reply(ticket, "three");
+    site.settled().await;
+    assert_eq!((site.notified(), site.sends()), (3, 0));
+    site.sunshine.text(SMS, ADA, "Yes?");
+    site.settled().await;
+    assert_eq!(site.bridge.comments(ticket).last().map(String::as_str), Some("Yes?"));
+    site.reply(ticket, "four");
+    site.settled().await;
+    assert_eq!((site.notified(), site.sends(), site.bridge.conversations().await.len()), (3, 1, 1));
+    site.finish(0).await;
+}
+
+#[tokio::test]
 async fn a_tap_on_a_button_answers_as_a_text_does() {
     let (site, ticket) = Site::unheard().await;
     site.sunshine.resume_webhooks();

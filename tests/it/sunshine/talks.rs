@@ -88,7 +88,7 @@ impl Site {
         }
     }
 
-    fn client_event(&self, id: &str, kind: &str, reason: &str, integration: &str) -> Value {
+    pub(super) fn client_event(&self, id: &str, kind: &str, reason: &str, integration: &str) -> Value {
         let talk = self.sunshine.conversation_of(SMS, ADA).unwrap();
         json!([{"id": id, "type": kind, "createdAt": self.bridge.clock.now().to_string(), "payload": {
             "conversation": {"id": talk}, "user": {"id": "u1"}, "reason": reason,

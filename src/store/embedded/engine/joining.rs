@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 
 use crate::domain::account::{AccountId, Direction};
-use crate::domain::address::{Address, Directory, lead_of, talk_named};
+use crate::domain::address::{Address, Directory, Identity, lead_of, talk_named};
 use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Customer;
@@ -66,14 +66,14 @@ impl Core {
     }
 
     /// The conversation of a text to the customer's number goes on in the talk in which they answer it, before their answer is
-    /// filed: so the answer, and their word against texts, count where the text went out.
+    /// filed: so the answer, and their word against texts, count where the text went out. The answer was said at this time.
     ///
     /// No desk is asked whose the ticket is. The phone that the text went to has answered, and the ticket's requester is looked
     /// at when the answer has been written there, as for each text.
     pub(in crate::store) fn join_answered(
         &mut self,
         answers: &[String],
-        address: &Address,
+        (address, said_at): (&Address, Timestamp),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Address::Customer { identities, .. } = address else { return Ok(()) };
@@ -85,6 +85,7 @@ impl Core {
             self.check_backlog(1)?;
             self.check_disk()?;
             let thread = self.begun_by(name, talk.account)?.unwrap_or_else(|| name.clone());
+            self.come_back(&thread, talk, said_at, now)?;
             let moved = Report {
                 id: String::new(),
                 at: now,
@@ -107,6 +108,29 @@ impl Core {
     fn may_name_a_text(&self, name: &str, carrier: AccountId) -> bool {
         let begun = talk_named(carrier, name.to_owned()).key();
         self.index.ends_of(&begun).is_some() || self.index.knows_dispatch(self.index.digest(name))
+    }
+
+    /// A talk that was over lives again, where the customer writes in it after its number was written to afresh. A report of it
+    /// proves nothing, because it may be a late one.
+    fn come_back(
+        &mut self,
+        stand_in: &str,
+        talk: &Identity,
+        said_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let left = lead_of(&talk.value, talk.account, self)?;
+        let stands_in = |known: &Conversation| known.customer.thread.as_deref() == Some(stand_in);
+        let Some(known) = left.conversation.filter(|known| talk.value != stand_in && stands_in(known)) else {
+            return Ok(());
+        };
+        if known.wrote_at.line.is_some_and(|begun_at| said_at < begun_at) {
+            return Ok(());
+        }
+        let (key, ends) = (known.key.clone(), known.ends);
+        let back = joining::there(talk.value.clone(), None, Some(&known));
+        self.change(&key, Some(known), ends, vec![Change::TalkMoved(back)], now)?;
+        Ok(())
     }
 
     /// The name of the talk that goes on in another one, by the report or by the text that it names.
