@@ -312,10 +312,11 @@ pub struct Delivery {
     /// Whether an attempt was in doubt once. A look that sees nothing does not end this, because a part may show after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_in_doubt: bool,
-    /// The talk in which its last attempt went out, or the name in the place of one: the conversation may have moved on since.
-    /// `None` before the first attempt, with a carrier that keeps no talks, and where an earlier version of tandem sent it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub thread: Option<String>,
+    /// The talk in which its last attempt went out, or the name in the place of one, behind those of attempts in doubt before it:
+    /// the conversation may have moved on since. Empty before the first attempt, with a carrier that keeps no talks, and where
+    /// an earlier version of tandem sent it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub threads: Vec<String>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub noted: bool,
@@ -377,13 +378,26 @@ impl Delivery {
             parts_sent: 0,
             cut: None,
             was_in_doubt: false,
-            thread: None,
+            threads: Vec::new(),
             noted: false,
             merged_into: None,
             parent: None,
             dispatch: None,
             history: Vec::new(),
             receipts: Vec::new(),
+        }
+    }
+
+    /// An attempt goes out in this talk. Those of before count on while one of them may have arrived.
+    pub fn goes_out_in(&mut self, thread: &str) {
+        if !self.was_in_doubt {
+            self.threads.clear();
+        } else if self.threads.is_empty() {
+            // The attempt in doubt is an earlier version's, and the record never tells where it went.
+            return;
+        }
+        if !self.threads.iter().any(|known| known == thread) {
+            self.threads.push(thread.to_owned());
         }
     }
 

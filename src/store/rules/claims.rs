@@ -35,8 +35,8 @@ pub(in crate::store) fn started(
     if after.kind == KindName::PhoneText {
         after.cut.get_or_insert(cut);
     }
-    if after.kind.traits().confirmed == Confirmed::AtTheCarrier {
-        after.thread = thread.map(str::to_owned);
+    if let Some(thread) = thread.filter(|_| after.kind.traits().confirmed == Confirmed::AtTheCarrier) {
+        after.goes_out_in(thread);
     }
     after.merged_into = (before.id != head).then_some(head);
     Ok(Some(after))
@@ -273,17 +273,24 @@ mod tests {
     }
 
     #[test]
-    fn the_talk_of_each_attempt_is_recorded_with_it_and_a_look_keeps_it() {
-        let begun = |before: &Delivery, thread| started(before, id(1), at(90), (CUT, thread), at(9)).unwrap();
+    fn the_talk_of_an_attempt_is_recorded_with_it_behind_those_of_attempts_in_doubt() {
+        let begun = |before: &Delivery, thread| started(before, id(1), at(90), (CUT, Some(thread)), at(9)).unwrap();
+        let again = |before: &Delivery, was_in_doubt, thread| {
+            let before = Delivery { state: waiting(1, 20), was_in_doubt, ..before.clone() };
+            begun(&before, thread).unwrap().threads
+        };
         for kind in KindName::ALL {
             let text = Delivery { kind, ..delivery(1, State::Pending) };
             let is_sent = matches!(kind, KindName::PhoneText | KindName::Template | KindName::TicketSolved);
-            let first = begun(&text, Some("c1")).unwrap();
-            assert_eq!(first.thread.as_deref(), is_sent.then_some("c1"), "{kind}");
-            let refused = Delivery { state: waiting(1, 20), ..first };
-            assert_eq!(begun(&refused, Some("c2")).unwrap().thread.as_deref(), is_sent.then_some("c2"), "{kind}");
-            let in_doubt = Delivery { state: looked_for(9), ..refused };
-            assert_eq!(begun(&in_doubt, Some("c2")), None, "{kind}");
+            let told =
+                |talks: &[&str]| talks.iter().filter(|_| is_sent).map(|talk| (*talk).to_owned()).collect::<Vec<_>>();
+            let first = begun(&text, "c1").unwrap();
+            assert_eq!(first.threads, told(&["c1"]), "{kind}");
+            assert_eq!(again(&first, false, "c2"), told(&["c2"]), "{kind}: the first one was refused");
+            assert_eq!(again(&first, true, "c2"), told(&["c1", "c2"]), "{kind}: the first one may have arrived");
+            assert_eq!(again(&first, true, "c1"), told(&["c1"]), "{kind}");
+            assert_eq!(again(&text, true, "c2"), told(&[]), "{kind}: where the first one went is not known");
+            assert_eq!(begun(&Delivery { state: looked_for(9), ..first }, "c2"), None, "{kind}: a look");
         }
     }
 

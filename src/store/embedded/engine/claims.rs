@@ -194,7 +194,7 @@ impl Core {
             for (before, _) in &mut work {
                 if let Some(after) = started(before, head_id, lease_until, course, now)? {
                     self.write(before, &after)?;
-                    (before.cut, before.thread) = (after.cut, after.thread);
+                    (before.cut, before.threads) = (after.cut, after.threads);
                 }
             }
         }

@@ -151,10 +151,12 @@ impl Core {
         let Some(text) = self.find(only)?.filter(is_it) else { return Ok(None) };
         let known = Directory::conversation(self, &text.conversation)?;
         let thread = known.and_then(|known| known.customer.thread);
-        Ok(thread.filter(|thread| match &text.thread {
-            Some(sent_in) => sent_in == thread,
+        Ok(thread.filter(|thread| match &text.threads[..] {
             // An earlier version of tandem sent it.
-            None => talk_named(carrier, thread.clone()).key() == text.conversation,
+            [] => talk_named(carrier, thread.clone()).key() == text.conversation,
+            [sent_in] => sent_in == thread,
+            // The name does not tell which attempt it is of.
+            [_, _, ..] => false,
         }))
     }
 

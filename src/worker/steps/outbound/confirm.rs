@@ -116,13 +116,12 @@ impl Worker {
         delivery: &Delivery,
         conversation: Option<&Conversation>,
     ) -> OnUnconfirmed {
+        let went_to_number = delivery.threads.iter().any(|thread| self.carrier.leaves_nothing(thread));
         // A record from a backup does not know of an attempt in the lost time.
-        let told = delivery.thread.as_deref().filter(|_| self.store.lost_time().is_none());
-        let may_have_gone_to_number = match told {
-            Some(thread) => self.carrier.leaves_nothing(thread),
-            None => conversation.is_some_and(|known| self.began_without_talk(known)),
-        };
-        if may_have_gone_to_number || conversation.is_some_and(|known| self.stands_in(known)) {
+        let is_told = !delivery.threads.is_empty() && self.store.lost_time().is_none();
+        let may_have_gone_there =
+            |known: &Conversation| self.stands_in(known) || !is_told && self.began_without_talk(known);
+        if went_to_number || conversation.is_some_and(may_have_gone_there) {
             OnUnconfirmed::Hold
         } else {
             self.options.on_unconfirmed
