@@ -339,8 +339,8 @@ async fn after_a_backup_is_put_back_a_reply_that_may_have_gone_to_the_number_is_
 #[tokio::test]
 async fn a_message_in_doubt_is_held_where_a_number_stands_in_the_place_of_its_talk_by_now() {
     let site = Site::notifying().await;
-    let requester = site.user("Ada Lovelace", ADA);
-    let first = site.talking().await;
+    let first = site.writes_first("first");
+    site.settled().await;
     site.sunshine.fail(Fault::on("POST", "/messages", FaultKind::LoseAnswer));
     site.sunshine.fail(Fault::on("GET", "/messages", FaultKind::status(500)).times(100));
     site.sunshine.pause_webhooks();
@@ -352,15 +352,17 @@ async fn a_message_in_doubt_is_held_where_a_number_stands_in_the_place_of_its_ta
     site.sunshine.resume_webhooks();
     site.bridge.clock.advance(SignedDuration::from_secs(1));
     site.sunshine.remove_user_of(&site.sunshine.conversation_of(SMS, ADA).unwrap());
-    site.learnt(2).await;
-    let ticket = site.opened_for(requester, Some(BRAND));
+    site.learnt(3).await;
+    let ticket = site.opened_for(site.requester(first), Some(BRAND));
     site.reply(ticket, "two");
-    let is_read = |all: &[Value]| all.iter().filter(|one| is(one, "agent_reply", "delivered")).count() == 2;
+    let is_read = |all: &[Value]| all.iter().filter(|one| is(one, "agent_reply", "delivered")).count() == 3;
     site.bridge.until_deliveries("the reply waits behind it", is_read).await;
     site.sunshine.clear_faults();
     site.bridge.until("the reply is out", |_| site.sunshine.reached(ADA).contains(&"two".to_owned())).await;
     let doubted = site.calm().await;
-    assert_eq!((site.sunshine.reached(ADA), site.notified()), (vec!["one".into(), "two".into()], 1));
+    assert_eq!((site.sunshine.reached(ADA), site.notified(), site.sends()), {
+        (["first", "one", "two"].map(str::to_owned).to_vec(), 2, 1)
+    });
     site.bridge.discard(&doubted["id"]).await;
     site.finish(0).await;
 }
