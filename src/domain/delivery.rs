@@ -312,9 +312,8 @@ pub struct Delivery {
     /// Whether an attempt was in doubt once. A look that sees nothing does not end this, because a part may show after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_in_doubt: bool,
-    /// The talk in which its last attempt went out, or the name in the place of one, behind those of attempts in doubt before it:
-    /// the conversation may have moved on since. Empty before the first attempt, with a carrier that keeps no talks, and where
-    /// an earlier version of tandem sent it.
+    /// The talk in which its last attempt went out, or the name in its place, behind those of attempts in doubt before it. Empty
+    /// before the first attempt, with a carrier that keeps no talks, and where an earlier version of tandem sent it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub threads: Vec<String>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
@@ -392,11 +391,10 @@ impl Delivery {
     pub fn goes_out_in(&mut self, thread: &str) {
         if !self.was_in_doubt {
             self.threads.clear();
-        } else if self.threads.is_empty() {
-            // The attempt in doubt is an earlier version's, and the record never tells where it went.
-            return;
         }
-        if !self.threads.iter().any(|known| known == thread) {
+        // Where an earlier version's attempt in doubt went, the record never tells.
+        let is_told = !self.was_in_doubt || !self.threads.is_empty();
+        if is_told && !self.threads.iter().any(|known| known == thread) {
             self.threads.push(thread.to_owned());
         }
     }

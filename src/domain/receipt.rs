@@ -16,7 +16,6 @@ use crate::domain::conversation::{Change, ConversationKey};
 use crate::domain::event::{Customer, CustomerText, Event, EventId, EventKind, TicketId};
 use crate::domain::line::Place;
 use crate::domain::note::{Meaning, Note, Saying, Undelivered};
-use crate::domain::retry::later;
 
 /// How many receipts one delivery keeps: more than a text has parts.
 pub const RECEIPTS_MAX: usize = 64;
@@ -29,7 +28,7 @@ pub const WINDOW: Duration = Duration::from_secs(600);
 const KEYWORD_WAIT: Duration = Duration::from_secs(120);
 
 /// How soon a report is weighed again that cannot be weighed now, and how soon where it has waited for as long as the second.
-const AGAIN: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
+const AGAIN: [SignedDuration; 2] = [SignedDuration::from_secs(5), SignedDuration::from_mins(1)];
 
 /// Whether two times are so close that they may be of one text.
 #[must_use]
@@ -410,9 +409,8 @@ impl Kept {
     #[must_use]
     pub fn weighed_again(&self, now: Timestamp) -> Timestamp {
         let [soon, late] = AGAIN;
-        let has_waited =
-            now.duration_since(self.taken_at) >= SignedDuration::try_from(late).unwrap_or(SignedDuration::MAX);
-        later(now, if has_waited { late } else { soon })
+        let has_waited = now.duration_since(self.taken_at) >= late;
+        now.saturating_add(if has_waited { late } else { soon }).unwrap_or(Timestamp::MAX)
     }
 }
 
