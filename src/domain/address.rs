@@ -629,6 +629,10 @@ mod tests {
         ] {
             assert_eq!(keeps(&holder, TicketId(7), &from), is_kept, "{holder:?}");
         }
+        // One that was joined into the other need not know its customer by the same name.
+        let lasting = known("a", "bob", vec![on(7)]);
+        let ended = known("b", "ada", vec![Change::JoinedInto(ConversationKey("a".into()))]);
+        assert!(keeps(&lasting, TicketId(7), &ended) && shares_customer(&ended, &lasting));
     }
 
     #[test]

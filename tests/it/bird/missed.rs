@@ -29,10 +29,10 @@ impl Site {
         calls.iter().filter(is_look).count()
     }
 
-    /// Waits until the bridge has looked once more.
+    /// Waits until the bridge has looked once more, and has taken in the texts that it found: the look behind begins no sooner.
     async fn looked(&self) {
         let before = self.looks();
-        self.bridge.until("the bridge looks", |_| self.looks() > before).await;
+        self.bridge.until("the bridge looks twice", |_| self.looks() > before + 1).await;
         self.settled().await;
     }
 }

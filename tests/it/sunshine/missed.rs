@@ -32,7 +32,7 @@ impl Site {
         self.sunshine.calls().iter().filter(is_talk).filter(|call| call.path.ends_with(ends_with)).count()
     }
 
-    /// Waits until each talk was asked for once more.
+    /// Waits until each talk was asked for once more, and its texts are taken in: the look behind begins no sooner.
     async fn looked(&self) {
         let talks: Vec<String> = [(SMS, ADA), (WHATSAPP, BOB)]
             .into_iter()
@@ -40,8 +40,8 @@ impl Site {
             .collect();
         let before: Vec<usize> = talks.iter().map(|talk| self.asked(talk)).collect();
         self.bridge
-            .until("each talk is asked for", |_| {
-                talks.iter().zip(&before).all(|(talk, before)| self.asked(talk) > *before)
+            .until("each talk is asked for twice", |_| {
+                talks.iter().zip(&before).all(|(talk, before)| self.asked(talk) > *before + 1)
             })
             .await;
         self.settled().await;

@@ -366,6 +366,32 @@ async fn the_parts_of_a_reply_stay_as_they_were_cut_although_the_customer_writes
 }
 
 #[tokio::test]
+async fn a_part_that_shows_only_after_the_last_look_is_not_taken_for_the_whole_reply_in_the_cut_of_another_channel() {
+    let site = Site::with_talks().await;
+    let ticket = site.talking().await;
+    site.both_channels_in_one_talk().await;
+    site.sunshine.text(SMS, ADA, "by SMS");
+    site.settled().await;
+    site.sunshine.pause_webhooks();
+    // The looks of the first attempt see nothing of its part, and that of the second, which is lost, does.
+    site.sunshine.set_list_lag(SignedDuration::from_secs(45));
+    for what in [FaultKind::LoseAnswer, FaultKind::LoseRequest] {
+        site.sunshine.fail(Fault::on("POST", "/messages", what));
+    }
+    let words = vec!["word"; 500].join(" ");
+    site.reply(ticket, &words);
+    site.bridge.until("the first part is out", |_| site.sunshine.reached(ADA).len() == 1).await;
+    site.sunshine.text(WHATSAPP, ADA, "by WhatsApp");
+    let mut said = site.held_events(&["conversation:message"]);
+    said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+    assert_eq!(site.post_events(&json!(said)).await.0, 200);
+    site.sunshine.resume_webhooks();
+    site.settled().await;
+    assert_eq!((site.sunshine.reached(ADA).join(" "), site.sends()), (words, 3));
+    site.finish(0).await;
+}
+
+#[tokio::test]
 async fn a_reply_of_several_parts_goes_on_by_its_first_cut_after_a_crash_although_the_customer_has_changed_the_channel()
 {
     for (before, meanwhile, parts) in [(SMS, WHATSAPP, 2), (WHATSAPP, SMS, 1)] {
