@@ -279,7 +279,10 @@ pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_
     if let EventKind::CustomerText(text) = &mut stop.kind {
         (text.answers, text.keyword) = (vec!["number:1".into()], Some(Keyword::OptOut));
     }
-    store.accept(stop, place(), Vec::new(), at(5)).await.unwrap();
+    for _ in 0..2 {
+        store.accept(stop.clone(), place(), Vec::new(), at(5)).await.unwrap();
+    }
+    assert_eq!(store.due_reports(at(11), 9).await.unwrap().len(), 1, "one report of them is enough");
     assert!(!weigh(&store, 11).await, "a worker is at the talk's text");
     let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(12));
     store.record(&held, Verdict { changes: vec![ticket], ..done(&held) }, at(12)).await.unwrap();

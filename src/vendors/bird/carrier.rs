@@ -23,6 +23,7 @@ use crate::vendors::bird::client::Bird;
 use crate::vendors::bird::idempotency::key;
 use crate::vendors::bird::mark::{MARK, mark_of, spelled, tag};
 use crate::vendors::bird::source::Numbers;
+use crate::vendors::bird::templates::Fit;
 use crate::vendors::bird::{limits, source};
 use crate::vendors::http::exchange::{Effect, Request};
 use crate::vendors::http::headers;
@@ -89,7 +90,7 @@ impl Carrier for Bird {
         let content = match (text.channel, text.template) {
             (Channel::Whatsapp, Some(slug)) => {
                 // Where the read tells nothing, such as by a key that may not read templates, Bird judges it.
-                if let Ok(Some(cause)) = self.template_fault(slug).await {
+                if let Ok(Fit::Never(cause)) = self.fit(slug).await {
                     return Err(Failure::GiveUp { cause });
                 }
                 json!({"template": {"slug": slug}})

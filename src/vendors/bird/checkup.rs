@@ -1,7 +1,7 @@
 //! The words for the webhooks of a Bird account and for the templates of its lines, in a look at an installation. Pure.
 
 use super::remedies;
-use super::templates::NAME_ANOTHER;
+use super::templates::{Fit, NAME_ANOTHER};
 use crate::domain::line::Line;
 use crate::ports::Failure;
 use crate::vendors::checkup::{Line as Finding, Sender, State};
@@ -23,20 +23,21 @@ pub const SENDER: Sender = Sender {
 
 /// Whether the template of a line can go as it is, by its read.
 #[must_use]
-pub fn template(line: &Line, slug: &str, read: Result<Option<String>, Failure>) -> Finding {
+pub fn template(line: &Line, slug: &str, read: Result<Fit, Failure>) -> Finding {
     let what = what(line);
     match read {
-        Ok(None) => Finding::new(SIDE, &what, State::Good, format!("{slug} is in service, and has no places")),
+        Ok(Fit::Goes) => Finding::new(SIDE, &what, State::Good, format!("{slug} is in service, and has no places")),
+        Ok(Fit::InAnotherLanguage(cause)) => {
+            Finding::new(SIDE, &what, State::Note, format!("{cause}; Bird decides whether it goes in another one"))
+        }
+        Ok(Fit::Never(cause)) | Err(Failure::GiveUp { cause }) => {
+            Finding::wrong(SIDE, &what, cause, format!("Have it approved in Bird, or {NAME_ANOTHER}"))
+        }
         Err(Failure::Forbid { status: 403, .. }) => {
             let said = "not looked at: the API key may not read templates, for which it needs whatsapp_management:read";
             Finding::new(SIDE, &what, State::Unknown, said)
         }
-        Ok(Some(cause)) => Finding::wrong(SIDE, &what, cause, format!("Have it approved in Bird, or {NAME_ANOTHER}")),
-        // Bird may have another language to send it in.
-        Err(Failure::GiveUp { cause }) => {
-            Finding::new(SIDE, &what, State::Note, format!("{cause}; Bird decides whether it goes"))
-        }
-        Err(failure) => Finding::not_looked_at(SIDE, &what, &failure.cause()),
+        Err(failure) => Finding::not_looked_at(SIDE, &what, failure.cause()),
     }
 }
 
@@ -48,4 +49,27 @@ pub fn template_behind_the_key(line: &Line) -> Finding {
 
 fn what(line: &Line) -> String {
     format!("template of line {}", line.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Ends;
+    use crate::domain::line::Forms;
+
+    #[test]
+    fn a_template_is_wrong_that_never_goes_and_one_in_another_language_is_left_to_bird() {
+        let line = Line::default_of(Ends::FIRST, Forms::default());
+        let cause = || "why".to_owned();
+        for (read, state) in [
+            (Ok(Fit::Goes), State::Good),
+            (Ok(Fit::Never(cause())), State::Wrong),
+            (Ok(Fit::InAnotherLanguage(cause())), State::Note),
+            (Err(Failure::GiveUp { cause: cause() }), State::Wrong),
+            (Err(Failure::NotFound { cause: cause() }), State::Unknown),
+        ] {
+            let said = format!("{read:?}");
+            assert_eq!(template(&line, "a_slug", read).state, state, "{said}");
+        }
+    }
 }

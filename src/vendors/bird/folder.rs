@@ -85,7 +85,7 @@ impl Folder for Bird {
         for line in place.lines.of_carrier(place.table.0) {
             let Some(slug) = &line.forms.template else { continue };
             found.push(match is_let_in {
-                true => judge::template(line, slug, client.template_fault(slug).await),
+                true => judge::template(line, slug, client.fit(slug).await),
                 false => judge::template_behind_the_key(line),
             });
         }

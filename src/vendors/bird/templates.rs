@@ -32,7 +32,7 @@ impl Bird {
     /// As for every read; [`Failure::GiveUp`] where the template cannot go, in words for the agent.
     pub(super) async fn template(&self, wanted: &Wanted) -> Result<Value, Failure> {
         let name = &wanted.name;
-        let read = async { self.content(&self.template_named(name).await?, wanted).await };
+        let read = async { self.content(&self.template_named(name).await?.map_err(refused)?, wanted).await };
         let (language, content) = match read.await {
             // A refusal is told as the agent's and the operator's, because no other text meets it.
             Err(Failure::Forbid { status: 403, .. }) => {
@@ -46,28 +46,39 @@ impl Bird {
         Ok(json!({"template": {"slug": name, "language": language, "components": components}}))
     }
 
-    /// Why the template of a line can never go as it is: there is none, or it needs values, which a line does not give. `None`
-    /// where it can.
+    /// Whether the template of a line can go as it is, without values.
     ///
     /// # Errors
-    /// As for every read; [`Failure::GiveUp`] where the template is not in service in its default language, so that Bird decides.
-    pub(super) async fn template_fault(&self, name: &str) -> Result<Option<String>, Failure> {
+    /// As for every read; [`Failure::GiveUp`] where the template is not in service.
+    pub(super) async fn fit(&self, name: &str) -> Result<Fit, Failure> {
         let wanted = Wanted { name: name.to_owned(), ..Wanted::default() };
-        let template = match self.template_named(name).await {
-            Err(Failure::GiveUp { cause }) => return Ok(Some(cause)),
-            read => read?,
+        let template = match self.template_named(name).await? {
+            Ok(template) => template,
+            Err(cause) => return Ok(Fit::Never(cause)),
         };
+        if let (Err(cause), true) = (language(&template, &wanted), is_served(&template)) {
+            return Ok(Fit::InAnotherLanguage(cause));
+        }
         let (_, content) = self.content(&template, &wanted).await?;
-        Ok(components(&content, &wanted).err().map(|_| {
-            format!("the template {name} needs values or a file, which no line gives; {FOR_OPERATORS}: {NAME_ANOTHER}")
-        }))
+        Ok(match components(&content, &wanted) {
+            Ok(_) => Fit::Goes,
+            Err(_) => Fit::Never(format!(
+                "the template {name} needs values or a file, which no line gives; {FOR_OPERATORS}: {NAME_ANOTHER}"
+            )),
+        })
     }
 
-    async fn template_named(&self, name: &str) -> Result<Value, Failure> {
+    /// The template of this name, or that there is none.
+    async fn template_named(&self, name: &str) -> Result<Result<Value, String>, Failure> {
         if name.len() > SLUG_MAX {
-            return Err(refused(format!("no name of a template has more than {SLUG_MAX} letters")));
+            return Ok(Err(format!("no name of a template has more than {SLUG_MAX} letters")));
         }
-        self.read_template(name, format!("{TEMPLATES}/{name}")).await
+        match self.read_template(format!("{TEMPLATES}/{name}")).await {
+            Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => {
+                Ok(Err(format!("the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved")))
+            }
+            read => read.map(Ok),
+        }
     }
 
     /// The language in which a template goes, and its content in it.
@@ -77,7 +88,7 @@ impl Bird {
         let version = template["live_version_id"].as_str().filter(|id| is_id(id)).ok_or_else(|| {
             refused(format!("no version of the template {name} is in service; {FOR_OPERATORS}: see its state in Bird"))
         })?;
-        let mut version = self.read_template(name, format!("{TEMPLATES}/{name}/versions/{version}")).await?;
+        let mut version = self.read_template(format!("{TEMPLATES}/{name}/versions/{version}")).await?;
         let content = match version["languages"][&language]["components"].take() {
             Value::Array(content) => content,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
@@ -86,16 +97,21 @@ impl Bird {
     }
 
     /// Reads a template or its version.
-    async fn read_template(&self, name: &str, path: String) -> Result<Value, Failure> {
+    async fn read_template(&self, path: String) -> Result<Value, Failure> {
         let request = Request::get(limits::READ, path).about(Object::Other("a template"));
-        match self.call(&request).await {
-            Ok((_, json)) => Ok(json),
-            Err(Failure::Forbid { status: 404, .. } | Failure::NotFound { .. }) => Err(refused(format!(
-                "the workspace has no template {name}; {FOR_OPERATORS}: have it made and approved"
-            ))),
-            Err(failure) => Err(failure),
-        }
+        self.call(&request).await.map(|(_, json)| json)
     }
+}
+
+/// How the template of a line fits.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fit {
+    /// It goes as it is.
+    Goes,
+    /// It never goes, for this cause.
+    Never(String),
+    /// It is in service, but not in its default language: Bird decides whether another one goes.
+    InAnotherLanguage(String),
 }
 
 fn refused(cause: String) -> Failure {
@@ -105,6 +121,11 @@ fn refused(cause: String) -> Failure {
 /// An id of Bird's own, which becomes part of an address.
 fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Whether the template is approved in some language.
+fn is_served(template: &Value) -> bool {
+    template["available_languages"].as_array().is_some_and(|served| served.iter().any(Value::is_string))
 }
 
 /// The language in which a template goes, as Bird spells it: the one that is asked for, or else the template's own.

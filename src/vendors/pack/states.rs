@@ -33,6 +33,12 @@ impl States {
         }
     }
 
+    /// The states that were logged.
+    #[cfg(test)]
+    pub(super) fn told(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// The state as it is logged; `None` where it was logged before.
     fn news(&self, state: &str) -> Option<String> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');

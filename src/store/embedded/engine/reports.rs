@@ -159,9 +159,18 @@ impl Core {
         Ok(())
     }
 
-    /// Keeps a report of talks that cannot be joined now, so that it is weighed again.
+    /// Keeps a report of talks that cannot be joined now, so that it is weighed again; one of them is enough. Where too many wait,
+    /// the customer's next text joins the talks.
     pub(in crate::store) fn join_later(&mut self, report: Report, now: Timestamp) -> Result<(), StoreError> {
-        self.check_reports(1)?;
+        let under = report.dispatch.as_deref().map(|name| self.ledger.under(self.index.digest(name)));
+        for number in under.unwrap_or_default() {
+            if self.report(number)?.is_some_and(|kept| kept.report.what == report.what) {
+                return Ok(());
+            }
+        }
+        if self.check_reports(1).is_err() {
+            return Ok(());
+        }
         let kept = reports::kept(self.fresh_position().0 >> 16, report, now);
         self.write_report(None, Some(&Kept { due_at: Some(kept.weighed_again(now)), ..kept }))?;
         // The next one has another position.

@@ -105,8 +105,10 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
     let accepted = Reply::json(202, &json!({"id": "wam_1", "status": "accepted"}));
     let no_right = Reply::json(403, &json!({}));
     let gone = Reply::json(404, &json!({}));
-    let server = Scripted::answers(vec![accepted.clone(), no_right, accepted, gone]).await;
-    let (client, to) = (bird(&server.url), Recipient::OfCarrier("US.123".into()));
+    let not_served = Reply::json(501, &json!({}));
+    let server =
+        Scripted::answers(vec![accepted.clone(), no_right, accepted.clone(), gone, not_served, accepted]).await;
+    let (client, to, too_long) = (bird(&server.url), Recipient::OfCarrier("US.123".into()), "x".repeat(64));
     let text = |channel, template| Text {
         to: &to,
         channel,
@@ -126,9 +128,13 @@ async fn a_whatsapp_message_has_words_or_a_template_and_another_channel_is_never
     assert_eq!(told, "GiveUp: Bird carries no RCS");
     let told = shown(client.send(&text(Channel::Whatsapp, Some("gone"))).await);
     assert!(told.starts_with("GiveUp: the workspace has no template gone"), "{told}");
-    let told = shown(client.send(&text(Channel::Whatsapp, Some(&"x".repeat(64)))).await);
+    let told = shown(client.send(&text(Channel::Whatsapp, Some(&too_long))).await);
     assert_eq!(told, "GiveUp: no name of a template has more than 63 letters");
-    let [words, read, template, _gone] = &server.seen()[..] else { panic!("two messages and two reads") };
+    client.send(&text(Channel::Whatsapp, Some("please_write_again"))).await.unwrap();
+    let [words, read, template, _gone, _not_served, again] = &server.seen()[..] else {
+        panic!("three messages and three reads")
+    };
+    assert_eq!(again.json()["template"], template.json()["template"], "Bird judges it");
     assert_eq!((read.method.as_str(), read.target.as_str()), ("GET", "/v1/whatsapp/templates/please_write_again"));
     for seen in [words, template] {
         assert_eq!((seen.method.as_str(), seen.target.as_str()), ("POST", "/v1/whatsapp/messages"));

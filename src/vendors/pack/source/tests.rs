@@ -26,7 +26,7 @@ fn source_of(pack: &str) -> Webhooks {
         sender: NUMBER.into(),
         lines: Lines::new(Vec::new()),
         terms: Arc::new(terms),
-        told: None,
+        told: Some(States::default()),
     }
 }
 
@@ -175,10 +175,12 @@ fn a_report_with_the_mark_binds_by_it_and_one_without_by_the_vendors_id() {
     assert_eq!(told(&with("delivered", json!("not ours"))), (vec![], vec!["delivered"]));
     assert_eq!(told(&with("DELIVERED", json!(mark))), (vec!["sent", "delivered"], vec![]));
     assert_eq!(told(&with("sent", json!(mark))), (vec!["sent"], vec![]));
+    let source = source();
     for (state, why) in [("unheard_of", UNKNOWN_STATE), ("Queued", NOT_USED)] {
-        let outcome = read(&json!({"status": with(state, json!(mark))})).outcome;
+        let outcome = read_by(&source, &json!({"status": with(state, json!(mark))})).outcome;
         assert!(matches!(&outcome, Err(Stop::Ignored(told)) if *told == why), "{state}: {outcome:?}");
     }
+    assert_eq!(source.told.unwrap().told(), ["unheard_of"], "logged");
     assert!(matches!(read(&json!({"status": with("sent", json!(null))})).outcome, Err(Stop::Ignored(_))));
 }
 

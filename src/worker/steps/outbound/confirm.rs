@@ -110,7 +110,8 @@ impl Worker {
     /// The way to treat this text of this conversation, where its fate stays unknown.
     ///
     /// A text that went to a number in the place of a talk is never sent again by itself, whichever talk its conversation goes on
-    /// in: no look can find it there. Nor is one whose conversation has such a name by now, because no talk is left to look in.
+    /// in: no look can find it there. Nor is one whose conversation has such a name by now, or has gone on by one in another talk,
+    /// because the talk that it went to is not looked in.
     pub(in crate::worker) fn on_unconfirmed(
         &self,
         delivery: &Delivery,
@@ -118,9 +119,12 @@ impl Worker {
     ) -> OnUnconfirmed {
         let went_to_number = delivery.threads.iter().any(|thread| self.carrier.leaves_nothing(thread));
         // A record from a backup does not know of an attempt in the lost time.
-        let is_told = !delivery.threads.is_empty() && self.store.lost_time().is_none();
-        let may_have_gone_there =
-            |known: &Conversation| self.stands_in(known) || !is_told && self.began_without_talk(known);
+        let is_told = self.store.lost_time().is_none();
+        let is_looked_in = |thread: &String| is_told && delivery.threads.contains(thread);
+        let may_have_gone_there = |known: &Conversation| {
+            let is_where_it_went = known.customer.thread.as_ref().is_some_and(is_looked_in);
+            self.stands_in(known) || !is_where_it_went && self.began_without_talk(known)
+        };
         if went_to_number || conversation.is_some_and(may_have_gone_there) {
             OnUnconfirmed::Hold
         } else {
