@@ -9,7 +9,7 @@
 //! | 3 | normalise | the same | → [`domain::event::Event`], or reports, or ignored, or to be quarantined |
 //! | 4 | append, synced | [`store`] | → [`store::Accepted`]: new, a duplicate, or an echo of the bridge's own text |
 //! | 5 | acknowledge | [`http`] | 202; store trouble → 503 with `Retry-After` |
-//! | 6 | claim the heads of lanes whose needs are open, as many as there are free workers | [`worker`], [`store`] | → each a [`store::Claim`] |
+//! | 6 | claim the heads of lanes whose needs are open, for as many free workers as share a commit | [`worker`], [`store`] | → each a [`store::Claim`] |
 //! | 7 | plan the next step | [`policy`] | facts → the next [`policy::inbound::Step`] or [`policy::outbound::Step`] |
 //! | 8 | render | [`mapping`] | [`mapping::Context`] → request body |
 //! | 9 | call | [`ports`], which [`vendors`]' clients implement | → view, or a [`ports::Failure`] named by the next thing to do |

@@ -59,6 +59,9 @@ pub struct Budgets {
     apart: Vec<(&'static Pool, Keyed)>,
 }
 
+/// A pool whose period is shorter is new again before many a head has made its first call, which may take as long as a call.
+const BRIEF: Duration = Duration::from_secs(60);
+
 impl Budgets {
     /// Budgets with these limits, nothing spent.
     #[must_use]
@@ -127,7 +130,7 @@ impl Budgets {
                 let found = pools.find(|(_, (known, _))| std::ptr::eq(*known, draw.pool));
                 let Some((pool, (_, window))) = found else { continue };
                 let heads = window.newcomers(spare(draw, window), draw.pool.ahead, most, now);
-                rooms.push(Room { need: *need, pool, heads });
+                rooms.push(Room { need: *need, pool, heads, is_brief: window.period() < BRIEF });
             }
         }
         Gates::of(rooms)

@@ -312,8 +312,8 @@ pub struct Delivery {
     /// Whether an attempt was in doubt once. A look that sees nothing does not end this, because a part may show after it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_in_doubt: bool,
-    /// The talk in which its last attempt went out, or the name in its place, behind those of attempts in doubt before it. Empty
-    /// before the first attempt, with a carrier that keeps no talks, and where an earlier version of tandem sent it.
+    /// The talk for which it was last claimed, or the name in its place, behind those of attempts before it that may have arrived.
+    /// Empty before the first claim, with a carrier that keeps no talks, and where an earlier version of tandem sent it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub threads: Vec<String>,
     /// Whether a note about its failure stands on the ticket, or may stand there.
@@ -387,9 +387,9 @@ impl Delivery {
         }
     }
 
-    /// An attempt goes out in this talk. Those of before count on while one of them may have arrived.
+    /// An attempt goes out in this talk. Those of before count on while one of them may have arrived, and where a part has.
     pub fn goes_out_in(&mut self, thread: &str) {
-        if !self.was_in_doubt {
+        if !self.was_in_doubt && self.parts_sent == 0 {
             self.threads.clear();
         }
         // Where an earlier version's attempt in doubt went, the record never tells.

@@ -538,7 +538,9 @@ mod tests {
         for (number, key) in [(1, 0), (2, 2), (3, 4)] {
             lanes.insert(&lane(key), pending(number, i64::try_from(number).unwrap()));
         }
-        let shut = |needs: &[Need]| Gates::of(needs.iter().map(|need| Room { need: *need, pool: 0, heads: 0 }));
+        let shut = |needs: &[Need]| {
+            Gates::of(needs.iter().map(|need| Room { need: *need, pool: 0, heads: 0, is_brief: false }))
+        };
         let both = shut(&[Need::NewTicket, Need::Text]);
         let shut = shut(&[Need::NewTicket]);
         for key in [0, 2] {

@@ -44,7 +44,8 @@ pub trait Queue: Send + Sync + 'static {
     /// has no effect). Its lane stays closed to other claims until [`Queue::record`] or the end of the lease. A crash
     /// during the call leaves all of them claimed or none; after it, `Sending` is `Unconfirmed`.
     ///
-    /// Fewer than asked for means that no more is due now. With none asked for, none is handed out.
+    /// Fewer than asked for means that no more is due which these terms let go, or one of the cases below; [`Queue::next_due`]
+    /// then says so. With none asked for, none is handed out.
     ///
     /// Untried texts behind a head are claimed with it, to be delivered as one, if [`Terms::merge_up_to`] is over 1
     /// and the head waited for a budget or its ticket's budget is short ([`Terms::is_short`]). Texts once tried
@@ -52,10 +53,11 @@ pub trait Queue: Send + Sync + 'static {
     ///
     /// The call passes over a head with a need that cannot be met ([`Terms::gates`]), and writes nothing for it. Each head
     /// that it hands out takes the room of its need, so no more are begun than one request after the other would begin.
-    /// After a few hundred heads passed over, the answer ends although more may be due; [`Queue::next_due`] then says so.
+    /// After a few hundred heads passed over, the answer ends although more may be due.
     ///
     /// A head whose records cannot be read is an error only where it is the first; the claims before it are handed out, and
-    /// the next request meets it first.
+    /// the next request meets it first. A head whose event cannot be read is left out, and its lane is closed until the lease
+    /// ends.
     ///
     /// A caller that drops the call may leave claims without a holder; their lanes are closed until the lease ends. A
     /// destination paused by the operator ([`super::Control::pause`]) hands out nothing.

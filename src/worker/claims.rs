@@ -37,8 +37,7 @@ const FEW_PLACES_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait between two claims.
 const REST_MAX: Duration = Duration::from_secs(60);
 
-/// The most heads of one request: some tens share its commit, and it takes a fraction of a millisecond of the store's time,
-/// so that texts which come meanwhile hardly wait.
+/// The most heads of one request: some tens share its commit, and texts which come meanwhile hardly wait.
 const HEADS_MAX: usize = 64;
 
 /// Whether something may be claimed now.
@@ -110,11 +109,12 @@ impl Crew {
             };
             let (terms, opens_at) = lead.terms(route, most, begun, now);
             let mut gates = terms.gates.clone();
+            let were_open = gates.are_open();
             match lead.store.claim(route, now, terms, most).await {
                 Ok(claims) => {
                     claims.iter().for_each(|claim| gates.begin(claim.need));
                     // After a full answer, and one that a budget may have cut short, more may be due.
-                    let is_all = claims.is_empty() || (claims.len() < most && !gates.is_any_shut());
+                    let is_all = claims.is_empty() || (claims.len() < most && were_open);
                     self.start(claims, place, (places, begun), tasks);
                     if is_all {
                         let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
@@ -190,8 +190,9 @@ impl Worker {
         let begun = begun.needs();
         let mut gates = account.gates(needs, most.saturating_add(begun.len()));
         let shut = needs.iter().filter(|need| gates.is_shut(**need));
-        let opens_at = shut.filter_map(|need| account.opens_for(*need)).min();
-        begun.iter().for_each(|need| gates.begin(*need));
+        // One that has opened since is asked for again at once.
+        let opens_at = shut.map(|need| account.opens_for(*need).unwrap_or(now)).min();
+        begun.iter().for_each(|need| gates.begun_before(*need));
         let gates = gates.for_heads(most);
         (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }, opens_at)
     }

@@ -40,6 +40,12 @@ impl Talk {
         self.joined_into.is_some() || self.over_at.is_some() && self.over_at > self.reached_at
     }
 
+    /// Whether the carrier has ended it after this time.
+    #[must_use]
+    pub fn has_ended_since(&self, at: Timestamp) -> bool {
+        self.is_over() && self.over_at > Some(at)
+    }
+
     /// The conversation in which the customer goes on, where this one was joined into it.
     #[must_use]
     pub fn joined_into(&self) -> Option<&ConversationKey> {

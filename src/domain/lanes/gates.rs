@@ -41,6 +41,8 @@ pub struct Room {
     pub pool: usize,
     /// Heads.
     pub heads: usize,
+    /// Whether the pool is new again sooner than a head may make its call, so that a head begun earlier takes nothing of it.
+    pub is_brief: bool,
 }
 
 impl Gates {
@@ -58,7 +60,17 @@ impl Gates {
 
     /// Counts a head with this need.
     pub fn begin(&mut self, need: Need) {
-        let drawn: Vec<usize> = self.0.iter().filter(|room| room.need == need).map(|room| room.pool).collect();
+        self.take_from(|room| room.need == need);
+    }
+
+    /// Counts a head with this need that an earlier request has handed out, and that has not called yet.
+    pub fn begun_before(&mut self, need: Need) {
+        self.take_from(|room| room.need == need && !room.is_brief);
+    }
+
+    /// Takes a place of each pool of these rooms, also from other needs on that pool.
+    fn take_from(&mut self, is_drawn_on: impl Fn(&Room) -> bool) {
+        let drawn: Vec<usize> = self.0.iter().filter(|room| is_drawn_on(room)).map(|room| room.pool).collect();
         for room in self.0.iter_mut().filter(|room| drawn.contains(&room.pool)) {
             room.heads = room.heads.saturating_sub(1);
         }
@@ -89,7 +101,7 @@ mod tests {
 
     /// Notes draw on the calls and on a pool of their own, texts on the calls, new tickets on three quarters of the calls.
     fn gates(calls: usize, notes: usize) -> Gates {
-        let room = |need, pool, heads: usize| Room { need, pool, heads };
+        let room = |need, pool, heads: usize| Room { need, pool, heads, is_brief: false };
         Gates::of([
             room(Need::KnownTicket, 0, calls),
             room(Need::Note, 0, calls),
@@ -116,6 +128,18 @@ mod tests {
             let found: Vec<Need> = Need::ALL.into_iter().filter(|need| gates.is_shut(*need)).collect();
             assert_eq!(found, shut, "{begun:?}");
             assert_eq!(gates.is_any_shut(), !shut.is_empty(), "{begun:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_of_before_that_has_not_called_yet_takes_a_place_of_lasting_pools_alone() {
+        let gates_of = |is_brief| Gates::of([Room { need: Need::Text, pool: 0, heads: 1, is_brief }]);
+        for (is_brief, shut) in [(true, false), (false, true)] {
+            let mut gates = gates_of(is_brief);
+            gates.begun_before(Need::Text);
+            assert_eq!(gates.is_shut(Need::Text), shut, "{is_brief}");
+            gates.begin(Need::Text);
+            assert!(gates.is_shut(Need::Text), "those of one request take theirs");
         }
     }
 

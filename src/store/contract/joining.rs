@@ -283,6 +283,8 @@ pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_
         store.accept(stop.clone(), place(), Vec::new(), at(5)).await.unwrap();
     }
     assert_eq!(store.due_reports(at(11), 9).await.unwrap().len(), 1, "one report of them is enough");
+    let known = store.conversations(None, 9).await.unwrap().items;
+    assert!(known.iter().all(|known| known.subscription == Subscription::Out), "heeded at once: {known:?}");
     assert!(!weigh(&store, 11).await, "a worker is at the talk's text");
     let ticket = Change::Ticket(TicketId(8), TicketStatus::Open, at(12));
     store.record(&held, Verdict { changes: vec![ticket], ..done(&held) }, at(12)).await.unwrap();
@@ -293,6 +295,24 @@ pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_
     let [lasting] = lasting[..] else { panic!("{known:?}") };
     assert_eq!((lasting.customer.thread.as_deref(), lasting.subscription), (Some("c1"), Subscription::Out));
     assert!(store.due_reports(at(9_000), 9).await.unwrap().is_empty(), "it is over");
+}
+
+pub(crate) async fn an_answer_in_a_talk_that_has_ended_before_it_can_be_joined_leads_nowhere<H: Home>() {
+    let (_home, store) = fresh::<H>().await;
+    write(&store, "number:1", "stands for the first text", 1).await;
+    work_off(&store, 7, 2).await;
+    write(&store, "c1", "Hello", 3).await;
+    let held = claim(&store, to_desk(), at(4)).await;
+    let mut answer = said("c1", "Yes", 5);
+    if let EventKind::CustomerText(text) = &mut answer.kind {
+        text.answers = vec!["number:1".into()];
+    }
+    store.accept(answer, place(), Vec::new(), at(5)).await.unwrap();
+    store.learn(&held.key, vec![Change::TalkOver(at(8))], at(8)).await.unwrap();
+    store.record(&held, done(&held), at(9)).await.unwrap();
+    drop(waiting(&store, 10).await);
+    assert!(weigh(&store, 30).await);
+    assert_eq!(lasting(&store).await, ["number:1"], "not in a talk that is over");
 }
 
 pub(crate) async fn the_cut_of_a_text_is_kept_from_before_its_first_part_can_be_out<H: Home>() {

@@ -288,6 +288,12 @@ mod tests {
             assert_eq!(first.threads, told(&["c1"]), "{kind}");
             assert_eq!(again(&first, false, "c2"), told(&["c2"]), "{kind}: the first one was refused");
             assert_eq!(again(&first, true, "c2"), told(&["c1", "c2"]), "{kind}: the first one may have arrived");
+            let in_part = Delivery { parts_sent: 1, ..first.clone() };
+            assert_eq!(
+                again(&in_part, false, "c2"),
+                told(&["c1", "c2"]),
+                "{kind}: a part of the first one has arrived"
+            );
             assert_eq!(again(&first, true, "c1"), told(&["c1"]), "{kind}");
             assert_eq!(again(&text, true, "c2"), told(&[]), "{kind}: where the first one went is not known");
             assert_eq!(begun(&Delivery { state: looked_for(9), ..first }, "c2"), None, "{kind}: a look");

@@ -367,7 +367,7 @@ impl Core {
     ) -> Result<(), StoreError> {
         self.move_lane(lane, key, ends, claimed)?;
         for other in LaneName::all(&lane.conversation).into_iter().filter(|other| other != lane) {
-            // A lane that a worker holds moves at its next claim: see `next_lane`.
+            // A lane that a worker holds moves at its next claim: see `next_head`.
             if self.held(&other).is_empty() {
                 self.move_lane(&other, key, ends, &[])?;
             }

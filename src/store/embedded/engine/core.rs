@@ -206,7 +206,8 @@ impl Core {
         if let Some(first) = self.duplicate(&arrival.dedupe)? {
             return Ok(Accepted::Duplicate(first));
         }
-        self.join_answered(&arrival.answers, (&arrival.address, arrival.received_at), now)?;
+        let said = (&arrival.address, arrival.received_at, arrival.learnt.as_slice());
+        self.join_answered(&arrival.answers, said, now)?;
         let mut resolution = address::resolve(&arrival.address, self)?;
         if let Some(text) = &arrival.echo_of {
             if resolution.conversation.is_none() {

@@ -41,6 +41,10 @@ impl Core {
         if gone.talk != thread || gone.key == left.key {
             return Ok(true);
         }
+        // Nothing goes on in a talk that has ended since.
+        if left.conversation.as_ref().is_some_and(|known| known.talk.has_ended_since(report.at)) {
+            return Ok(true);
+        }
         let there = joining::there(left.talk.clone(), customer.as_ref(), left.conversation.as_ref());
         let Some(known) = gone.conversation else {
             // A late text of it goes where the other one's go. A report of a text that is none of the bridge's names none.
@@ -66,14 +70,15 @@ impl Core {
     }
 
     /// The conversation of a text to the customer's number goes on in the talk in which they answer it, before their answer is
-    /// filed: so the answer, and their word against texts, count where the text went out. The answer was said at this time.
+    /// filed: so the answer counts where the text went out. The answer was said at this time, and teaches this. Where the two
+    /// cannot be joined yet, their word about texts counts all the same.
     ///
     /// No desk is asked whose the ticket is. The phone that the text went to has answered, and the ticket's requester is looked
     /// at when the answer has been written there, as for each text.
     pub(in crate::store) fn join_answered(
         &mut self,
         answers: &[String],
-        (address, said_at): (&Address, Timestamp),
+        (address, said_at, learnt): (&Address, Timestamp, &[Change]),
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let Address::Customer { identities, .. } = address else { return Ok(()) };
@@ -89,7 +94,7 @@ impl Core {
             let moved = Report {
                 id: String::new(),
                 at: now,
-                customer: Customer { thread: Some(thread), ..Customer::default() },
+                customer: Customer { thread: Some(thread.clone()), ..Customer::default() },
                 campaign: None,
                 dispatch: Some(name.clone()),
                 line: None,
@@ -97,7 +102,14 @@ impl Core {
                 what: Reported::TalkMoved { into: talk.value.clone(), customer: None },
             };
             if !self.join_talks(&moved, now)? {
-                self.join_later(moved, now)?;
+                let is_about_texts = |change: &&Change| matches!(change, Change::Subscription(..));
+                if let Some(known) = lead_of(&thread, talk.account, self)?.conversation {
+                    let (key, ends) = (known.key.clone(), known.ends);
+                    let words = learnt.iter().filter(is_about_texts).cloned().collect();
+                    self.change(&key, Some(known), ends, words, now)?;
+                }
+                // All of these names lead to the same talks.
+                return self.join_later(moved, now);
             }
         }
         Ok(())
