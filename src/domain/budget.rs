@@ -59,7 +59,8 @@ pub struct Budgets {
     apart: Vec<(&'static Pool, Keyed)>,
 }
 
-/// A pool whose period is shorter is new again before many a head has made its first call, which may take as long as a call.
+/// A pool whose period is shorter is new again before many a head has made its first call, which may take as long as a call. One
+/// that is booked ahead is not: its heads stand in line.
 const BRIEF: Duration = Duration::from_secs(60);
 
 impl Budgets {
@@ -130,7 +131,8 @@ impl Budgets {
                 let found = pools.find(|(_, (known, _))| std::ptr::eq(*known, draw.pool));
                 let Some((pool, (_, window))) = found else { continue };
                 let heads = window.newcomers(spare(draw, window), draw.pool.ahead, most, now);
-                rooms.push(Room { need: *need, pool, heads, is_brief: window.period() < BRIEF });
+                let is_brief = draw.pool.ahead.is_zero() && draw.pool.period < BRIEF;
+                rooms.push(Room { need: *need, pool, heads, is_brief });
             }
         }
         Gates::of(rooms)
@@ -423,6 +425,16 @@ mod tests {
         assert_eq!(budgets.take(update(1), at(0)), Permit::Go, "to ask costs nothing");
         assert!(Budgets::new(&NEEDED).gates(&[Need::Comments], 64, at(0)).for_heads(64).are_open());
         assert!(budgets.gates(&[Need::Text], 64, at(0)).are_open(), "it draws on nothing");
+    }
+
+    #[test]
+    fn heads_that_have_not_called_yet_hold_places_of_a_minutes_pool_and_of_one_that_is_booked_ahead() {
+        for need in [Need::KnownTicket, Need::NewTicket, Need::Note] {
+            let mut gates = Budgets::new(&NEEDED).gates(&[need], 1000, at(0));
+            assert!(!gates.is_shut(need), "{need:?}");
+            (0..1000).for_each(|_| gates.begun_before(need));
+            assert!(gates.is_shut(need), "{need:?}");
+        }
     }
 
     #[test]

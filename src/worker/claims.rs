@@ -109,12 +109,11 @@ impl Crew {
             };
             let (terms, opens_at) = lead.terms(route, most, begun, now);
             let mut gates = terms.gates.clone();
-            let were_open = gates.are_open();
             match lead.store.claim(route, now, terms, most).await {
                 Ok(claims) => {
                     claims.iter().for_each(|claim| gates.begin(claim.need));
                     // After a full answer, and one that a budget may have cut short, more may be due.
-                    let is_all = claims.is_empty() || (claims.len() < most && were_open);
+                    let is_all = claims.is_empty() || (claims.len() < most && !gates.is_any_shut());
                     self.start(claims, place, (places, begun), tasks);
                     if is_all {
                         let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
@@ -190,8 +189,7 @@ impl Worker {
         let begun = begun.needs();
         let mut gates = account.gates(needs, most.saturating_add(begun.len()));
         let shut = needs.iter().filter(|need| gates.is_shut(**need));
-        // One that has opened since is asked for again at once.
-        let opens_at = shut.map(|need| account.opens_for(*need).unwrap_or(now)).min();
+        let opens_at = shut.filter_map(|need| account.opens_for(*need)).min();
         begun.iter().for_each(|need| gates.begun_before(*need));
         let gates = gates.for_heads(most);
         (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }, opens_at)

@@ -118,7 +118,8 @@ async fn what_waits_for_a_rate_pool_is_not_claimed_before_it_opens() {
         at_once(&bridge, "a known customer's text", |bridge| says(bridge, bob, &words)).await;
     }
     let pending = bridge.deliveries("state=pending").await.len();
-    assert!(pending >= 200, "{pending} of 400 were left alone");
+    // Each that is begun makes one of the minute's 200 calls, and one request begins 64 at most before theirs are counted.
+    assert!(pending >= 400 - 200 - 64, "{pending} of 400 were left alone");
     let waiting = bridge.deliveries("state=waiting").await;
     assert!(waiting.len() <= 200, "{} were put off", waiting.len());
 }
