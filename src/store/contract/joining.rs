@@ -267,18 +267,25 @@ pub(crate) async fn a_customer_whose_talks_were_merged_one_after_the_other_is_fo
     }
 }
 
+/// A conversation that began with a text to a number, and a talk of which a worker holds a text: the claim, and the answer in the
+/// talk that is still to come.
+async fn answer_while_held(store: &impl Store, words: &str, keyword: Option<Keyword>) -> (Claim, Event) {
+    write(store, "number:1", "stands for the first text", 1).await;
+    work_off(store, 7, 2).await;
+    write(store, "c1", "Hello", 3).await;
+    let held = claim(store, to_desk(), at(4)).await;
+    let mut answer = said("c1", words, 5);
+    if let EventKind::CustomerText(text) = &mut answer.kind {
+        (text.answers, text.keyword) = (vec!["number:1".into()], keyword);
+    }
+    (held, answer)
+}
+
 pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_joined_as_soon_as_that_is_done<
     H: Home,
 >() {
     let (home, store) = fresh::<H>().await;
-    write(&store, "number:1", "stands for the first text", 1).await;
-    work_off(&store, 7, 2).await;
-    write(&store, "c1", "Hello", 3).await;
-    let held = claim(&store, to_desk(), at(4)).await;
-    let mut stop = said("c1", "STOP", 5);
-    if let EventKind::CustomerText(text) = &mut stop.kind {
-        (text.answers, text.keyword) = (vec!["number:1".into()], Some(Keyword::OptOut));
-    }
+    let (held, stop) = answer_while_held(&store, "STOP", Some(Keyword::OptOut)).await;
     for _ in 0..2 {
         store.accept(stop.clone(), place(), Vec::new(), at(5)).await.unwrap();
     }
@@ -299,14 +306,7 @@ pub(crate) async fn an_answer_that_tells_a_talk_of_which_a_text_is_under_way_is_
 
 pub(crate) async fn an_answer_in_a_talk_that_has_ended_before_it_can_be_joined_leads_nowhere<H: Home>() {
     let (_home, store) = fresh::<H>().await;
-    write(&store, "number:1", "stands for the first text", 1).await;
-    work_off(&store, 7, 2).await;
-    write(&store, "c1", "Hello", 3).await;
-    let held = claim(&store, to_desk(), at(4)).await;
-    let mut answer = said("c1", "Yes", 5);
-    if let EventKind::CustomerText(text) = &mut answer.kind {
-        text.answers = vec!["number:1".into()];
-    }
+    let (held, answer) = answer_while_held(&store, "Yes", None).await;
     store.accept(answer, place(), Vec::new(), at(5)).await.unwrap();
     store.learn(&held.key, vec![Change::TalkOver(at(8))], at(8)).await.unwrap();
     store.record(&held, done(&held), at(9)).await.unwrap();

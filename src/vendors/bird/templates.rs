@@ -32,7 +32,11 @@ impl Bird {
     /// As for every read; [`Failure::GiveUp`] where the template cannot go, in words for the agent.
     pub(super) async fn template(&self, wanted: &Wanted) -> Result<Value, Failure> {
         let name = &wanted.name;
-        let read = async { self.content(&self.template_named(name).await?.map_err(refused)?, wanted).await };
+        let read = async {
+            let template = self.template_named(name).await?.map_err(refused)?;
+            let language = language(&template, wanted).map_err(refused)?;
+            self.content(name, &template, &language).await.map(|content| (language, content))
+        };
         let (language, content) = match read.await {
             // A refusal is told as the agent's and the operator's, because no other text meets it.
             Err(Failure::Forbid { status: 403, .. }) => {
@@ -56,10 +60,11 @@ impl Bird {
             Ok(template) => template,
             Err(cause) => return Ok(Fit::Never(cause)),
         };
-        if let (Err(cause), true) = (language(&template, &wanted), is_served(&template)) {
-            return Ok(Fit::InAnotherLanguage(cause));
-        }
-        let (_, content) = self.content(&template, &wanted).await?;
+        let language = match language(&template, &wanted) {
+            Err(cause) if !served(&template).is_empty() => return Ok(Fit::InAnotherLanguage(cause)),
+            found => found.map_err(refused)?,
+        };
+        let content = self.content(name, &template, &language).await?;
         Ok(match components(&content, &wanted) {
             Ok(_) => Fit::Goes,
             Err(_) => Fit::Never(format!(
@@ -81,19 +86,16 @@ impl Bird {
         }
     }
 
-    /// The language in which a template goes, and its content in it.
-    async fn content(&self, template: &Value, wanted: &Wanted) -> Result<(String, Vec<Value>), Failure> {
-        let name = &wanted.name;
-        let language = language(template, wanted).map_err(refused)?;
+    /// The content of a template in this language.
+    async fn content(&self, name: &str, template: &Value, language: &str) -> Result<Vec<Value>, Failure> {
         let version = template["live_version_id"].as_str().filter(|id| is_id(id)).ok_or_else(|| {
             refused(format!("no version of the template {name} is in service; {FOR_OPERATORS}: see its state in Bird"))
         })?;
         let mut version = self.read_template(format!("{TEMPLATES}/{name}/versions/{version}")).await?;
-        let content = match version["languages"][&language]["components"].take() {
+        Ok(match version["languages"][language]["components"].take() {
             Value::Array(content) => content,
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Vec::new(),
-        };
-        Ok((language, content))
+        })
     }
 
     /// Reads a template or its version.
@@ -123,16 +125,15 @@ fn is_id(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Whether the template is approved in some language.
-fn is_served(template: &Value) -> bool {
-    template["available_languages"].as_array().is_some_and(|served| served.iter().any(Value::is_string))
+/// The languages in which a template is approved.
+fn served(template: &Value) -> Vec<&str> {
+    template["available_languages"].as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
 /// The language in which a template goes, as Bird spells it: the one that is asked for, or else the template's own.
 fn language(template: &Value, wanted: &Wanted) -> Result<String, String> {
     let name = &wanted.name;
-    let listed = template["available_languages"].as_array().into_iter().flatten();
-    let served: Vec<&str> = listed.filter_map(Value::as_str).collect();
+    let served = served(template);
     let known = served.iter().take(LANGUAGES_MAX).copied().collect::<Vec<_>>().join(", ");
     let asked = match &wanted.language {
         // WhatsApp's own spelling has an underscore.

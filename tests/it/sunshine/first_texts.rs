@@ -92,13 +92,7 @@ async fn a_talk_that_is_merged_after_its_customer_has_answered_keeps_the_ticket_
     site.settled().await;
     site.sunshine.text(SMS, ADA, "Which?");
     site.settled().await;
-    let discarded = site.sunshine.conversation_of(SMS, ADA).unwrap();
-    site.sunshine.pause_webhooks();
-    site.sunshine.text(WHATSAPP, ADA, "unheard");
-    drop(site.sunshine.take_held_webhooks());
-    site.sunshine.resume_webhooks();
-    let surviving = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
-    site.sunshine.merge(&surviving, &discarded);
+    let (_, surviving) = site.merged_into_an_unknown_one(SMS, WHATSAPP);
     // The report of the talk, and that of the merge.
     site.learnt(2).await;
     site.sunshine.text(SMS, ADA, "It is me");

@@ -45,17 +45,31 @@ impl Site {
         events
     }
 
+    /// The customers' texts among them.
+    fn held_texts(&self) -> Vec<Value> {
+        let mut said = self.held_events(&["conversation:message"]);
+        said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+        said
+    }
+
     /// The customer's talk over SMS goes on in the one over WhatsApp, which holds both channels then; gives its name.
     async fn both_channels_in_one_talk(&self) -> String {
-        let discarded = self.sunshine.conversation_of(SMS, ADA).unwrap();
-        self.sunshine.pause_webhooks();
-        self.sunshine.text(WHATSAPP, ADA, "unheard");
-        drop(self.sunshine.take_held_webhooks());
-        self.sunshine.resume_webhooks();
-        let surviving = self.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
-        self.sunshine.merge(&surviving, &discarded);
+        let (_, surviving) = self.merged_into_an_unknown_one(SMS, WHATSAPP);
         self.learnt(1).await;
         surviving
+    }
+
+    /// The customer's talk on the first line is merged into one on the second, of which the bridge knows nothing; gives the names
+    /// of both.
+    pub(super) fn merged_into_an_unknown_one(&self, gone: &str, left: &str) -> (String, String) {
+        let discarded = self.sunshine.conversation_of(gone, ADA).unwrap();
+        self.sunshine.pause_webhooks();
+        self.sunshine.text(left, ADA, "unheard");
+        drop(self.sunshine.take_held_webhooks());
+        self.sunshine.resume_webhooks();
+        let surviving = self.sunshine.conversation_of(left, ADA).unwrap();
+        self.sunshine.merge(&surviving, &discarded);
+        (discarded, surviving)
     }
 
     /// Lets time pass until the only conversation has this subscription.
@@ -100,13 +114,7 @@ impl Site {
 async fn a_talk_that_is_merged_into_an_unknown_one_goes_on_there_with_its_ticket() {
     let site = Site::with_talks().await;
     let ticket = site.talking().await;
-    let discarded = site.sunshine.conversation_of(SMS, ADA).unwrap();
-    site.sunshine.pause_webhooks();
-    site.sunshine.text(WHATSAPP, ADA, "unheard");
-    drop(site.sunshine.take_held_webhooks());
-    site.sunshine.resume_webhooks();
-    let surviving = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
-    site.sunshine.merge(&surviving, &discarded);
+    let (discarded, surviving) = site.merged_into_an_unknown_one(SMS, WHATSAPP);
     site.learnt(1).await;
     site.sunshine.text(SMS, ADA, "It is me");
     site.settled().await;
@@ -126,13 +134,7 @@ async fn a_reply_that_waits_in_a_talk_goes_out_after_the_answer_in_the_one_that_
     let site = Site::with_talks().await;
     let ticket = site.talking_on(WHATSAPP, ADA).await;
     site.waiting_on(ticket, "Your parcel is there").await;
-    let discarded = site.sunshine.conversation_of(WHATSAPP, ADA).unwrap();
-    site.sunshine.pause_webhooks();
-    site.sunshine.text(SMS, ADA, "unheard");
-    drop(site.sunshine.take_held_webhooks());
-    site.sunshine.resume_webhooks();
-    let surviving = site.sunshine.conversation_of(SMS, ADA).unwrap();
-    site.sunshine.merge(&surviving, &discarded);
+    site.merged_into_an_unknown_one(WHATSAPP, SMS);
     site.learnt(1).await;
     site.sunshine.text(WHATSAPP, ADA, "Yes?");
     site.settled().await;
@@ -353,8 +355,7 @@ async fn the_parts_of_a_reply_stay_as_they_were_cut_although_the_customer_writes
     site.reply(ticket, &words);
     site.bridge.until("the first part is out", |_| site.sunshine.reached(ADA).len() == 1).await;
     site.sunshine.text(WHATSAPP, ADA, "by WhatsApp");
-    let mut said = site.held_events(&["conversation:message"]);
-    said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+    let said = site.held_texts();
     assert_eq!(site.post_events(&json!(said)).await.0, 200);
     site.sunshine.resume_webhooks();
     site.settled().await;
@@ -382,8 +383,7 @@ async fn a_part_that_shows_only_after_the_last_look_is_not_taken_for_the_whole_r
     site.reply(ticket, &words);
     site.bridge.until("the first part is out", |_| site.sunshine.reached(ADA).len() == 1).await;
     site.sunshine.text(WHATSAPP, ADA, "by WhatsApp");
-    let mut said = site.held_events(&["conversation:message"]);
-    said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+    let said = site.held_texts();
     assert_eq!(site.post_events(&json!(said)).await.0, 200);
     site.sunshine.resume_webhooks();
     site.settled().await;
@@ -412,8 +412,7 @@ async fn a_reply_of_several_parts_goes_on_by_its_first_cut_after_a_crash_althoug
         site.bridge.kill().await;
         site.sunshine.pause_webhooks();
         site.sunshine.text(meanwhile, ADA, "and there");
-        let mut said = site.held_events(&["conversation:message"]);
-        said.retain(|event| event["payload"]["message"]["author"]["type"] == "user");
+        let said = site.held_texts();
         site.bridge.run().await;
         site.sunshine.connect(&site.bridge.public);
         assert_eq!(site.post_events(&json!(said)).await.0, 200);

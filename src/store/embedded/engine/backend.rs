@@ -140,8 +140,7 @@ impl<B: Backend> Queue for B {
         let key = key.clone();
         self.ask(move |core| {
             let known = Directory::conversation(core, &key)?.ok_or_else(|| StoreError::NotFound(key.to_string()))?;
-            let ends = known.ends;
-            core.change(&key, Some(known), ends, changes, now)
+            core.teach(known, changes, now)
         })
         .await
     }

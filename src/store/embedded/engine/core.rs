@@ -361,8 +361,7 @@ impl Core {
         }
         self.keep_names(learnt.names);
         for (holder, theirs) in learnt.passed_on {
-            let (key, ends) = (holder.key.clone(), holder.ends);
-            self.change(&key, Some(holder), ends, vec![Change::Inherited(theirs)], now)?;
+            self.teach(holder, vec![Change::Inherited(theirs)], now)?;
         }
         let Some(after) = learnt.record else { return Ok(()) };
         if learnt.wakes {
@@ -372,6 +371,17 @@ impl Core {
             self.follow(Effect::Knows(before.as_ref().map(Person::of), Some(Person::of(&after))));
         }
         self.journal.replace(layout::conversation(key), layout::encode("conversation", &after)?)
+    }
+
+    /// Stages new facts of a conversation that has a record.
+    pub(in crate::store) fn teach(
+        &mut self,
+        known: Conversation,
+        changes: Vec<Change>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (key, ends) = (known.key.clone(), known.ends);
+        self.change(&key, Some(known), ends, changes, now)
     }
 
     /// Stages names, and the conversations that they lead to.

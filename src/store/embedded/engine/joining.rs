@@ -54,8 +54,7 @@ impl Core {
             return Ok(true);
         };
         let Some(other) = left.conversation else {
-            let (key, ends) = (known.key.clone(), known.ends);
-            self.change(&key, Some(known), ends, vec![Change::TalkMoved(there)], now)?;
+            self.teach(known, vec![Change::TalkMoved(there)], now)?;
             return Ok(true);
         };
         let stands = (self.stand_of(&known)?, self.stand_of(&other)?);
@@ -104,9 +103,7 @@ impl Core {
             if !self.join_talks(&moved, now)? {
                 let is_about_texts = |change: &&Change| matches!(change, Change::Subscription(..));
                 if let Some(known) = lead_of(&thread, talk.account, self)?.conversation {
-                    let (key, ends) = (known.key.clone(), known.ends);
-                    let words = learnt.iter().filter(is_about_texts).cloned().collect();
-                    self.change(&key, Some(known), ends, words, now)?;
+                    self.teach(known, learnt.iter().filter(is_about_texts).cloned().collect(), now)?;
                 }
                 // All of these names lead to the same talks.
                 return self.join_later(moved, now);
@@ -139,10 +136,8 @@ impl Core {
         if known.wrote_at.line.is_some_and(|begun_at| said_at < begun_at) {
             return Ok(());
         }
-        let (key, ends) = (known.key.clone(), known.ends);
         let back = joining::there(talk.value.clone(), None, Some(&known));
-        self.change(&key, Some(known), ends, vec![Change::TalkMoved(back)], now)?;
-        Ok(())
+        self.teach(known, vec![Change::TalkMoved(back)], now)
     }
 
     /// The name of the talk that goes on in another one, by the report or by the text that it names.
@@ -189,9 +184,8 @@ impl Core {
         let facts = joining::taken_over(&ended, &lasting).into_iter().chain(moved).collect();
         let end = Change::JoinedInto(lasting.key.clone());
         let ends = lasting.ends;
-        self.change(&lasting.key.clone(), Some(lasting), ends, facts, now)?;
-        let ended_ends = ended.ends;
-        self.change(&ended.key.clone(), Some(ended), ended_ends, vec![end], now)?;
+        self.teach(lasting, facts, now)?;
+        self.teach(ended, vec![end], now)?;
         for (key, note) in notes {
             self.owe(None, Some(note), (&key, ends), now)?;
             // The next note has another position.

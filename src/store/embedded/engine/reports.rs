@@ -225,7 +225,7 @@ impl Core {
                 for Learnt { conversation, changes, note } in learnt {
                     let Some(known) = Directory::conversation(self, &conversation)? else { continue };
                     let ends = known.ends;
-                    self.change(&conversation, Some(known), ends, changes, now)?;
+                    self.teach(known, changes, now)?;
                     self.owe(None, note.map(|note| *note), (&conversation, ends), now)?;
                     // The next note has another position.
                     self.keep();

@@ -107,8 +107,7 @@ impl Core {
     fn end_request(&mut self, ended: &Delivery, stand: Stand, now: Timestamp) -> Result<(), StoreError> {
         let Some(known) = self.conversation(&ended.conversation)? else { return Ok(()) };
         let Some(change) = request_ended(&known, ended, stand) else { return Ok(()) };
-        let (key, ends) = (known.key.clone(), known.ends);
-        self.change(&key, Some(known), ends, vec![change], now)
+        self.teach(known, vec![change], now)
     }
 
     /// Records the consequences of a delivery's arrival; `before` is the delivery until then.
