@@ -59,7 +59,7 @@ mod supervisor;
 mod talks;
 
 pub use alarm::{AlarmOptions, AlarmQueue, Notifier};
-use begun::Uncalled;
+use begun::Uncounted;
 use claimed::not_arrived;
 pub use crew::Crew;
 pub use in_force::MappingsInForce;
@@ -158,7 +158,7 @@ pub struct KnownUsers {
 
 impl Worker {
     /// Carries out one claim and records its outcome.
-    async fn work(&self, claim: Claim, uncalled: Uncalled) {
+    async fn work(&self, claim: Claim, uncounted: Uncounted) {
         let Some(head) = claim.work.first() else { return };
         let (id, kind) = (head.delivery.id, head.event.kind.name().word());
         let parent_id = head.delivery.parent.map(tracing::field::display);
@@ -167,7 +167,7 @@ impl Worker {
             log_claim(&claim);
             failpoint::reach("worker.claimed");
             // A panic may come after a call, so the effect is looked for before the call is made again.
-            let heard = Attempt::of_claim(personal::of(&claim), uncalled.need(), uncalled);
+            let heard = Attempt::of_claim(personal::of(&claim), uncounted.need(), uncounted);
             let work = AssertUnwindSafe(self.weighed(&claim, &heard)).catch_unwind();
             let attempt = tokio::time::timeout(ATTEMPT_DEADLINE, work);
             let unknown = |cause: &str| Report::of(Outcome::Lose { cause: cause.to_owned() });

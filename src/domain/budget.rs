@@ -106,19 +106,18 @@ impl Budgets {
 
     /// When new work with this need may be begun; `None` means now.
     pub fn opens_for(&mut self, need: Need, now: Timestamp) -> Option<Timestamp> {
-        let opens = (self.limits.needs)(need).iter().filter_map(|draw| {
-            let window = self.together(draw.pool)?;
-            let at = window.slot(None, spare(draw, window), now)?;
-            at.checked_sub(draw.pool.ahead).ok().filter(|at| *at > now)
-        });
+        let opens = (self.limits.needs)(need).iter().filter_map(|draw| begins_at(draw, self.together(draw.pool)?, now));
         opens.max()
     }
 
-    /// Whether the call draws on a pool that work with this need wants.
+    /// The pools on which both the call and work with this need draw, as [`Room::pool`] numbers them.
     #[must_use]
-    pub fn is_for(&self, call: Call, need: Need) -> bool {
-        let drawn = |wanted: &Draw| call.kind.draws.iter().any(|draw| std::ptr::eq(draw.pool, wanted.pool));
-        (self.limits.needs)(need).iter().any(drawn)
+    pub fn pools_of(&self, call: Call, need: Need) -> Vec<usize> {
+        let is_in = |draws: &[Draw], pool: &Pool| draws.iter().any(|draw| std::ptr::eq(draw.pool, pool));
+        let (called, wanted) = (call.kind.draws, (self.limits.needs)(need));
+        let pools = self.together.iter().enumerate();
+        let of_both = pools.filter(|(_, (pool, _))| is_in(called, pool) && is_in(wanted, pool));
+        of_both.map(|(number, _)| number).collect()
     }
 
     /// How much new work with each of these needs may be begun now, for `most` heads at most: as many as
@@ -132,7 +131,8 @@ impl Budgets {
                 let Some((pool, (_, window))) = found else { continue };
                 let heads = window.newcomers(spare(draw, window), draw.pool.ahead, most, now);
                 let is_brief = draw.pool.ahead.is_zero() && draw.pool.period < BRIEF;
-                rooms.push(Room { need: *need, pool, heads, is_brief });
+                let opens_at = begins_at(draw, window, now);
+                rooms.push(Room { need: *need, pool, heads, is_brief, opens_at });
             }
         }
         Gates::of(rooms)
@@ -214,6 +214,12 @@ impl Budgets {
     fn window(&mut self, pool: &'static Pool, call: Call, now: Timestamp) -> Option<&mut Window> {
         if pool.is_each { Some(self.apart(pool)?.of(call.key?, now)) } else { self.together(pool) }
     }
+}
+
+/// When a newcomer may begin that draws on this pool; `None` means now.
+fn begins_at(draw: &Draw, window: &mut Window, now: Timestamp) -> Option<Timestamp> {
+    let at = window.slot(None, spare(draw, window), now)?;
+    at.checked_sub(draw.pool.ahead).ok().filter(|at| *at > now)
 }
 
 /// How much of a pool a call leaves for others.
@@ -432,7 +438,7 @@ mod tests {
         for need in [Need::KnownTicket, Need::NewTicket, Need::Note] {
             let mut gates = Budgets::new(&NEEDED).gates(&[need], 1000, at(0));
             assert!(!gates.is_shut(need), "{need:?}");
-            (0..1000).for_each(|_| gates.begun_before(need));
+            gates.lasting_pools(need).into_iter().for_each(|pool| gates.take(pool, 1000));
             assert!(gates.is_shut(need), "{need:?}");
         }
     }

@@ -539,7 +539,7 @@ mod tests {
             lanes.insert(&lane(key), pending(number, i64::try_from(number).unwrap()));
         }
         let shut = |needs: &[Need]| {
-            Gates::of(needs.iter().map(|need| Room { need: *need, pool: 0, heads: 0, is_brief: false }))
+            Gates::of(needs.iter().map(|need| Room { need: *need, pool: 0, heads: 0, is_brief: false, opens_at: None }))
         };
         let both = shut(&[Need::NewTicket, Need::Text]);
         let shut = shut(&[Need::NewTicket]);

@@ -2,8 +2,6 @@
 
 use std::sync::MutexGuard;
 
-use jiff::Timestamp;
-
 use crate::domain::breaker::Breaker;
 use crate::domain::lanes::{Gates, Need};
 
@@ -11,9 +9,6 @@ use crate::domain::lanes::{Gates, Need};
 pub trait Account: Send + Sync {
     /// The vendor's name, for texts that people read.
     fn vendor(&self) -> &'static str;
-
-    /// When the rate budget has room for work with this need; `None` means now.
-    fn opens_for(&self, need: Need) -> Option<Timestamp>;
 
     /// How much work with each of these needs the rate budget lets begin now, for `most` heads at most.
     fn gates(&self, needs: &[Need], most: usize) -> Gates;

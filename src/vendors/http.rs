@@ -16,7 +16,7 @@ use tls::TlsFault;
 
 use crate::clock::Clock;
 
-pub use attempt::Attempt;
+pub use attempt::{Attempt, Counted};
 pub use personal::Personal;
 
 mod attempt;

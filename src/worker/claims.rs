@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{error, info, warn};
 
 use crate::domain::account::{AccountId, Direction, End, Route};
-use crate::domain::lanes::Need;
+use crate::domain::lanes::{Gates, Need};
 use crate::domain::retry::later;
 use crate::ports::Account;
 use crate::store::{Claim, Terms};
@@ -107,16 +107,16 @@ impl Crew {
                     continue;
                 }
             };
-            let (terms, opens_at) = lead.terms(route, most, begun, now);
-            let mut gates = terms.gates.clone();
+            let mut gates = lead.gates(route, most, begun);
+            let terms = lead.terms(gates.clone().for_heads(most), now);
             match lead.store.claim(route, now, terms, most).await {
                 Ok(claims) => {
                     claims.iter().for_each(|claim| gates.begin(claim.need));
                     // After a full answer, and one that a budget may have cut short, more may be due.
                     let is_all = claims.is_empty() || (claims.len() < most && !gates.is_any_shut());
-                    self.start(claims, place, (places, begun), tasks);
+                    self.start(claims, &gates, place, (places, begun), tasks);
                     if is_all {
-                        let due = [lead.store.next_due(route), opens_at].into_iter().flatten().min();
+                        let due = [lead.store.next_due(route), gates.open_at()].into_iter().flatten().min();
                         tokio::select! {
                             biased;
                             () = lead.rest(route, due, stop) => {}
@@ -138,6 +138,7 @@ impl Crew {
     fn start(
         self: &Arc<Self>,
         claims: Vec<Claim>,
+        gates: &Gates,
         first: OwnedSemaphorePermit,
         (places, begun): (&Arc<Semaphore>, &Begun),
         tasks: &TaskTracker,
@@ -146,9 +147,9 @@ impl Crew {
         for claim in claims {
             // There are as many places as heads were asked for, because only this loop takes them.
             let place = first.take().or_else(|| Arc::clone(places).try_acquire_owned().ok());
-            let (crew, uncalled) = (Arc::clone(self), begun.begin(claim.need));
+            let (crew, uncounted) = (Arc::clone(self), begun.begin(claim.need, gates));
             tasks.spawn(async move {
-                crew.work(claim, uncalled).await;
+                crew.work(claim, uncounted).await;
                 drop(place);
             });
         }
@@ -177,22 +178,23 @@ impl Worker {
         }
     }
 
-    /// The terms of a request for so many heads: how many with each need may be begun now, beside the heads that
-    /// have not called yet. With them comes the first time at which a rate budget opens that has no room now.
-    fn terms(&self, route: Route, most: usize, begun: &Begun, now: Timestamp) -> (Terms, Option<Timestamp>) {
+    /// How many heads with each need may be begun now, beside those that have not called yet, for `most` heads at most.
+    fn gates(&self, route: Route, most: usize, begun: &Begun) -> Gates {
         let needs: &[Need] = match (route.direction, self.ends.end(route.account)) {
             (Direction::ToDesk, _) => &[Need::KnownTicket, Need::NewTicket, Need::Note],
             (Direction::ToCustomer, Some(End::Desk)) => &[Need::Comments],
             (Direction::ToCustomer, Some(End::Carrier) | None) => &[Need::Text],
         };
-        let account = self.account(route.account);
-        let begun = begun.needs();
-        let mut gates = account.gates(needs, most.saturating_add(begun.len()));
-        let shut = needs.iter().filter(|need| gates.is_shut(**need));
-        let opens_at = shut.filter_map(|need| account.opens_for(*need)).min();
-        begun.iter().for_each(|need| gates.begun_before(*need));
-        let gates = gates.for_heads(most);
-        (Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }, opens_at)
+        // Read before the budget, so that a head that calls meanwhile is in both counts and never in neither.
+        let begun = begun.by_pool();
+        let most = most.saturating_add(begun.values().copied().max().unwrap_or_default());
+        let mut gates = self.account(route.account).gates(needs, most);
+        begun.into_iter().for_each(|(pool, heads)| gates.take(pool, heads));
+        gates
+    }
+
+    fn terms(&self, gates: Gates, now: Timestamp) -> Terms {
+        Terms { merge_up_to: MERGE_MAX, gates, is_short: self.desk.is_short(now), cut: self.cut_now() }
     }
 
     /// Waits until the store has changed, the next head falls due, or `stop`. The store keeps a change that comes

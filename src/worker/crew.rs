@@ -23,7 +23,7 @@ use crate::domain::retry::later;
 use crate::store::{Claim, Store, Verdict};
 
 use super::answered_twice::{Held, Looks};
-use super::begun::Uncalled;
+use super::begun::Uncounted;
 use super::catch_up::CatchUp;
 use super::missed_texts::MissedTexts;
 use super::{Loop, Retention, Supervisor, Worker, janitor};
@@ -163,12 +163,12 @@ impl Crew {
     }
 
     /// The task of one claim: the worker of its accounts works on it.
-    pub(super) async fn work(&self, claim: Claim, uncalled: Uncalled) {
+    pub(super) async fn work(&self, claim: Claim, uncounted: Uncounted) {
         let now = self.clock.now();
         let Some(worker) = self.worker(claim.ends) else { return self.put_off_missing(&claim, now).await };
         match self.held.back(&claim, now) {
             Some((cause, until)) => self.put_off(&claim, &cause, until, now).await,
-            None => worker.work(claim, uncalled).await,
+            None => worker.work(claim, uncounted).await,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The needs of heads, and how many heads with each may be begun now. Pure, and it never tells why a budget has room.
 
+use jiff::Timestamp;
+
 /// The work that the head of a lane is about to need. It names the rate budget that must have room and the vendor that
 /// must be reachable before the lane is handed out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,6 +45,8 @@ pub struct Room {
     pub heads: usize,
     /// Whether the pool is new again sooner than a head may make its call, so that a head begun earlier takes nothing of it.
     pub is_brief: bool,
+    /// When a pool without room opens; `None` where it has room.
+    pub opens_at: Option<Timestamp>,
 }
 
 impl Gates {
@@ -60,20 +64,31 @@ impl Gates {
 
     /// Counts a head with this need.
     pub fn begin(&mut self, need: Need) {
-        self.take_from(|room| room.need == need);
+        self.pools(|room| room.need == need).into_iter().for_each(|pool| self.take(pool, 1));
     }
 
-    /// Counts a head with this need that an earlier request has handed out, and that has not called yet.
-    pub fn begun_before(&mut self, need: Need) {
-        self.take_from(|room| room.need == need && !room.is_brief);
+    /// The pools of which a head with this need takes a place until it calls: those that are not brief.
+    #[must_use]
+    pub fn lasting_pools(&self, need: Need) -> Vec<usize> {
+        self.pools(|room| room.need == need && !room.is_brief)
     }
 
-    /// Takes a place of each pool of these rooms, also from other needs on that pool.
-    fn take_from(&mut self, is_drawn_on: impl Fn(&Room) -> bool) {
-        let drawn: Vec<usize> = self.0.iter().filter(|room| is_drawn_on(room)).map(|room| room.pool).collect();
-        for room in self.0.iter_mut().filter(|room| drawn.contains(&room.pool)) {
-            room.heads = room.heads.saturating_sub(1);
+    /// Takes so many places of a pool, from every need that draws on it.
+    pub fn take(&mut self, pool: usize, heads: usize) {
+        for room in self.0.iter_mut().filter(|room| room.pool == pool) {
+            room.heads = room.heads.saturating_sub(heads);
         }
+    }
+
+    fn pools(&self, is_wanted: impl Fn(&Room) -> bool) -> Vec<usize> {
+        self.0.iter().filter(|room| is_wanted(room)).map(|room| room.pool).collect()
+    }
+
+    /// The first time at which a need that no pool's room has met can be met; `None` where every pool has room.
+    #[must_use]
+    pub fn open_at(&self) -> Option<Timestamp> {
+        let of_need = |need| self.0.iter().filter(|room| room.need == need).filter_map(|room| room.opens_at).max();
+        Need::ALL.into_iter().filter_map(of_need).min()
     }
 
     /// Whether no head with this need may be begun now.
@@ -101,7 +116,7 @@ mod tests {
 
     /// Notes draw on the calls and on a pool of their own, texts on the calls, new tickets on three quarters of the calls.
     fn gates(calls: usize, notes: usize) -> Gates {
-        let room = |need, pool, heads: usize| Room { need, pool, heads, is_brief: false };
+        let room = |need, pool, heads: usize| Room { need, pool, heads, is_brief: false, opens_at: None };
         Gates::of([
             room(Need::KnownTicket, 0, calls),
             room(Need::Note, 0, calls),
@@ -132,14 +147,39 @@ mod tests {
     }
 
     #[test]
-    fn a_head_of_before_that_has_not_called_yet_takes_a_place_of_lasting_pools_alone() {
-        let gates_of = |is_brief| Gates::of([Room { need: Need::Text, pool: 0, heads: 1, is_brief }]);
-        for (is_brief, shut) in [(true, false), (false, true)] {
-            let mut gates = gates_of(is_brief);
-            gates.begun_before(Need::Text);
-            assert_eq!(gates.is_shut(Need::Text), shut, "{is_brief}");
-            gates.begin(Need::Text);
-            assert!(gates.is_shut(Need::Text), "those of one request take theirs");
+    fn places_are_taken_from_every_need_that_draws_on_the_pool() {
+        let mut gates = gates(4, 1);
+        gates.take(0, 3);
+        assert!(gates.is_shut(Need::NewTicket) && !gates.is_shut(Need::Note));
+        gates.take(1, 2);
+        assert!(gates.is_shut(Need::Note) && !gates.is_shut(Need::KnownTicket));
+    }
+
+    #[test]
+    fn a_pool_that_is_brief_keeps_no_place_for_a_head_of_before() {
+        let rooms = [(0, false), (1, true), (2, false)].map(|(pool, is_brief)| Room {
+            need: Need::Text,
+            pool,
+            heads: 1,
+            is_brief,
+            opens_at: None,
+        });
+        assert_eq!(Gates::of(rooms).lasting_pools(Need::Text), [0, 2]);
+        assert_eq!(Gates::of(rooms).lasting_pools(Need::Note), [0; 0]);
+    }
+
+    #[test]
+    fn gates_open_with_the_first_need_all_of_whose_pools_are_open() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let room = |need, pool, opens_at| Room { need, pool, heads: 0, is_brief: false, opens_at };
+        let (early, late) = (Some(at(3)), Some(at(8)));
+        for (rooms, opens_at) in [
+            (vec![room(Need::Text, 0, None)], None),
+            (vec![room(Need::Note, 0, early), room(Need::Note, 1, late)], late),
+            (vec![room(Need::Note, 0, early), room(Need::Note, 1, late), room(Need::Text, 0, early)], early),
+            (vec![room(Need::Note, 0, None), room(Need::Text, 1, late)], late),
+        ] {
+            assert_eq!(Gates::of(rooms.clone()).open_at(), opens_at, "{rooms:?}");
         }
     }
 

@@ -135,7 +135,7 @@ pub(crate) async fn two_heads_and_a_budget_of_one_make_one_claim<B: Home>() {
     talking(&store, "b", 8).await;
     accept(&store, text("a", "first")).await;
     let second = accept(&store, text("b", "second")).await;
-    let gates = Gates::of([Room { need: Need::KnownTicket, pool: 0, heads: 1, is_brief: false }]);
+    let gates = Gates::of([Room { need: Need::KnownTicket, pool: 0, heads: 1, is_brief: false, opens_at: None }]);
     let claims = store.claim(DESK, at(1), Terms { gates, ..Terms::merging(3) }, 9).await.unwrap();
     assert_eq!(all_words(&claims), ["first"]);
     assert_eq!(claims[0].need, Need::KnownTicket);
@@ -164,7 +164,7 @@ pub(crate) async fn heads_of_one_request_keep_to_the_budgets_as_one_request_afte
     let mut by_calls = Vec::new();
     for (calls, notes) in [(0, 1), (1, 1), (2, 1), (3, 1), (4, 1), (5, 1), (6, 1), (9, 0), (9, 1)] {
         // Texts and notes draw on the calls, of which new tickets leave one to others; notes have a budget of their own as well.
-        let room = |need, pool, heads: usize| Room { need, pool, heads, is_brief: false };
+        let room = |need, pool, heads: usize| Room { need, pool, heads, is_brief: false, opens_at: None };
         let mut gates = Gates::of([
             room(Need::KnownTicket, 0, calls),
             room(Need::NewTicket, 0, calls.saturating_sub(1)),

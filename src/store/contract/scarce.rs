@@ -17,7 +17,7 @@ fn short_from(texts: usize) -> Terms {
 }
 
 fn shut(need: Need) -> Terms {
-    Terms { gates: Gates::of([Room { need, pool: 0, heads: 0, is_brief: false }]), ..Terms::merging(3) }
+    Terms { gates: Gates::of([Room { need, pool: 0, heads: 0, is_brief: false, opens_at: None }]), ..Terms::merging(3) }
 }
 
 /// A conversation on ticket 7.

@@ -1,11 +1,11 @@
 //! The attempt that calls belong to: it keeps the vendor's last refusal, the personal data that its causes must not hold,
-//! and the mark of a claim whose first call is to come.
+//! and a claim's mark of the rate budgets that have counted no call of it yet.
 //!
 //! An answer is evidence for the operator and never decides anything. So it does not travel with
 //! [`crate::ports::Failure`] from layer to layer, where a rule could read it and a debug output could show it. Every
 //! call within [`Attempt::listen`] belongs to the attempt; the answer to any other call is not kept.
 
-use std::any::Any;
+use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::domain::answer::Answer;
@@ -22,8 +22,13 @@ tokio::task_local! {
 pub struct Attempt {
     personal: Personal,
     refused: Mutex<Option<Answer>>,
-    /// The need of the claim, and the mark that its first call is to come.
-    uncalled: Mutex<Option<(Need, Box<dyn Any + Send>)>>,
+    claim: Option<(Need, Box<dyn Counted>)>,
+}
+
+/// A claim, as its rate budgets know it.
+pub trait Counted: fmt::Debug + Send + Sync {
+    /// These pools have counted a call of it, or given it a time.
+    fn by(&self, pools: &[usize]);
 }
 
 impl Attempt {
@@ -33,12 +38,10 @@ impl Attempt {
         Arc::new(Self { personal, ..Self::default() })
     }
 
-    /// The same of a claim with this need. `uncalled` is dropped once a rate budget has counted the first call for the need, and
-    /// at the end of the attempt at the latest.
+    /// The same of a claim with this need, which is told of each call for the need and dropped with the attempt.
     #[must_use]
-    pub fn of_claim(personal: Personal, need: Need, uncalled: impl Any + Send) -> Arc<Self> {
-        let uncalled: Box<dyn Any + Send> = Box::new(uncalled);
-        Arc::new(Self { personal, uncalled: Mutex::new(Some((need, uncalled))), ..Self::default() })
+    pub fn of_claim(personal: Personal, need: Need, claim: impl Counted + 'static) -> Arc<Self> {
+        Arc::new(Self { personal, claim: Some((need, Box::new(claim))), ..Self::default() })
     }
 
     /// Runs `work`, whose calls belong to this attempt.
@@ -59,14 +62,15 @@ pub(crate) fn hear(answer: Answer) {
     PRESENT.try_with(|attempt| *attempt.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer)).ok();
 }
 
-/// A rate budget has counted a call of the attempt at hand, or given it a time; tells for which needs it is one.
-pub(crate) fn counted(is_for: impl FnOnce(Need) -> bool) {
-    let forget = |attempt: &Arc<Attempt>| {
-        let mut uncalled = attempt.uncalled.lock().unwrap_or_else(PoisonError::into_inner);
-        uncalled.take_if(|(need, _)| is_for(*need))
+/// A rate budget has counted a call of the attempt at hand, or given it a time; tells the pools of a need on which it draws.
+pub(crate) fn counted(pools: impl FnOnce(Need) -> Vec<usize>) {
+    // A look for lost webhooks is no claim.
+    let tell = |attempt: &Arc<Attempt>| {
+        if let Some((need, claim)) = &attempt.claim {
+            claim.by(&pools(*need));
+        }
     };
-    // Dropped after the lock is given back.
-    drop(PRESENT.try_with(forget));
+    PRESENT.try_with(tell).ok();
 }
 
 /// The personal data that no cause of the attempt at hand may hold.
@@ -82,21 +86,24 @@ mod tests {
         Answer::new(jiff::Timestamp::UNIX_EPOCH, "GET /", 400, None, body, 0)
     }
 
-    #[tokio::test]
-    async fn the_mark_of_a_claim_goes_with_the_first_call_for_its_need_or_with_the_attempt() {
-        for calls in [true, false] {
-            let mark = Arc::new(());
-            let claim = Attempt::of_claim(Personal::default(), Need::Text, Arc::clone(&mark));
-            counted(|_| true);
-            let is_called = |need: Need| {
-                counted(|of| of == need);
-                Arc::strong_count(&mark) == 1
-            };
-            let first = claim.listen(async { (is_called(Need::Note), calls && is_called(Need::Text)) }).await;
-            assert_eq!(first, (false, calls));
-            drop(claim);
-            assert_eq!(Arc::strong_count(&mark), 1);
+    impl Counted for Arc<Mutex<Vec<usize>>> {
+        fn by(&self, pools: &[usize]) {
+            self.lock().unwrap().extend(pools);
         }
+    }
+
+    #[tokio::test]
+    async fn a_claim_hears_which_pools_of_its_need_have_counted_a_call() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let claim = Attempt::of_claim(Personal::default(), Need::Text, Arc::clone(&heard));
+        let pools = |need: Need| if need == Need::Text { vec![0, 3] } else { vec![1] };
+        counted(pools);
+        Attempt::new(Personal::default()).listen(async { counted(pools) }).await;
+        assert_eq!(*heard.lock().unwrap(), [0; 0]);
+        claim.listen(async { counted(pools) }).await;
+        assert_eq!(*heard.lock().unwrap(), [0, 3]);
+        drop(claim);
+        assert_eq!(Arc::strong_count(&heard), 1, "it is dropped with the attempt");
     }
 
     #[tokio::test]

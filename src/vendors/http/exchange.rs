@@ -177,10 +177,6 @@ impl<C: Exchanging> Account for C {
         self.exchange().vendor
     }
 
-    fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.exchange().opens_for(need)
-    }
-
     fn gates(&self, needs: &[Need], most: usize) -> Gates {
         self.exchange().gates(needs, most)
     }
@@ -274,18 +270,13 @@ impl Exchange {
     fn take(&self, call: Call, now: Timestamp) -> Permit {
         let mut budgets = self.budgets();
         let permit = budgets.take(call, now);
-        attempt::counted(|need| budgets.is_for(call, need));
+        attempt::counted(|need| budgets.pools_of(call, need));
         permit
     }
 
     /// The vendor's breaker, locked. A poisoned lock holds a whole value.
     pub(crate) fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// When the vendor's rate budget has room for work with this need; `None` means now.
-    pub(crate) fn opens_for(&self, need: Need) -> Option<Timestamp> {
-        self.budgets().opens_for(need, self.clock.now())
     }
 
     /// How much work with each of these needs the vendor's rate budget lets begin now, for `most` heads at most.
