@@ -66,6 +66,8 @@ pub(in crate::store) const JOINT_EVENT_BYTES_MAX: usize = 1024;
 pub(in crate::store) const META_EPOCH: &[u8] = b"mepoch";
 /// The identity of the store's home at its last opening ([`super::recovery::Home`]).
 pub(in crate::store) const META_HOME: &[u8] = b"mhome";
+/// The epochs of the marks that the last opening found in the directory, four bytes each.
+pub(in crate::store) const META_MARKS: &[u8] = b"mmarks";
 /// The span of time missing from the store ([`crate::store::LostTime`]).
 pub(in crate::store) const META_LOST: &[u8] = b"mlost";
 /// Since when the clock was not set ([`crate::store::Queue::time_was_set`]): seconds since 1970.

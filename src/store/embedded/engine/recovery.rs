@@ -142,6 +142,8 @@ fn write_start(core: &mut Core, before: &[Opening], kept: usize, start: &Start) 
     core.journal.put(layout::opened(present.first), opening_record(present));
     if let Some(home) = &start.home {
         core.journal.put(layout::META_HOME.into(), Bytes::from(home.identity.as_slice()));
+        let marks: Vec<u8> = home.marks.iter().flat_map(|mark| mark.to_be_bytes()).collect();
+        core.journal.put(layout::META_MARKS.into(), Bytes::from(marks));
     }
     match &core.lost_time {
         Some(lost) => {
@@ -222,7 +224,10 @@ fn first_needed(look: &dyn Look, openings: &[Opening]) -> Result<usize, StoreErr
 /// recorded no home counts as unmoved.
 fn is_put_back(look: &dyn Look, home: &Home, openings: &[Opening]) -> Result<bool, StoreError> {
     let is_elsewhere = look.get(layout::META_HOME)?.is_some_and(|then| *then != *home.identity);
-    let is_unknown = |mark: &u32| openings.iter().all(|opening| opening.epoch != *mark);
+    // An opening that gave out no id leaves no record, and its mark stays where the next one dies before it has left its own.
+    let found = look.get(layout::META_MARKS)?.unwrap_or_else(|| Bytes::from(&[]));
+    let was_found = |mark: &u32| found.as_chunks::<4>().0.contains(&mark.to_be_bytes());
+    let is_unknown = |mark: &u32| !was_found(mark) && openings.iter().all(|opening| opening.epoch != *mark);
     Ok(home.told || is_elsewhere || home.marks.iter().any(is_unknown))
 }
 

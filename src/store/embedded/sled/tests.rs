@@ -309,6 +309,25 @@ async fn a_store_that_was_put_back_knows_it_gives_new_ids_and_looks_for_what_wai
 }
 
 #[tokio::test]
+async fn a_store_whose_openings_died_one_after_the_other_was_not_put_back() {
+    let home = InDirectory::new().await;
+    let store = open_in(1, &home.path(), at(0)).await;
+    accept(&store, text("a", "waits")).await;
+    store.close().await;
+    drop(store);
+    // The second opening gives out no id, and each later one dies before it has left its mark.
+    open_in(2, &home.path(), at(1)).await.close().await;
+    let mark = |epoch: u32| home.path().join(format!("opened.{epoch:08x}"));
+    for epoch in 3..6 {
+        let store = open_in(epoch, &home.path(), at(epoch.into())).await;
+        assert_eq!(store.lost_time(), None, "{epoch}");
+        store.close().await;
+        drop(store);
+        std::fs::rename(mark(epoch), mark(2)).unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_directory_that_was_renamed_is_no_backup() {
     let home = InDirectory::new().await;
     open_in(1, &home.path(), at(0)).await.close().await;
