@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{PoisonError, RwLock};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
@@ -21,8 +21,20 @@ pub struct AccountId(u16);
 /// The accounts of a configuration that names none. Records before format 4 know no others.
 const FIRST: [&str; 2] = ["zendesk", "braze"];
 
-/// Every other name met so far. Its first has the id behind those of [`FIRST`].
-static NAMES: RwLock<Vec<&'static str>> = RwLock::new(Vec::new());
+/// Every other name met so far: the first of them has the id behind those of [`FIRST`]. Nearly every record and every webhook
+/// reads it, so that no thread waits for another one there.
+static NAMES: OnceLock<Box<Met>> = OnceLock::new();
+
+/// A name, and the one that was met next.
+struct Met {
+    name: &'static str,
+    next: OnceLock<Box<Met>>,
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let others = std::iter::successors(NAMES.get(), |met| met.next.get());
+    FIRST.into_iter().chain(others.map(|met| met.name))
+}
 
 /// Why a text cannot name an account.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,32 +51,19 @@ impl AccountId {
     /// The account's name.
     #[must_use]
     pub fn name(self) -> &'static str {
-        let at = usize::from(self.0);
-        match FIRST.get(at) {
-            Some(name) => name,
-            // A push leaves the table whole, so a poisoned lock still holds every name.
-            None => {
-                NAMES.read().unwrap_or_else(PoisonError::into_inner).get(at - FIRST.len()).copied().unwrap_or_default()
-            }
-        }
+        names().nth(usize::from(self.0)).unwrap_or_default()
     }
 
     /// The account of this name, if this process has met it. Unlike a parsed name, an unknown one takes no room.
     #[must_use]
     pub fn known(name: &str) -> Option<Self> {
-        // The first ones need no lock.
-        Self::among(&[], name).or_else(|| Self::among(&NAMES.read().unwrap_or_else(PoisonError::into_inner), name))
-    }
-
-    fn among(names: &[&'static str], name: &str) -> Option<Self> {
-        let at = FIRST.iter().chain(names).position(|known| *known == name)?;
+        let at = names().position(|known| known == name)?;
         u16::try_from(at).ok().map(Self)
     }
 
     /// Every account that this process has met.
     pub fn all() -> impl Iterator<Item = Self> {
-        let many = FIRST.len() + NAMES.read().unwrap_or_else(PoisonError::into_inner).len();
-        (0..u16::try_from(many).unwrap_or(u16::MAX)).map(Self)
+        (0..u16::try_from(names().count()).unwrap_or(u16::MAX)).map(Self)
     }
 
     /// Whether it is one of the accounts of a configuration that names none. Stored keys of all other accounts carry
@@ -77,7 +76,7 @@ impl AccountId {
     /// The text as it stands in stored keys of this account.
     #[must_use]
     pub fn scoped(self, text: &str) -> String {
-        if self.is_first() { text.to_owned() } else { format!("{self}:{text}") }
+        if self.is_first() { text.to_owned() } else { [self.name(), ":", text].concat() }
     }
 
     /// The account and the rest of a text of [`Self::scoped`]; no account for a text of the first ones. A name that no
@@ -105,14 +104,16 @@ impl FromStr for AccountId {
         if !name.split('-').all(is_word) {
             return Err(NotAnAccount::Malformed);
         }
-        let mut names = NAMES.write().unwrap_or_else(PoisonError::into_inner);
-        // Another thread may have met the name between the two locks.
-        if let Some(known) = Self::among(&names, name) {
-            return Ok(known);
+        let (mut at, mut end) = (FIRST.len(), &NAMES);
+        loop {
+            let id = u16::try_from(at).map_err(|_| NotAnAccount::TooMany)?;
+            // Another thread may have met this name or another one meanwhile.
+            let met = end.get_or_init(|| Box::new(Met { name: String::leak(name.to_owned()), next: OnceLock::new() }));
+            if met.name == name {
+                return Ok(Self(id));
+            }
+            (at, end) = (at + 1, &met.next);
         }
-        let id = u16::try_from(FIRST.len() + names.len()).map_err(|_| NotAnAccount::TooMany)?;
-        names.push(String::leak(name.to_owned()));
-        Ok(Self(id))
     }
 }
 
@@ -262,6 +263,22 @@ mod tests {
             let stored = serde_json::to_string(&id).unwrap();
             assert_eq!(serde_json::from_str::<AccountId>(&stored).unwrap(), id);
         }
+    }
+
+    #[test]
+    fn threads_that_meet_names_at_once_agree_on_their_ids() {
+        let name = |n: usize| format!("met-at-once-{n}");
+        let meet = |first: usize| {
+            let ids = (0..40).map(|n| (first * 5 + n) % 40).map(|n| (n, name(n).parse::<AccountId>().unwrap()));
+            ids.collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let met: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|first| scope.spawn(move || meet(first))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        assert!(met.iter().all(|ids| *ids == met[0]));
+        assert!(met[0].iter().all(|(n, id)| id.name() == name(*n) && AccountId::known(&name(*n)) == Some(*id)));
+        assert!(AccountId::all().filter(|id| id.name().starts_with("met-at-once-")).count() == 40);
     }
 
     #[test]

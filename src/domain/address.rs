@@ -321,10 +321,10 @@ pub fn lead_of<D: Directory>(talk: &str, carrier: AccountId, directory: &D) -> R
     let mut lead = named(talk.to_owned(), carrier, directory)?;
     for _ in 0..MERGES_MAX {
         let on = match &lead.conversation {
-            Some(known) => known.customer.thread.clone(),
-            None => lead.is_named.then(|| external_id_in(&lead.key, carrier).value),
+            Some(known) => known.customer.thread.as_ref().filter(|on| **on != lead.talk).cloned(),
+            None => lead.is_named.then(|| external_id_in(&lead.key, carrier).value).filter(|on| *on != lead.talk),
         };
-        let Some(on) = on.filter(|on| *on != lead.talk) else { break };
+        let Some(on) = on else { break };
         lead = named(on, carrier, directory)?;
     }
     Ok(lead)

@@ -53,7 +53,7 @@ impl fmt::Debug for Phone {
 /// such numbers belong to companies' lines.
 #[must_use]
 pub fn parse(raw: &str) -> Option<Phone> {
-    if raw.chars().nth(RAW_MAX_CHARS).is_some() {
+    if raw.len() > RAW_MAX_CHARS && raw.chars().nth(RAW_MAX_CHARS).is_some() {
         return None;
     }
     let Bare { digits, is_international, has_trunk_zero, is_plain, first_group } = decoration::take_off(raw)?;

@@ -3,6 +3,8 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, TryFutureExt};
 use jiff::Timestamp;
 
 use super::inbound::Inbound;
@@ -39,6 +41,16 @@ pub(super) struct TakenIn {
 }
 
 impl TakenIn {
+    /// The same with the result of one more event, which was to be kept for the operator or not.
+    fn with(mut self, accepted: Accepted, slot: Option<Slot>, is_kept: bool) -> Self {
+        match accepted {
+            Accepted::New(_) if is_kept => self.quarantined += 1,
+            Accepted::New(_) => self.new.push(slot),
+            Accepted::Duplicate(_) | Accepted::Echo => self.repeated += 1,
+        }
+        self
+    }
+
     /// How many events and reports are on disk because of this body.
     pub(super) fn fresh(&self) -> u64 {
         self.reports.new + self.new.len() as u64 + self.quarantined
@@ -51,23 +63,24 @@ impl TakenIn {
 }
 
 impl Reports {
-    /// The parts of a body that this account posted: `posted` is its envelope, without its body. Earlier webhooks tell which
+    /// The parts of a body that this account posted: `posted` gives its envelope, without its body. Earlier webhooks tell which
     /// lines are this bridge's where the configuration does not.
     pub(super) fn of(
         batch: Batch,
         account: AccountId,
         inbound: &Inbound,
         senders: &Senders,
-        posted: &Unreadable,
+        posted: impl Fn() -> Unreadable,
         now: Timestamp,
     ) -> Self {
         let Batch { mut ours, others, unsure, entries, passed_over } = batch;
-        let told = inbound.lines(account);
+        // Few carriers post reports of which only earlier webhooks tell.
+        let told = if unsure.is_empty() { Vec::new() } else { inbound.lines(account) };
         let (unsure, elsewhere): (Vec<_>, Vec<_>) =
             unsure.into_iter().partition(|report| may_be_ours(report.line.as_deref(), &told));
         ours.extend(unsure);
         let events: Vec<Incoming> =
-            entries.into_iter().map(|entry| incoming(entry, account, senders, posted, now)).collect();
+            entries.into_iter().map(|entry| incoming(entry, account, senders, &posted, now)).collect();
         let endpoint = Endpoint { door: Door::Carrier, account };
         let slots = events.iter().map(|incoming| inbound.slot(endpoint, &incoming.event.kind)).collect();
         Self { events, slots, ours, others, foreign: passed_over + elsewhere.len() as u64 }
@@ -77,7 +90,20 @@ impl Reports {
     ///
     /// # Errors
     /// As [`crate::store::Inbox::take_body`].
-    pub(super) async fn take(self, store: &dyn Store, now: Timestamp) -> Result<TakenIn, StoreError> {
+    pub(super) fn take(mut self, store: &dyn Store, now: Timestamp) -> BoxFuture<'_, Result<TakenIn, StoreError>> {
+        let is_one = self.events.len() == 1 && self.ours.is_empty() && self.others.is_empty();
+        match self.events.pop_if(|event| is_one && event.unreadable.is_none()) {
+            // Nearly every body is one text, and a commit of its own needs no body.
+            Some(Incoming { event, place, dedupe, .. }) => {
+                let (slot, reports) = (self.slots.pop().flatten(), Taken { foreign: self.foreign, ..Taken::default() });
+                let taken_in = move |accepted| TakenIn { reports, ..TakenIn::default() }.with(accepted, slot, false);
+                store.accept(event, place, dedupe, now).map_ok(taken_in).boxed()
+            }
+            None => self.take_all(store, now).boxed(),
+        }
+    }
+
+    async fn take_all(self, store: &dyn Store, now: Timestamp) -> Result<TakenIn, StoreError> {
         let Self { events, slots, ours, others, foreign } = self;
         let kept: Vec<bool> = events.iter().map(|incoming| incoming.unreadable.is_some()).collect();
         let (accepted, taken) = match (events.is_empty(), ours.is_empty() && others.is_empty()) {
@@ -85,21 +111,20 @@ impl Reports {
             (true, false) => (Vec::new(), store.take_reports(ours, others, now).await?),
             (false, _) => store.take_body(events, ours, others, now).await?,
         };
-        let mut taken_in =
-            TakenIn { reports: Taken { foreign: taken.foreign + foreign, ..taken }, ..TakenIn::default() };
-        for ((accepted, slot), is_kept) in accepted.iter().zip(slots).zip(kept) {
-            match accepted {
-                Accepted::New(_) if is_kept => taken_in.quarantined += 1,
-                Accepted::New(_) => taken_in.new.push(slot),
-                Accepted::Duplicate(_) | Accepted::Echo => taken_in.repeated += 1,
-            }
-        }
-        Ok(taken_in)
+        let taken_in = TakenIn { reports: Taken { foreign: taken.foreign + foreign, ..taken }, ..TakenIn::default() };
+        let each = accepted.into_iter().zip(slots).zip(kept);
+        Ok(each.fold(taken_in, |taken_in, ((accepted, slot), is_kept)| taken_in.with(accepted, slot, is_kept)))
     }
 }
 
 /// An event with its place. One that cannot be read, and a text on no line, is kept alone for the operator.
-fn incoming(entry: Entry, account: AccountId, senders: &Senders, posted: &Unreadable, now: Timestamp) -> Incoming {
+fn incoming(
+    entry: Entry,
+    account: AccountId,
+    senders: &Senders,
+    posted: &impl Fn() -> Unreadable,
+    now: Timestamp,
+) -> Incoming {
     let Entry { at, kind, dedupe, alone } = entry;
     let read = kind.and_then(|kind| match senders.place(account, &kind) {
         Some(place) => Ok((kind, place)),
@@ -110,7 +135,7 @@ fn incoming(entry: Entry, account: AccountId, senders: &Senders, posted: &Unread
             Incoming { event: Event { received_at: at.min(now), kind }, place, dedupe, unreadable: None }
         }
         Err(cause) => {
-            let kept = Unreadable { body: STANDARD.encode(alone.to_string()), ..posted.clone() };
+            let kept = Unreadable { body: STANDARD.encode(alone.to_string()), ..posted() };
             let event = Event { received_at: now, kind: EventKind::Unreadable(kept) };
             Incoming { event, place: senders.ends(account).into(), dedupe, unreadable: Some(cause) }
         }
@@ -121,4 +146,53 @@ fn incoming(entry: Entry, account: AccountId, senders: &Senders, posted: &Unread
 /// lines, on those only.
 fn may_be_ours(line: Option<&str>, told: &[String]) -> bool {
     told.is_empty() || line.is_none_or(|line| told.iter().any(|told| is_one_line(told, line)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::account::Ends;
+    use crate::domain::event::EventId;
+    use crate::domain::testing::customer_text;
+    use crate::http::testing::{ScriptedStore, id, noon};
+
+    fn body(unreadable: Option<&str>, ours: Vec<Report>) -> Reports {
+        let (place, unreadable) = (Ends::FIRST.into(), unreadable.map(str::to_owned));
+        let event = Event { received_at: noon(), kind: EventKind::CustomerText(customer_text()) };
+        let event = Incoming { event, place, dedupe: Vec::new(), unreadable };
+        Reports { events: vec![event], slots: vec![None], ours, others: Vec::new(), foreign: 2 }
+    }
+
+    async fn taken_in(accepted: Accepted, body: Reports) -> (TakenIn, Vec<String>) {
+        let store = ScriptedStore::answering([Ok(accepted), Ok(accepted)]);
+        (body.take(&store, noon()).await.unwrap(), store.asked())
+    }
+
+    #[tokio::test]
+    async fn a_text_alone_needs_no_body_in_the_store_and_counts_as_one_of_a_body() {
+        let new: EventId = id(1);
+        let reports = Taken { foreign: 2, ..Taken::default() };
+        let (taken, asked) = taken_in(Accepted::New(new), body(None, Vec::new())).await;
+        assert_eq!(asked, ["accept customer_text"]);
+        assert_eq!(taken, TakenIn { reports, new: vec![None], quarantined: 0, repeated: 0 });
+        for known in [Accepted::Duplicate(new), Accepted::Echo] {
+            let (taken, _) = taken_in(known, body(None, Vec::new())).await;
+            assert_eq!(taken, TakenIn { reports, new: Vec::new(), quarantined: 0, repeated: 1 });
+        }
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_event_and_a_text_beside_a_report_are_taken_as_a_body() {
+        let (taken, asked) = taken_in(Accepted::New(id(1)), body(Some("no id"), Vec::new())).await;
+        assert_eq!((asked, taken.quarantined), (vec!["take a body of customer_text".to_owned()], 1));
+        let (taken, asked) = taken_in(Accepted::New(id(1)), body(None, vec![report()])).await;
+        assert_eq!(asked[0], "take a body of customer_text");
+        assert_eq!((taken.new.len(), taken.reports.new, taken.reports.foreign), (1, 1, 2));
+    }
+
+    fn report() -> Report {
+        let (customer, what) = (Default::default(), crate::domain::receipt::Reported::Delivered);
+        let carrier = Ends::FIRST.carrier;
+        Report { id: "1".into(), at: noon(), customer, campaign: None, dispatch: None, line: None, carrier, what }
+    }
 }

@@ -5,6 +5,7 @@
 //! events of a batch that was answered 400. Logs one line for each webhook: its endpoint, its outcome, and the event's id or the numbers
 //! of a batch.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +14,6 @@ use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::{post, put};
-use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Either};
 use http::Method;
 use jiff::Timestamp;
@@ -25,12 +25,12 @@ use super::answers::Acknowledgement;
 use super::connections;
 use super::error::{panic_caught, unknown_path, wrong_method};
 use super::reports::{Reports, TakenIn};
-use crate::domain::account::End;
+use crate::domain::account::{AccountId, End};
 use crate::domain::event::EventId;
 use crate::domain::inbound::{Door, Endpoint};
 use crate::domain::line::Place;
 use crate::failpoint;
-use crate::intake::{self, Credential, Intake, RawWebhook, Refusal, Senders, Source};
+use crate::intake::{self, Credential, Intake, RawWebhook, Refusal, Sender, Senders, Source};
 use crate::store::{Accepted, StoreError};
 
 mod handling;
@@ -56,12 +56,12 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
         };
         let route = post(handler).fallback(wrong_method);
         router = router.route(path(door), route.clone());
-        // The first accounts have routes of their own, because the router keeps the open part of a path in a table of the
+        // The accounts of the start have routes of their own, because the router keeps the open part of a path in a table of the
         // request.
         if door == Door::Carrier {
-            for first in [Door::Desk, Door::Carrier].map(Endpoint::from) {
-                router = router.route(&first.path(), route.clone());
-            }
+            let first = [Door::Desk, Door::Carrier].map(|door| Endpoint::from(door).path());
+            let paths: BTreeSet<String> = first.into_iter().chain(own_paths(&state)).collect();
+            router = paths.iter().fold(router, |router, path| router.route(path, route.clone()));
         }
     }
     for door in Door::RECIPE {
@@ -71,6 +71,14 @@ fn routes_with(state: PublicState, patience: Duration) -> Router {
         router = door.paths().iter().fold(router, |router, path| router.route(path, route.clone()));
     }
     router.with_state(Arc::new(HandlerState { state, patience }))
+}
+
+/// The own paths of the accounts that are configured now.
+fn own_paths(state: &PublicState) -> Vec<String> {
+    let senders = state.intake.borrow();
+    let path =
+        |(account, sender): (&AccountId, &Sender)| Endpoint { door: Door::own(sender.end), account: *account }.path();
+    senders.accounts.iter().map(path).collect()
 }
 
 /// An endpoint of the account that the path names. A name that is no account's is answered as any unknown path.
@@ -217,9 +225,9 @@ fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders, handler: &Han
             }
         },
         Intake::Reports(batch) => {
-            let (events, posted) = (batch.events(), intake::envelope(webhook));
+            let (events, posted) = (batch.events(), || intake::envelope(webhook));
             let inbound = &handler.state.inbound;
-            let parts = Reports::of(batch, account, inbound, senders, &posted, webhook.received_at);
+            let parts = Reports::of(batch, account, inbound, senders, posted, webhook.received_at);
             (Read::Several { parts, events }, of_account())
         }
         Intake::Ignored { .. } | Intake::Quarantined { .. } | Intake::Refused { .. } => {
@@ -260,7 +268,7 @@ fn store(
         Read::One(intake) => intake,
         Read::Several { parts, events } => {
             connections::prove();
-            let stored = Stored::Reports { stored: parts.take(store.as_ref(), now).boxed(), events };
+            let stored = Stored::Reports { stored: parts.take(store.as_ref(), now), events };
             return Ok(Storing { stored, arrived: Arrived { at: now, slot: None } });
         }
     };

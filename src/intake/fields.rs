@@ -58,7 +58,7 @@ pub(crate) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
         // The template was sent unrendered, so this is no customer's id.
         return Err(Stop::Unreadable(format!("`{key}` is a placeholder that was not filled in")));
     }
-    if id.chars().nth(ID_MAX_CHARS).is_some() {
+    if id.len() > ID_MAX_CHARS && id.chars().nth(ID_MAX_CHARS).is_some() {
         return Err(Stop::Unreadable(format!("`{key}` is longer than {ID_MAX_CHARS} characters")));
     }
     Ok(Some(id))
@@ -76,7 +76,15 @@ pub(crate) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>,
 
 /// A name or another short word: one line, cut where it is too long.
 pub(crate) fn line(map: &Map<String, Value>, key: &str) -> Option<String> {
-    one_line(&string(map, key).ok().flatten()?, LINE_MAX_CHARS)
+    word(map, key).map(Cow::into_owned)
+}
+
+/// The same, lent where it stands so in the body.
+pub(crate) fn word<'a>(map: &'a Map<String, Value>, key: &str) -> Option<Cow<'a, str>> {
+    match string(map, key).ok().flatten()? {
+        Cow::Borrowed(text) => in_one_line(text, LINE_MAX_CHARS),
+        Cow::Owned(text) => one_line(&text, LINE_MAX_CHARS).map(Cow::Owned),
+    }
 }
 
 /// A text, cleaned; `None` when blank.
@@ -108,14 +116,18 @@ pub(crate) fn clean(text: &str) -> String {
 
 /// The text as one line of at most `max` characters; `None` when nothing is left of it.
 pub(crate) fn one_line(text: &str, max: usize) -> Option<String> {
+    in_one_line(text, max).map(Cow::into_owned)
+}
+
+fn in_one_line(text: &str, max: usize) -> Option<Cow<'_, str>> {
     let text = text.trim();
     if text.len() <= max && text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         // Nearly every value takes this way.
-        return (!text.is_empty()).then(|| text.to_owned());
+        return (!text.is_empty()).then_some(Cow::Borrowed(text));
     }
     let line: String =
         text.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).filter(|c| !c.is_control()).collect();
     let line: String = line.trim().chars().take(max).collect();
     let line = line.trim_end();
-    (!line.is_empty()).then(|| line.to_owned())
+    (!line.is_empty()).then(|| Cow::Owned(line.to_owned()))
 }

@@ -27,6 +27,10 @@ const EXTENSION_MAX: usize = 7;
 
 /// The number in a text; `None` where the text holds a character that belongs to no number.
 pub(super) fn take_off(raw: &str) -> Option<Bare> {
+    if !raw.chars().any(|c| plain(c).is_ascii_digit()) {
+        // Nearly every name that is asked whether it is a number.
+        return None;
+    }
     let text: String = raw.chars().filter(|c| !is_unseen(*c)).map(plain).flat_map(char::to_lowercase).collect();
     let text = text.trim();
     let number =
@@ -96,10 +100,13 @@ pub(super) fn plain(character: char) -> char {
     const ZEROS: [u32; 15] =
         [0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xe50, 0xed0, 0xff10];
     match character {
+        '[' => '(',
+        ']' => ')',
+        '!'..='~' => character,
         '\u{2010}'..='\u{2015}' | '\u{2043}' | '\u{2212}' | '\u{30fc}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => '-',
         '＋' => '+',
-        '（' | '［' | '[' => '(',
-        '）' | '］' | ']' => ')',
+        '（' | '［' => '(',
+        '）' | '］' => ')',
         '．' => '.',
         '／' => '/',
         '～' | '\u{2053}' | '\u{223c}' => '~',

@@ -214,7 +214,9 @@ impl Answer {
             }
             Self::Reports { events, taken } => {
                 let Taken { new, repeated, foreign } = taken.reports;
-                metrics.reports_taken(at_endpoint.account, new, repeated, foreign);
+                if new + repeated + foreign > 0 {
+                    metrics.reports_taken(at_endpoint.account, new, repeated, foreign);
+                }
                 let inbound = &handler.state.inbound;
                 for slot in &taken.new {
                     metrics.accepted(endpoint);

@@ -64,13 +64,17 @@ pub(in crate::store) fn learn<D: Directory>(
             led.went_out.into_iter().for_each(|theirs| after.apply(Change::Inherited(theirs), now));
         }
     }
-    let is_unchanged =
-        |before: &Conversation| Conversation { updated_at: before.updated_at, ..after.clone() } == *before;
+    let is_unchanged = before.is_some_and(|before| {
+        let updated_at = std::mem::replace(&mut after.updated_at, before.updated_at);
+        let is_unchanged = after == *before;
+        after.updated_at = updated_at;
+        is_unchanged
+    });
     let wakes = before.is_some_and(|before| {
         let is_answered = before.window.asked.is_some() && before.window != after.window;
         is_answered || !before.talk.is_over() && after.talk.is_over()
     });
-    let record = if before.is_some_and(is_unchanged) { None } else { Some(after) };
+    let record = if is_unchanged { None } else { Some(after) };
     Ok(Some(Learnt { record, tickets, names, passed_on, wakes }))
 }
 

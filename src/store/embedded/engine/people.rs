@@ -63,19 +63,23 @@ impl Person {
             small: if *small == *key { Arc::clone(&key) } else { small.into() },
             phone: customer.phone.as_deref().map(phone::digits).filter(|digits| !digits.is_empty()).map(|d| packed(&d)),
             ends,
-            user: customer.thread.as_ref().and(customer.carrier_id.as_deref()).map(Arc::from),
+            user: user_of(customer).map(Arc::from),
             names: customer.name().into_iter().flat_map(|name| name_words(&name)).map(|word| padded(&word)).collect(),
             key,
         }
     }
 }
 
+/// The carrier's id of the customer, where the carrier keeps talks.
+fn user_of(customer: &Customer) -> Option<&str> {
+    customer.thread.as_ref().and(customer.carrier_id.as_deref())
+}
+
 /// Whether the customer's searchable fields or the accounts differ.
 pub(in crate::store) fn differ(before: &Conversation, after: &Conversation) -> bool {
     let ends = before.ends != after.ends;
     let (before, after) = (&before.customer, &after.customer);
-    let user = |customer: &Customer| customer.thread.as_ref().and(customer.carrier_id.clone());
-    ends || before.phone != after.phone || before.name() != after.name() || user(before) != user(after)
+    ends || before.phone != after.phone || before.name() != after.name() || user_of(before) != user_of(after)
 }
 
 impl People {

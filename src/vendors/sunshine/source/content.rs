@@ -18,7 +18,7 @@ const LINK_MAX_CHARS: usize = 2048;
 pub(super) fn of(content: Option<&Map<String, Value>>) -> Result<(String, Vec<String>), Stop> {
     let Some(content) = content else { return Ok((UNKNOWN.to_owned(), Vec::new())) };
     let words = fields::text(content, "text")?;
-    match fields::line(content, "type").as_deref() {
+    match fields::word(content, "type").as_deref() {
         Some("image" | "file") => Ok(file(content, words)),
         Some("location") => Ok((location(content), Vec::new())),
         Some("formResponse") => Ok((form(content).unwrap_or_else(|| UNKNOWN.to_owned()), Vec::new())),

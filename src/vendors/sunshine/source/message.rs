@@ -105,7 +105,6 @@ pub(in crate::vendors::sunshine) fn number(client: &Map<String, Value>) -> Optio
     let is_number = |id: &&str| id.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit());
     let external = external.filter(is_number).map(|id| format!("+{}", id.trim_start_matches('+')));
     more.chain(info)
-        .map(str::to_owned)
-        .chain(external)
-        .find_map(|raw| phone::normalise(&fields::one_line(&raw, LINE_MAX_CHARS)?))
+        .chain(external.as_deref())
+        .find_map(|raw| phone::normalise(&fields::one_line(raw, LINE_MAX_CHARS)?))
 }

@@ -45,11 +45,15 @@ impl Reader {
     /// # Errors
     /// Why it cannot be read.
     pub(super) fn meaning(&self, event: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
-        let Some(kind) = fields::line(event, "type") else { return Err(unreadable("`type` names no event")) };
-        let at = time(event.get("createdAt")).unwrap_or(at);
+        let Some(kind) = fields::word(event, "type") else { return Err(unreadable("`type` names no event")) };
+        // A message nearly always tells its own time.
+        let created_at = || time(event.get("createdAt")).unwrap_or(at);
         let payload = || within(event, "payload").ok_or_else(|| unreadable("`payload` is not an object"));
-        match kind.as_str() {
-            "conversation:message" => self.message(payload()?, at),
+        if kind == "conversation:message" {
+            return self.message(payload()?, created_at);
+        }
+        let at = created_at();
+        match &*kind {
             "user:merge" | "user:remove" | "conversation:remove" | "client:remove" | "client:update" => {
                 Ok(fate::of(&kind, payload()?).map_or(Meant::Nothing, |told| self.fate(event, told, at)))
             }
@@ -73,7 +77,7 @@ impl Reader {
         let payload =
             Map::from_iter([("conversation".to_owned(), conversation), ("message".to_owned(), message.clone())]);
         // Each has a time of its own; one without is never younger than its webhook.
-        match self.message(&payload, Timestamp::MIN)? {
+        match self.message(&payload, || Timestamp::MIN)? {
             Meant::Text(Message { key, text, at }) => {
                 Ok(Some(Incoming { text, at, dedupe: key.into_iter().collect() }))
             }
@@ -93,13 +97,13 @@ impl Reader {
         Some(Illegible { cause, body, at, dedupe: vec![message::key(&own)] })
     }
 
-    fn message(&self, payload: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+    fn message(&self, payload: &Map<String, Value>, at: impl Fn() -> Timestamp) -> Result<Meant, Stop> {
         let told = within(payload, "message").ok_or_else(|| unreadable("`message` is not an object"))?;
         let id = id(told, "id")?;
         let author = within(told, "author").ok_or_else(|| unreadable("`author` is not an object"))?;
-        match fields::line(author, "type").as_deref() {
+        match fields::word(author, "type").as_deref() {
             Some("user") => {}
-            Some(_) => return Ok(self.own(&id, told, payload, at)),
+            Some(_) => return Ok(self.own(&id, told, payload, at())),
             None => return Err(unreadable("`author.type` is blank")),
         }
         if told.get("deleted").is_some_and(|deleted| deleted == true) {
@@ -109,8 +113,8 @@ impl Reader {
         let Some(line) = self.line(source)? else { return Ok(Meant::Nothing) };
         let at = source
             .and_then(|source| time(source.get("originalMessageTimestamp")))
-            .or(time(told.get("received")))
-            .unwrap_or(at);
+            .or_else(|| time(told.get("received")))
+            .unwrap_or_else(at);
         let customer = message::customer(&thread(payload)?, author, source)?;
         let (text, media) = content::of(within(told, "content"))?;
         let mut message = Message::new(Some(message::key(&id)), customer, line, (text, media), ticket(payload), at);
@@ -207,9 +211,9 @@ impl Reader {
         let mut configured = self.lines.of_carrier(self.account).filter(|line| line.address.is_some()).peekable();
         if configured.peek().is_some() {
             let line = integration.as_deref().and_then(|told| configured.find(|line| line.is_at(told)));
-            return Ok(line.map(|line| OnLine { channel: line.channel, integration: integration.clone() }));
+            return Ok(line.map(|line| line.channel).map(|channel| OnLine { channel, integration }));
         }
-        match fields::line(source, "type").as_deref() {
+        match fields::word(source, "type").as_deref() {
             Some(channel) if is_sms(channel) => Ok(Some(OnLine { integration, channel: Channel::Sms })),
             Some("whatsapp") => Err(Stop::Unreadable(format!(
                 "a WhatsApp message came, and the account has no line with an integration's id: describe one with \

@@ -144,6 +144,10 @@ fn a_person_on_whatsapp_may_be_without_a_number_and_a_profile_names_them() {
         [&text.customer.first_name, &text.customer.last_name, &text.customer.display_name, &text.customer.email];
     assert_eq!(names.map(|name| name.as_deref().unwrap()), ["Ada", "Lovelace", "Ada L", "ada@example.com"]);
     assert_eq!(at, "2026-11-28T10:00:01Z".parse().unwrap(), "when it was received");
+    event["payload"]["message"]["received"] = json!(null);
+    assert_eq!(text_of(event.clone()).1, "2026-11-28T10:00:01.200Z".parse().unwrap(), "when it was told");
+    event["createdAt"] = json!("yesterday");
+    assert_eq!(text_of(event.clone()).1, received_at(), "when its webhook came");
     for (client, number) in [
         (json!({"externalId": "15550123456"}), Some("+15550123456")),
         (
