@@ -104,12 +104,6 @@ impl Budgets {
         Permit::Go
     }
 
-    /// When new work with this need may be begun; `None` means now.
-    pub fn opens_for(&mut self, need: Need, now: Timestamp) -> Option<Timestamp> {
-        let opens = (self.limits.needs)(need).iter().filter_map(|draw| begins_at(draw, self.together(draw.pool)?, now));
-        opens.max()
-    }
-
     /// The pools on which both the call and work with this need draw, as [`Room::pool`] numbers them.
     #[must_use]
     pub fn pools_of(&self, call: Call, need: Need) -> Vec<usize> {
@@ -121,7 +115,7 @@ impl Budgets {
     }
 
     /// How much new work with each of these needs may be begun now, for `most` heads at most: as many as
-    /// [`Budgets::opens_for`] lets begin one after the other, where the call that each begins with has been counted.
+    /// may begin one after the other, where the call that each begins with has been counted.
     pub fn gates(&mut self, needs: &[Need], most: usize, now: Timestamp) -> Gates {
         let mut rooms = Vec::new();
         for need in needs {
@@ -310,7 +304,8 @@ mod tests {
     fn one_after_the_other(mut budgets: Budgets, need: Need, kind: &'static CallKind, now: Timestamp) -> usize {
         // Each is about another ticket or user, so none takes the place of one that is expected.
         let calls = (1_000_000..1_000_500).map(|key| Call::about(kind, key));
-        calls.take_while(|call| budgets.opens_for(need, now).is_none() && [budgets.take(*call, now)].len() == 1).count()
+        let is_open = |budgets: &mut Budgets| budgets.gates(&[need], 1, now).open_at().is_none();
+        calls.take_while(|call| is_open(&mut budgets) && [budgets.take(*call, now)].len() == 1).count()
     }
 
     fn opens_at(permit: Permit) -> Option<Timestamp> {

@@ -2,7 +2,6 @@
 //! itself. Never counts a call.
 
 use std::collections::BTreeMap;
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -64,8 +63,7 @@ impl Uncounted {
     /// The head takes no place of these pools any more.
     fn leave(&self, is_left: impl Fn(usize) -> bool) {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        let (left, kept) = mem::take(&mut *pools).into_iter().partition::<Vec<usize>, _>(|pool| is_left(*pool));
-        *pools = kept;
+        let left: Vec<usize> = pools.extract_if(.., |pool| is_left(*pool)).collect();
         drop(pools);
         if left.is_empty() {
             return;

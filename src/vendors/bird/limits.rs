@@ -87,7 +87,8 @@ mod tests {
         let mut budgets = Budgets::new(&LIMITS);
         let all = headers(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "7")]);
         told(&all, SEND, now()).iter().for_each(|told| budgets.learn(told, now()));
-        assert!(budgets.opens_for(Need::Text, now()).is_some() && budgets.opens_for(Need::Comments, now()).is_none());
+        let mut opens_for = |need| budgets.gates(&[need], 1, now()).open_at();
+        assert!(opens_for(Need::Text).is_some() && opens_for(Need::Comments).is_none());
         assert_eq!(budgets.take(READ, now()), Permit::Go);
         assert_eq!(budgets.take(SEND, now() + SignedDuration::from_secs(8)), Permit::Go);
     }

@@ -249,16 +249,17 @@ mod tests {
     #[test]
     fn a_new_customer_is_begun_only_where_the_saves_are_not_booked_for_long() {
         let mut budgets = Budgets::new(&LIMITS);
-        assert_eq!(budgets.opens_for(Need::NewTicket, now()), None);
+        let opens_for = |budgets: &mut Budgets, need| budgets.gates(&[need], 1, now()).open_at();
+        assert_eq!(opens_for(&mut budgets, Need::NewTicket), None);
         for user in 0..30_u64 {
             budgets.take(save_user(UserKey::of(&user.to_string())), now());
         }
-        let opens = budgets.opens_for(Need::NewTicket, now()).unwrap();
+        let opens = opens_for(&mut budgets, Need::NewTicket).unwrap();
         assert!(
             opens > now() + SignedDuration::from_secs(5) && opens < now() + SignedDuration::from_secs(15),
             "{opens}"
         );
-        assert_eq!(budgets.opens_for(Need::KnownTicket, now()), None, "a known ticket does not wait for it");
+        assert_eq!(opens_for(&mut budgets, Need::KnownTicket), None, "a known ticket does not wait for it");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::line::Channel;
 use crate::intake::Stop;
-use crate::intake::fields::{self, ID_MAX_CHARS};
+use crate::intake::fields;
 use crate::vendors::sunshine::keys::is_id;
 
 /// Where a message goes.
@@ -17,12 +17,6 @@ pub(super) struct OnLine {
 
 /// An id of the service's own, which becomes part of addresses.
 pub(super) fn id(fields: &Map<String, Value>, name: &str) -> Result<String, Stop> {
-    if let Some(Value::String(id)) = fields.get(name)
-        && is_id(id)
-        && id.len() <= ID_MAX_CHARS
-    {
-        return Ok(id.clone());
-    }
     let id = fields::id(fields, name)?.ok_or_else(|| Stop::Unreadable(format!("`{name}` is blank")))?;
     if is_id(&id) { Ok(id) } else { Err(Stop::Unreadable(format!("`{name}` is no id"))) }
 }
