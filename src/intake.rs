@@ -7,6 +7,7 @@
 
 pub(crate) mod fields;
 pub(crate) mod form;
+pub(crate) mod json;
 pub(crate) mod lenient_json;
 mod reading;
 mod senders;
@@ -18,5 +19,5 @@ pub(crate) use self::reading::Stop;
 pub use self::reading::{Batch, Entry, Intake, Reading};
 pub use self::senders::{Sender, Senders, no_line};
 pub(crate) use self::source::EVENT_MAX_BYTES;
-pub use self::source::{Credential, Posted, Seal, Source, envelope, kept_whole, read};
+pub use self::source::{Credential, Posted, Seal, Source, kept, kept_whole, read};
 pub use self::webhook::{RawWebhook, Refusal, public_address};

@@ -1,11 +1,10 @@
 //! A body of several events on its way into the store, from its webhook or from the quarantine: a carrier's reports of texts,
 //! and the events beside them. It never reads a body.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, TryFutureExt};
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::inbound::Inbound;
 use crate::domain::account::AccountId;
@@ -63,14 +62,14 @@ impl TakenIn {
 }
 
 impl Reports {
-    /// The parts of a body that this account posted: `posted` gives its envelope, without its body. Earlier webhooks tell which
+    /// The parts of a body that this account posted: `posted` gives it as it is kept, with a body of one event or whole. Earlier webhooks tell which
     /// lines are this bridge's where the configuration does not.
     pub(super) fn of(
         batch: Batch,
         account: AccountId,
         inbound: &Inbound,
         senders: &Senders,
-        posted: impl Fn() -> Unreadable,
+        posted: impl Fn(Option<&Value>) -> Unreadable,
         now: Timestamp,
     ) -> Self {
         let Batch { mut ours, others, unsure, entries, passed_over } = batch;
@@ -122,7 +121,7 @@ fn incoming(
     entry: Entry,
     account: AccountId,
     senders: &Senders,
-    posted: &impl Fn() -> Unreadable,
+    posted: &impl Fn(Option<&Value>) -> Unreadable,
     now: Timestamp,
 ) -> Incoming {
     let Entry { at, kind, dedupe, alone } = entry;
@@ -135,8 +134,7 @@ fn incoming(
             Incoming { event: Event { received_at: at.min(now), kind }, place, dedupe, unreadable: None }
         }
         Err(cause) => {
-            let kept = Unreadable { body: STANDARD.encode(alone.to_string()), ..posted() };
-            let event = Event { received_at: now, kind: EventKind::Unreadable(kept) };
+            let event = Event { received_at: now, kind: EventKind::Unreadable(posted(alone.as_ref())) };
             Incoming { event, place: senders.ends(account).into(), dedupe, unreadable: Some(cause) }
         }
     }
@@ -150,9 +148,12 @@ fn may_be_ours(line: Option<&str>, told: &[String]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::domain::account::Ends;
     use crate::domain::event::EventId;
+    use crate::domain::inbound::Arrivals;
     use crate::domain::testing::customer_text;
     use crate::http::testing::{ScriptedStore, id, noon};
 
@@ -166,6 +167,25 @@ mod tests {
     async fn taken_in(accepted: Accepted, body: Reports) -> (TakenIn, Vec<String>) {
         let store = ScriptedStore::answering([Ok(accepted), Ok(accepted)]);
         (body.take(&store, noon()).await.unwrap(), store.asked())
+    }
+
+    #[test]
+    fn a_text_on_no_line_is_kept_alone_where_its_reader_wrote_it_out_and_else_with_its_whole_body() {
+        for (alone, kept) in [(Some(json!({"events": [7]})), r#"{"events":[7]}"#), (None, "whole")] {
+            let kind = Ok(EventKind::CustomerText(customer_text()));
+            let batch =
+                Batch { entries: vec![Entry { at: noon(), kind, dedupe: Vec::new(), alone }], ..Batch::default() };
+            let posted = |alone: Option<&Value>| Unreadable {
+                path: String::new(),
+                method: String::new(),
+                content_type: None,
+                body: alone.map_or_else(|| "whole".to_owned(), Value::to_string),
+            };
+            let inbound = Inbound::new(Arrivals::new(noon()));
+            let reports = Reports::of(batch, Ends::FIRST.carrier, &inbound, &Senders::default(), posted, noon());
+            let EventKind::Unreadable(unread) = &reports.events[0].event.kind else { panic!("it has a place") };
+            assert_eq!((unread.body.as_str(), reports.events[0].unreadable.is_some()), (kept, true));
+        }
     }
 
     #[tokio::test]

@@ -17,6 +17,7 @@ use axum::routing::{post, put};
 use futures_util::future::{BoxFuture, Either};
 use http::Method;
 use jiff::Timestamp;
+use serde_json::Value;
 use tracing::debug_span;
 use tracing::field::Empty;
 
@@ -225,7 +226,7 @@ fn placed(intake: Intake, webhook: &RawWebhook, senders: &Senders, handler: &Han
             }
         },
         Intake::Reports(batch) => {
-            let (events, posted) = (batch.events(), || intake::envelope(webhook));
+            let (events, posted) = (batch.events(), |alone: Option<&Value>| intake::kept(webhook, alone));
             let inbound = &handler.state.inbound;
             let parts = Reports::of(batch, account, inbound, senders, posted, webhook.received_at);
             (Read::Several { parts, events }, of_account())

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
+use super::json::{Json, Object};
 use super::lenient_json;
 use super::reading::Stop;
 
@@ -19,13 +20,64 @@ pub(crate) const LINE_MAX_CHARS: usize = 255;
 /// The longest text. A desk silently cuts a comment at 64 kB, and escaping makes the text longer.
 pub(crate) const TEXT_MAX_BYTES: usize = 32 * 1024;
 
+/// An object, of which the readers below take a field at a time.
+pub(crate) trait Fields {
+    /// The field of this name.
+    fn field(&self, name: &str) -> Field<'_>;
+}
+
+/// A field, as far as a reader takes it.
+pub(crate) enum Field<'a> {
+    /// Null, or absent.
+    Nothing,
+    Text(&'a str),
+    Number(&'a Number),
+    /// Anything else.
+    Other,
+}
+
+impl Fields for Map<String, Value> {
+    fn field(&self, name: &str) -> Field<'_> {
+        match self.get(name) {
+            None | Some(Value::Null) => Field::Nothing,
+            Some(Value::String(text)) => Field::Text(text),
+            Some(Value::Number(number)) => Field::Number(number),
+            Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Field::Other,
+        }
+    }
+}
+
+impl Fields for Object<'_> {
+    fn field(&self, name: &str) -> Field<'_> {
+        match self.get(name) {
+            None | Some(Json::Null) => Field::Nothing,
+            Some(Json::Text(text)) => Field::Text(text),
+            Some(Json::Number(number)) => Field::Number(number),
+            Some(Json::Bool(_) | Json::List(_) | Json::Object(_)) => Field::Other,
+        }
+    }
+}
+
 /// The body as a JSON object.
 pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Stop> {
     match lenient_json::parse(body) {
         Ok(Value::Object(map)) => Ok(map),
-        Ok(_) => Err(unreadable("the body is JSON, but not an object")),
+        Ok(_) => Err(no_object()),
         Err(error) => Err(Stop::Unreadable(error.to_string())),
     }
+}
+
+/// The same, with words that the body lends.
+pub(crate) fn lent(body: &[u8]) -> Result<Object<'_>, Stop> {
+    match lenient_json::lend(body) {
+        Ok(Json::Object(object)) => Ok(object),
+        Ok(_) => Err(no_object()),
+        Err(error) => Err(Stop::Unreadable(error.to_string())),
+    }
+}
+
+fn no_object() -> Stop {
+    unreadable("the body is JSON, but not an object")
 }
 
 pub(crate) fn unreadable(cause: &str) -> Stop {
@@ -38,21 +90,19 @@ pub(crate) fn unreadable(cause: &str) -> Stop {
 ///
 /// For anything else than a string, a number or null, because its meaning is unknown. For a number with a fraction or
 /// with too many digits, because a parser rounds it, and the nearest identifier is another person's.
-pub(crate) fn string<'a>(map: &'a Map<String, Value>, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
-    match map.get(key) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.into())),
-        Some(Value::Number(number)) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string().into())),
-        Some(Value::Number(_)) => Err(Stop::Unreadable(format!("`{key}` is a number that cannot be read exactly"))),
-        Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(Stop::Unreadable(format!("`{key}` is neither text nor a number")))
-        }
+pub(crate) fn string<'a>(map: &'a impl Fields, key: &str) -> Result<Option<Cow<'a, str>>, Stop> {
+    match map.field(key) {
+        Field::Nothing => Ok(None),
+        Field::Text(text) if text.trim().is_empty() => Ok(None),
+        Field::Text(text) => Ok(Some(text.into())),
+        Field::Number(number) if number.is_u64() || number.is_i64() => Ok(Some(number.to_string().into())),
+        Field::Number(_) => Err(Stop::Unreadable(format!("`{key}` is a number that cannot be read exactly"))),
+        Field::Other => Err(Stop::Unreadable(format!("`{key}` is neither text nor a number"))),
     }
 }
 
 /// An identifier: one line, never cut.
-pub(crate) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+pub(crate) fn id(map: &impl Fields, key: &str) -> Result<Option<String>, Stop> {
     let Some(id) = string(map, key)?.and_then(|text| one_line(&text, usize::MAX)) else { return Ok(None) };
     if id.contains("{{") || id.contains("${") {
         // The template was sent unrendered, so this is no customer's id.
@@ -65,9 +115,9 @@ pub(crate) fn id(map: &Map<String, Value>, key: &str) -> Result<Option<String>, 
 }
 
 /// A positive whole number, also as text. The published placeholder `#{{ticket.id}}` puts a `#` before it.
-pub(crate) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>, Stop> {
+pub(crate) fn number(map: &impl Fields, key: &str) -> Result<Option<u64>, Stop> {
     let refused = || Stop::Unreadable(format!("`{key}` is not a positive whole number"));
-    if map.get(key).is_some_and(Value::is_f64) {
+    if matches!(map.field(key), Field::Number(number) if number.is_f64()) {
         return Err(refused());
     }
     let Some(text) = string(map, key)? else { return Ok(None) };
@@ -75,12 +125,12 @@ pub(crate) fn number(map: &Map<String, Value>, key: &str) -> Result<Option<u64>,
 }
 
 /// A name or another short word: one line, cut where it is too long.
-pub(crate) fn line(map: &Map<String, Value>, key: &str) -> Option<String> {
+pub(crate) fn line(map: &impl Fields, key: &str) -> Option<String> {
     word(map, key).map(Cow::into_owned)
 }
 
 /// The same, lent where it stands so in the body.
-pub(crate) fn word<'a>(map: &'a Map<String, Value>, key: &str) -> Option<Cow<'a, str>> {
+pub(crate) fn word<'a>(map: &'a impl Fields, key: &str) -> Option<Cow<'a, str>> {
     match string(map, key).ok().flatten()? {
         Cow::Borrowed(text) => in_one_line(text, LINE_MAX_CHARS),
         Cow::Owned(text) => one_line(&text, LINE_MAX_CHARS).map(Cow::Owned),
@@ -88,7 +138,7 @@ pub(crate) fn word<'a>(map: &'a Map<String, Value>, key: &str) -> Option<Cow<'a,
 }
 
 /// A text, cleaned; `None` when blank.
-pub(crate) fn text(map: &Map<String, Value>, key: &str) -> Result<Option<String>, Stop> {
+pub(crate) fn text(map: &impl Fields, key: &str) -> Result<Option<String>, Stop> {
     let Some(text) = string(map, key)? else { return Ok(None) };
     let text = clean(&text);
     if text.len() > TEXT_MAX_BYTES {
@@ -130,4 +180,22 @@ fn in_one_line(text: &str, max: usize) -> Option<Cow<'_, str>> {
     let line: String = line.trim().chars().take(max).collect();
     let line = line.trim_end();
     (!line.is_empty()).then(|| Cow::Owned(line.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_field_of_a_lent_object_is_read_as_that_of_an_own_one() {
+        let map = json!({"null": null, "text": " x ", "blank": " ", "whole": 7, "part": 1.5, "bool": true, "list": [], "object": {}});
+        let map = map.as_object().unwrap();
+        let lent = Object::from(map);
+        for name in map.keys().map(String::as_str).chain(["absent"]) {
+            assert_eq!(string(&lent, name), string(map, name), "{name}");
+            assert_eq!(number(&lent, name), number(map, name), "{name}");
+        }
+    }
 }

@@ -12,6 +12,8 @@
 
 use serde_json::{Map, Value};
 
+use super::json::Json;
+
 mod strict;
 
 use self::strict::{DEPTH_MAX, Strict};
@@ -46,12 +48,33 @@ pub(crate) enum NotJson {
 ///
 /// [`NotJson`] when none of these readings gives one whole value.
 pub(crate) fn parse(body: &[u8]) -> Result<Value, NotJson> {
-    let text = std::str::from_utf8(body).map_err(|_| NotJson::NotUtf8)?;
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Ok(Strict(value)) = serde_json::from_str(text) {
+    let text = text_of(body)?;
+    match serde_json::from_str(text) {
         // Nearly every body: read once.
-        return Ok(value);
+        Ok(Strict(value)) => Ok(value),
+        Err(_) => parse_carefully(text),
     }
+}
+
+/// The same, with words that the body lends.
+///
+/// # Errors
+///
+/// As [`parse`].
+pub(crate) fn lend(body: &[u8]) -> Result<Json<'_>, NotJson> {
+    let text = text_of(body)?;
+    match serde_json::from_str(text) {
+        Ok(Strict(json)) => Ok(json),
+        Err(_) => parse_carefully(text).map(Json::from),
+    }
+}
+
+fn text_of(body: &[u8]) -> Result<&str, NotJson> {
+    let text = std::str::from_utf8(body).map_err(|_| NotJson::NotUtf8)?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn parse_carefully(text: &str) -> Result<Value, NotJson> {
     let as_written = Reader::new(text, Quotes::AsWritten).document();
     if let Ok(value) = serde_json::from_str(text) {
         // serde_json is the judge of valid JSON, but lets a repeated key and deep nesting pass.
@@ -397,7 +420,24 @@ mod tests {
             ("raw quotes and a colon", r#"{"a":"he said "hi": ok","b":1}"#, json!({"a":"he said \"hi\": ok","b":1})),
         ];
         for (what, body, expected) in cases {
+            assert_eq!(lent(body.as_bytes()).as_ref(), Ok(&expected), "{what}");
             assert_eq!(parse(body.as_bytes()), Ok(expected), "{what}");
+        }
+    }
+
+    /// A lent body, as a value of its own.
+    fn lent(body: &[u8]) -> Result<Value, NotJson> {
+        lend(body).map(|json| Value::from(&json))
+    }
+
+    #[test]
+    fn a_long_object_is_lent_whole_and_its_repeated_key_is_found_in_no_more_than_linear_time() {
+        let fields = |many: usize| (0..many).map(|n| format!("\"k{n}\":{n}")).collect::<Vec<_>>().join(",");
+        for many in [31, 32, 33, 100, 50_000] {
+            let body = format!("{{\"list\":[{{{}}}]}}", fields(many));
+            assert_eq!(lent(body.as_bytes()), parse(body.as_bytes()), "{many}");
+            let repeated = format!("{{{},\"k{}\":0}}", fields(many), many / 2);
+            assert_eq!(lent(repeated.as_bytes()), Err(NotJson::RepeatedKey), "{many}");
         }
     }
 
@@ -432,6 +472,7 @@ mod tests {
         for (what, body, is_expected) in cases {
             let got = parse(body);
             assert!(got.as_ref().is_err_and(|e| is_expected(*e)), "{what}: {got:?}");
+            assert_eq!(lent(body), got, "{what}");
         }
     }
 
@@ -478,6 +519,7 @@ mod tests {
         fn valid_json_is_read_as_serde_json_reads_it(value in any_json(), pretty: bool) {
             let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
             prop_assert_eq!(parse(text.as_bytes()), Ok(value.clone()));
+            prop_assert_eq!(lent(text.as_bytes()), Ok(value.clone()));
             // The tolerant readings agree, because tolerance never changes valid JSON.
             for quotes in [Quotes::AsWritten, Quotes::Recovered] {
                 prop_assert_eq!(Reader::new(&text, quotes).document(), Ok(value.clone()));
@@ -486,6 +528,7 @@ mod tests {
 
         #[test]
         fn any_bytes_end_in_a_value_or_an_error(body: Vec<u8>) {
+            prop_assert_eq!(lent(&body), parse(&body));
             if let (Ok(strict), Ok(ours)) = (serde_json::from_slice::<Value>(&body), parse(&body)) {
                 prop_assert_eq!(strict, ours);
             }
@@ -493,6 +536,7 @@ mod tests {
 
         #[test]
         fn anything_like_json_ends_in_a_value_or_an_error(body in "[{}\\[\\]\",:\\\\ua0-9nte \n😀]{0,200}") {
+            prop_assert_eq!(lent(body.as_bytes()), parse(body.as_bytes()));
             let strict = serde_json::from_str::<Value>(&body);
             match parse(body.as_bytes()) {
                 Ok(ours) => if let Ok(strict) = strict { prop_assert_eq!(strict, ours) },

@@ -64,9 +64,9 @@ pub struct Entry {
     pub kind: Result<EventKind, String>,
     /// The keys that identify a repeat of it.
     pub dedupe: Vec<DedupeKey>,
-    /// A body that holds this event alone, for the operator where the event cannot become one. It is not written out before that,
-    /// because nearly every event becomes one.
-    pub alone: Value,
+    /// A body that holds this event alone, for the operator. A reader writes it out only of an event that it cannot read or
+    /// whose line it does not know, because nearly every event needs none. Without it the whole body would be kept.
+    pub alone: Option<Value>,
 }
 
 impl Batch {

@@ -9,6 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::reading::{Intake, Reading};
 use super::signature::{Token, Verified};
@@ -91,7 +92,7 @@ pub fn read(webhook: &RawWebhook, credential: &Credential, source: &dyn Source) 
     let (door, path, at) = (webhook.endpoint.door, webhook.uri.path(), webhook.received_at);
     let mut reading = source.read(&Posted { verified: &verified, door, path, at });
     reading.dedupe.splice(0..0, source.call_keys(webhook));
-    reading.into_intake(at, || whole(webhook))
+    reading.into_intake(at, || kept(webhook, None))
 }
 
 /// Reads a quarantined body again, after the configuration or the bridge was mended; without a source at its path it stays
@@ -114,20 +115,16 @@ pub(super) fn reread(kept: &Unreadable, received_at: Timestamp, source: Option<(
 /// A verified webhook that cannot be read, kept whole.
 #[must_use]
 pub fn kept_whole(webhook: &RawWebhook) -> Event {
-    Event { received_at: webhook.received_at, kind: EventKind::Unreadable(whole(webhook)) }
+    Event { received_at: webhook.received_at, kind: EventKind::Unreadable(kept(webhook, None)) }
 }
 
-fn whole(webhook: &RawWebhook) -> Unreadable {
-    Unreadable { body: STANDARD.encode(&webhook.body), ..envelope(webhook) }
-}
-
-/// A webhook as it would be kept, without its body.
+/// A webhook as it is kept for the operator: with this body in the place of its own, where one is given.
 #[must_use]
-pub fn envelope(webhook: &RawWebhook) -> Unreadable {
+pub fn kept(webhook: &RawWebhook, alone: Option<&Value>) -> Unreadable {
     Unreadable {
         path: webhook.uri.path().to_owned(),
         method: webhook.method.to_string(),
         content_type: webhook.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned),
-        body: String::new(),
+        body: alone.map_or_else(|| STANDARD.encode(&webhook.body), |alone| STANDARD.encode(alone.to_string())),
     }
 }

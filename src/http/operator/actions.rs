@@ -197,7 +197,7 @@ async fn read_again(state: &OperatorState, id: EventId, event: Event) -> Result<
                     Accepted::Duplicate(_) | Accepted::Echo => known += 1,
                 }
             }
-            let reports = Reports::of(batch, account, &state.inbound, &senders, || kept.clone(), event.received_at);
+            let reports = Reports::of(batch, account, &state.inbound, &senders, |_| kept.clone(), event.received_at);
             let TakenIn { reports: Taken { new, repeated, foreign }, .. } =
                 reports.take(&*state.store, state.clock.now()).await?;
             let (new, repeated) = (new + fresh, repeated + known);

@@ -1,97 +1,159 @@
 //! Valid JSON in one pass, with no key twice in one object. This module never decides that a body is unreadable: a body
 //! that it refuses goes to the careful reader.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
+
+use crate::intake::json::{Json, Object};
 
 /// How deep objects and lists may nest, because the reader recurses. The deepest known body nests 4 deep.
 pub(super) const DEPTH_MAX: usize = 64;
 
+/// A value that is read here.
+pub(super) trait Tree<'de>:
+    From<()> + From<bool> + From<Number> + From<Cow<'de, str>> + From<Vec<Self>> + From<Self::Fields>
+{
+    /// An object of such values.
+    type Fields: Default;
+
+    /// Adds a field; `false` where the key stands already, or may stand already.
+    fn add(object: &mut Self::Fields, key: Cow<'de, str>, value: Self) -> bool;
+}
+
+impl<'de> Tree<'de> for Value {
+    type Fields = Map<String, Value>;
+
+    fn add(object: &mut Self::Fields, key: Cow<'de, str>, value: Self) -> bool {
+        object.insert(key.into_owned(), value).is_none()
+    }
+}
+
+impl<'de> Tree<'de> for Json<'de> {
+    type Fields = Object<'de>;
+
+    fn add(object: &mut Self::Fields, key: Cow<'de, str>, value: Self) -> bool {
+        object.add(key, value)
+    }
+}
+
 /// A value as serde_json reads it, in which no object has a key twice and no value nests deeper than serde_json's own
 /// bound or [`DEPTH_MAX`].
-pub(super) struct Strict(pub(super) Value);
+pub(super) struct Strict<T>(pub(super) T);
 
-impl<'de> Deserialize<'de> for Strict {
+impl<'de, T: Tree<'de>> Deserialize<'de> for Strict<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Depth(DEPTH_MAX)).map(Self)
+        deserializer.deserialize_any(Depth::<T>(DEPTH_MAX, PhantomData)).map(Self)
     }
 }
 
 /// The levels left.
-#[derive(Clone, Copy)]
-struct Depth(usize);
+struct Depth<T>(usize, PhantomData<T>);
 
-impl Depth {
-    fn less<E: serde::de::Error>(self) -> Result<Self, E> {
+impl<T> Depth<T> {
+    fn less<E: serde::de::Error>(&self) -> Result<Self, E> {
         // One level less than the careful reader takes, so that the last one is left to it.
-        self.0.checked_sub(1).filter(|left| *left > 0).map(Self).ok_or_else(|| E::custom("too deep"))
+        let left = self.0.checked_sub(1).filter(|left| *left > 0);
+        left.map(|left| Self(left, PhantomData)).ok_or_else(|| E::custom("too deep"))
+    }
+
+    fn same(&self) -> Self {
+        Self(self.0, PhantomData)
     }
 }
 
-impl<'de> serde::de::DeserializeSeed<'de> for Depth {
-    type Value = Value;
+impl<'de, T: Tree<'de>> DeserializeSeed<'de> for Depth<T> {
+    type Value = T;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Depth {
-    type Value = Value;
+impl<'de, T: Tree<'de>> Visitor<'de> for Depth<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON without a repeated key")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
+    fn visit_bool<E>(self, value: bool) -> Result<T, E> {
+        Ok(value.into())
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_i64<E>(self, value: i64) -> Result<T, E> {
+        Ok(Number::from(value).into())
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
+    fn visit_u64<E>(self, value: u64) -> Result<T, E> {
+        Ok(Number::from(value).into())
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(value).map_or(Value::Null, Value::Number))
+    fn visit_f64<E>(self, value: f64) -> Result<T, E> {
+        Ok(Number::from_f64(value).map_or_else(|| ().into(), T::from))
     }
 
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<T, E> {
+        Ok(Cow::Borrowed(value).into())
     }
 
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
+    fn visit_str<E>(self, value: &str) -> Result<T, E> {
+        Ok(Cow::<'de, str>::Owned(value.to_owned()).into())
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(().into())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<T, A::Error> {
         let deeper = self.less()?;
         let mut list = Vec::new();
-        while let Some(item) = items.next_element_seed(deeper)? {
+        while let Some(item) = items.next_element_seed(deeper.same())? {
             list.push(item);
         }
-        Ok(Value::Array(list))
+        Ok(list.into())
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<T, A::Error> {
         let deeper = self.less()?;
-        let mut object = Map::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            let value = entries.next_value_seed(deeper)?;
-            if object.insert(key, value).is_some() {
+        let mut object = T::Fields::default();
+        while let Some(key) = entries.next_key_seed(Key)? {
+            let value = entries.next_value_seed(deeper.same())?;
+            if !T::add(&mut object, key, value) {
                 return Err(A::Error::custom("a key stands twice"));
             }
         }
-        Ok(Value::Object(object))
+        Ok(object.into())
+    }
+}
+
+/// A key, lent where it has no escape.
+struct Key;
+
+impl<'de> DeserializeSeed<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cow<'de, str>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Key {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(key))
+    }
+
+    fn visit_str<E>(self, key: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(key.to_owned()))
     }
 }
 

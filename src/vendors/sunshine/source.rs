@@ -9,11 +9,12 @@
 use http::HeaderMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
 use crate::domain::event::{DedupeKey, EventKind};
 use crate::domain::inbound::Door;
 use crate::intake::fields::{self, unreadable};
+use crate::intake::json::Json;
 use crate::intake::signature::{Verified, by_header};
 use crate::intake::{Batch, Credential, Entry, Posted, Reading, Refusal, Source, Stop};
 use crate::vendors::sunshine::keys::is_id;
@@ -80,10 +81,10 @@ fn reports(batch: Batch) -> Reading {
 
 impl Webhooks {
     fn read_body(&self, verified: &Verified<'_>, at: Timestamp) -> Result<Batch, Stop> {
-        let mut body = fields::object(verified.body())?;
-        let Some(Value::Array(events)) = body.remove("events") else {
+        let body = fields::lent(verified.body())?;
+        let Some(events) = body.get("events").and_then(Json::as_list) else {
             // The first generation posts one event under `trigger`.
-            return match body.contains_key("trigger") {
+            return match body.get("trigger").is_some() {
                 true => Ok(Batch { ours: self.reader.notification(&body, at)?, ..Batch::default() }),
                 false => Err(unreadable("`events` is not a list")),
             };
@@ -95,35 +96,35 @@ impl Webhooks {
         Ok(batch)
     }
 
-    fn read_event(&self, event: Value, at: Timestamp, batch: &mut Batch) {
-        let id = event.get("id").and_then(Value::as_str).filter(|id| is_id(id));
+    fn read_event(&self, event: &Json<'_>, at: Timestamp, batch: &mut Batch) {
+        let id = event.get("id").and_then(Json::as_str).filter(|id| is_id(id));
         let own = id.map(|id| DedupeKey::CarrierReport(format!("event:{id}")));
         let meant = match event.as_object() {
             Some(fields) => self.reader.meaning(fields, at),
             None => Err(unreadable("an event is not an object")),
         };
-        let entry = match meant {
+        let (at, kind, dedupe, is_kept) = match meant {
             Ok(Meant::Report(report)) => return batch.ours.push(report),
             Ok(Meant::Nothing) | Err(Stop::Ignored(_) | Stop::Reports(_)) => return batch.passed_over += 1,
             Ok(Meant::Text(Message { key, text, at })) => {
-                let dedupe = own.into_iter().chain(key).collect();
-                (at, Ok(EventKind::CustomerText(text)), dedupe)
+                let (dedupe, is_kept) = (own.into_iter().chain(key).collect(), !self.reader.has_line_of(&text));
+                (at, Ok(EventKind::CustomerText(text)), dedupe, is_kept)
             }
             Err(Stop::Unreadable(cause)) => {
                 // The list of the talk holds it as well.
-                (at, Err(cause), own.into_iter().chain(message_key(&event)).collect())
+                (at, Err(cause), own.into_iter().chain(message_key(event)).collect(), true)
             }
         };
-        let (at, kind, dedupe) = entry;
-        let alone = Value::Object(Map::from_iter([("events".to_owned(), Value::Array(vec![event]))]));
+        let alone = is_kept.then(|| json!({ "events": [Value::from(event)] }));
         batch.entries.push(Entry { at, kind, dedupe, alone });
     }
 }
 
 /// The key of the message in an event that tells of one.
-fn message_key(event: &Value) -> Option<DedupeKey> {
-    let id = event["payload"]["message"]["id"].as_str().filter(|id| is_id(id) && event["type"] == MESSAGE)?;
-    Some(message::key(id))
+fn message_key(event: &Json<'_>) -> Option<DedupeKey> {
+    let id = event.get("payload")?.get("message")?.get("id")?.as_str()?;
+    let is_told = is_id(id) && event.get("type")?.is(MESSAGE);
+    is_told.then(|| message::key(id))
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ impl Sunshine {
         let clients = clients.unwrap_or_default();
         for talk in talks {
             let on_line = clients.iter().filter(|client| client["integrationId"].as_str() == talk.line.as_deref());
-            let mut numbers: Vec<String> = on_line.filter_map(|client| number(client.as_object()?)).collect();
+            let mut numbers: Vec<String> = on_line.filter_map(|client| number(&client.as_object()?.into())).collect();
             numbers.dedup();
             talk.number = numbers.pop().filter(|_| numbers.is_empty());
         }

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use crate::domain::receipt::Failure;
+use crate::intake::json::Json;
 
 /// The longest code that is kept.
 const CODE_MAX_CHARS: usize = 40;
@@ -12,7 +13,9 @@ const CODE_MAX_CHARS: usize = 40;
 const DIGITS: std::ops::RangeInclusive<usize> = 3..=6;
 
 /// The failure in an error.
-pub(super) fn of(error: Option<&Value>) -> Failure {
+pub(super) fn of(error: Option<&Json<'_>>) -> Failure {
+    let error = error.map(Value::from);
+    let error = error.as_ref();
     let own = error.and_then(|error| code(&error["code"]));
     let behind = error.and_then(|error| {
         let under = &error["underlyingError"];

@@ -1,18 +1,17 @@
 //! The events of talks, users and phones that end a talk or move it: merges, removals, blocks. Never reads a message.
 
-use serde_json::{Map, Value};
-
 use super::message;
 use super::parts::{id, within};
 use crate::domain::event::Customer;
 use crate::domain::receipt::Reported;
 use crate::intake::fields;
+use crate::intake::json::Object;
 
 /// The customer of an event, the only line that it is about, and its meaning.
 pub(super) type Told = (Customer, Option<String>, Reported);
 
 /// The meaning of such an event; `None` of one that changes nothing here.
-pub(super) fn of(kind: &str, payload: &Map<String, Value>) -> Option<Told> {
+pub(super) fn of(kind: &str, payload: &Object<'_>) -> Option<Told> {
     match kind {
         "user:merge" => merge(payload),
         "user:remove" => {
@@ -25,7 +24,7 @@ pub(super) fn of(kind: &str, payload: &Map<String, Value>) -> Option<Told> {
 }
 
 /// Users are merged, and often without their talks, which stay what they are then.
-fn merge(payload: &Map<String, Value>) -> Option<Told> {
+fn merge(payload: &Object<'_>) -> Option<Told> {
     let talks = within(payload, "mergedConversations")?;
     let (discarded, into) = (talk(talks, "discarded")?, talk(talks, "surviving")?);
     let users = within(payload, "mergedUsers");
@@ -35,7 +34,7 @@ fn merge(payload: &Map<String, Value>) -> Option<Told> {
 }
 
 /// A phone of a user on an integration. One that goes to another user leaves the talk without a way there.
-fn of_client(kind: &str, payload: &Map<String, Value>) -> Option<Told> {
+fn of_client(kind: &str, payload: &Object<'_>) -> Option<Told> {
     let reason = fields::line(payload, "reason")?;
     let what = match (kind, reason.as_str()) {
         ("client:remove", "theft") => Reported::TalkOver,
@@ -50,6 +49,6 @@ fn of_client(kind: &str, payload: &Map<String, Value>) -> Option<Told> {
 }
 
 /// The name of the talk in a field.
-fn talk(fields: &Map<String, Value>, name: &str) -> Option<String> {
+fn talk(fields: &Object<'_>, name: &str) -> Option<String> {
     id(within(fields, name)?, "id").ok()
 }

@@ -1,7 +1,6 @@
 //! A customer's message: who wrote it, and on which line.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
 
 use super::parts::{OnLine, id, within};
 use crate::domain::conversation::Keyword;
@@ -9,6 +8,7 @@ use crate::domain::event::{Customer, CustomerText, DedupeKey, TicketFields, Tick
 use crate::domain::phone;
 use crate::intake::Stop;
 use crate::intake::fields::{self, LINE_MAX_CHARS, unreadable};
+use crate::intake::json::{Json, Object};
 use crate::vendors::sunshine::OWN_USERS;
 
 /// The words that end and resume texts from a number, each alone and in any case. The channel behind the service may know
@@ -68,14 +68,10 @@ pub(super) fn talk(thread: Option<String>) -> Customer {
 }
 
 /// The author of a message. The user is who they are; a number is that of the channel's client, and may be missing.
-pub(super) fn customer(
-    thread: &str,
-    author: &Map<String, Value>,
-    source: Option<&Map<String, Value>>,
-) -> Result<Customer, Stop> {
+pub(super) fn customer(thread: &str, author: &Object<'_>, source: Option<&Object<'_>>) -> Result<Customer, Stop> {
     let user = within(author, "user");
     let carrier_id = match (author.get("userId"), user) {
-        (Some(Value::String(_)), _) => id(author, "userId")?,
+        (Some(Json::Text(_)), _) => id(author, "userId")?,
         (_, Some(user)) => id(user, "id")?,
         (_, None) => return Err(unreadable("`author.userId` is blank")),
     };
@@ -96,11 +92,12 @@ pub(super) fn customer(
 }
 
 /// The number of a channel's client. WhatsApp's own id of a user who hides theirs is none.
-pub(in crate::vendors::sunshine) fn number(client: &Map<String, Value>) -> Option<String> {
-    let more = client.get("additionalIdentifiers").and_then(Value::as_array).into_iter().flatten();
-    let more = more.filter(|one| one["key"] == "phoneNumber").filter_map(|one| one["value"].as_str());
-    let info = client.get("info").and_then(|info| info.get("phoneNumber")).and_then(Value::as_str);
-    let external = client.get("externalId").and_then(Value::as_str);
+pub(in crate::vendors::sunshine) fn number(client: &Object<'_>) -> Option<String> {
+    let more = client.get("additionalIdentifiers").and_then(Json::as_list).into_iter().flatten();
+    let more = more.filter(|one| one.get("key").is_some_and(|key| key.is("phoneNumber")));
+    let more = more.filter_map(|one| one.get("value")?.as_str());
+    let info = client.get("info").and_then(|info| info.get("phoneNumber")).and_then(Json::as_str);
+    let external = client.get("externalId").and_then(Json::as_str);
     // WhatsApp tells a number without its plus, or an id of its own.
     let is_number = |id: &&str| id.trim_start_matches('+').bytes().all(|byte| byte.is_ascii_digit());
     let external = external.filter(is_number).map(|id| format!("+{}", id.trim_start_matches('+')));

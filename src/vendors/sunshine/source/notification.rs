@@ -6,7 +6,6 @@
 //! own, by the number and the line.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 
 use super::failure;
 use super::parts::{id, within};
@@ -15,6 +14,7 @@ use crate::domain::event::Customer;
 use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
+use crate::intake::json::{Json, Object};
 use crate::vendors::sunshine::MARK;
 use crate::vendors::sunshine::notification::stand_in;
 
@@ -25,7 +25,7 @@ impl Reader {
     ///
     /// # Errors
     /// [`Stop::Ignored`] of an event that the bridge makes no use of, or why it cannot be read.
-    pub(super) fn notification(&self, body: &Map<String, Value>, at: Timestamp) -> Result<Vec<Report>, Stop> {
+    pub(super) fn notification(&self, body: &Object<'_>, at: Timestamp) -> Result<Vec<Report>, Stop> {
         let trigger = fields::line(body, "trigger").ok_or_else(|| unreadable("`trigger` names no event"))?;
         let what = match trigger.as_str() {
             "notification:delivery:channel" => Reported::Sent { mark: None },
@@ -76,12 +76,12 @@ impl Reader {
 }
 
 /// The bridge's mark in an object's metadata.
-fn mark(object: &Map<String, Value>) -> Option<Mark> {
+fn mark(object: &Object<'_>) -> Option<Mark> {
     within(object, "metadata")?.get(MARK)?.as_str()?.parse().ok()
 }
 
 /// The talk with the number and its user, where the service has told the talk.
-fn matched(body: &Map<String, Value>) -> Option<(String, Option<String>)> {
+fn matched(body: &Object<'_>) -> Option<(String, Option<String>)> {
     let result = within(body, "matchResult")?;
     let talk = id(within(result, "conversation")?, "_id").ok()?;
     let user = within(result, "appUser").and_then(|user| id(user, "_id").ok());
@@ -89,7 +89,7 @@ fn matched(body: &Map<String, Value>) -> Option<(String, Option<String>)> {
 }
 
 /// A time in seconds, with a fraction or without.
-fn seconds(value: Option<&Value>) -> Option<Timestamp> {
+fn seconds(value: Option<&Json<'_>>) -> Option<Timestamp> {
     let told = value?.as_f64().filter(|seconds| *seconds > 0.0)?;
     let since = SignedDuration::try_from_secs_f64(told).ok()?;
     Timestamp::UNIX_EPOCH.checked_add(since).ok()
@@ -97,7 +97,7 @@ fn seconds(value: Option<&Value>) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::domain::account::AccountId;
@@ -112,7 +112,7 @@ mod tests {
 
     fn read(body: &Value) -> Result<Vec<Report>, Stop> {
         let reader = Reader { account: account(), lines: Lines::default() };
-        reader.notification(body.as_object().unwrap(), Timestamp::UNIX_EPOCH)
+        reader.notification(&body.as_object().unwrap().into(), Timestamp::UNIX_EPOCH)
     }
 
     /// The event of the facts, with these fields in the place of its own.

@@ -1,7 +1,7 @@
 //! The meaning of one event, and of one message in a talk's list. Never knows how a body is put together.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::content;
 use super::failure;
@@ -14,6 +14,7 @@ use crate::domain::line::{Channel, Lines};
 use crate::domain::receipt::{Mark, Report, Reported};
 use crate::intake::Stop;
 use crate::intake::fields::{self, unreadable};
+use crate::intake::json::{Json, Object};
 use crate::ports::{Illegible, Incoming};
 use crate::vendors::sunshine::keys::is_id;
 use crate::vendors::sunshine::notification::stand_in;
@@ -44,7 +45,7 @@ impl Reader {
     ///
     /// # Errors
     /// Why it cannot be read.
-    pub(super) fn meaning(&self, event: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+    pub(super) fn meaning(&self, event: &Object<'_>, at: Timestamp) -> Result<Meant, Stop> {
         let Some(kind) = fields::word(event, "type") else { return Err(unreadable("`type` names no event")) };
         // A message nearly always tells its own time.
         let created_at = || time(event.get("createdAt")).unwrap_or(at);
@@ -73,9 +74,8 @@ impl Reader {
     /// # Errors
     /// Why a customer's text cannot be read.
     pub(in crate::vendors::sunshine) fn listed(&self, talk: &str, message: &Value) -> Result<Option<Incoming>, Stop> {
-        let conversation = json!({ "id": talk });
-        let payload =
-            Map::from_iter([("conversation".to_owned(), conversation), ("message".to_owned(), message.clone())]);
+        let conversation = Object::of("id", Json::Text(talk.into()));
+        let payload = Object::of("conversation", conversation.into()).and("message", message.into());
         // Each has a time of its own; one without is never younger than its webhook.
         match self.message(&payload, || Timestamp::MIN)? {
             Meant::Text(Message { key, text, at }) => {
@@ -89,15 +89,15 @@ impl Reader {
     /// be told again.
     pub(in crate::vendors::sunshine) fn kept(talk: &str, message: &Value, stop: Stop) -> Option<Illegible> {
         let Stop::Unreadable(cause) = stop else { return None };
-        let own = id(message.as_object()?, "id").ok()?;
-        let at = time(message.get("received")).unwrap_or(Timestamp::MIN);
+        let own = id(&message.as_object()?.into(), "id").ok()?;
+        let at = time(message.get("received").map(Json::from).as_ref()).unwrap_or(Timestamp::MIN);
         let payload = json!({ "conversation": { "id": talk }, "message": message });
         let event = json!({ "type": "conversation:message", "payload": payload });
         let body = json!({ "events": [event] }).to_string().into_bytes();
         Some(Illegible { cause, body, at, dedupe: vec![message::key(&own)] })
     }
 
-    fn message(&self, payload: &Map<String, Value>, at: impl Fn() -> Timestamp) -> Result<Meant, Stop> {
+    fn message(&self, payload: &Object<'_>, at: impl Fn() -> Timestamp) -> Result<Meant, Stop> {
         let told = within(payload, "message").ok_or_else(|| unreadable("`message` is not an object"))?;
         let id = id(told, "id")?;
         let author = within(told, "author").ok_or_else(|| unreadable("`author` is not an object"))?;
@@ -106,7 +106,7 @@ impl Reader {
             Some(_) => return Ok(self.own(&id, told, payload, at())),
             None => return Err(unreadable("`author.type` is blank")),
         }
-        if told.get("deleted").is_some_and(|deleted| deleted == true) {
+        if told.get("deleted") == Some(&Json::Bool(true)) {
             return Ok(Meant::Nothing);
         }
         let source = within(told, "source");
@@ -123,8 +123,8 @@ impl Reader {
     }
 
     /// A message of a business: the bridge's own, which tells that it is out, or another's.
-    fn own(&self, id: &str, message: &Map<String, Value>, payload: &Map<String, Value>, at: Timestamp) -> Meant {
-        let mark = message.get("metadata").and_then(|metadata| metadata.get(MARK)).and_then(Value::as_str);
+    fn own(&self, id: &str, message: &Object<'_>, payload: &Object<'_>, at: Timestamp) -> Meant {
+        let mark = message.get("metadata").and_then(|metadata| metadata.get(MARK)).and_then(Json::as_str);
         let mark: Option<Mark> = mark.and_then(|mark| mark.parse().ok());
         let Some(mark) = mark else { return Meant::Nothing };
         Meant::Report(Report {
@@ -140,10 +140,10 @@ impl Reader {
     }
 
     /// A tap on a button, which is no message.
-    fn postback(&self, payload: &Map<String, Value>, at: Timestamp) -> Result<Meant, Stop> {
+    fn postback(&self, payload: &Object<'_>, at: Timestamp) -> Result<Meant, Stop> {
         let Some(line) = self.line(within(payload, "source"))? else { return Ok(Meant::Nothing) };
         let user = within(payload, "user").ok_or_else(|| unreadable("`user` is not an object"))?;
-        let author = Map::from_iter([("user".to_owned(), Value::Object(user.clone()))]);
+        let author = Object::of("user", user.clone().into());
         let customer = message::customer(&thread(payload)?, &author, within(payload, "source"))?;
         let tapped = within(payload, "postback").and_then(|postback| fields::line(postback, "payload"));
         let words = format!("[The customer tapped a button: {}]", tapped.as_deref().unwrap_or("it has no name"));
@@ -154,7 +154,7 @@ impl Reader {
     }
 
     /// A report of talks.
-    fn fate(&self, event: &Map<String, Value>, (customer, line, what): fate::Told, at: Timestamp) -> Meant {
+    fn fate(&self, event: &Object<'_>, (customer, line, what): fate::Told, at: Timestamp) -> Meant {
         let Ok(own) = id(event, "id") else { return Meant::Nothing };
         Meant::Report(Report {
             id: format!("event:{own}"),
@@ -168,7 +168,7 @@ impl Reader {
         })
     }
 
-    fn delivery(&self, event: &Map<String, Value>, what: Reported, at: Timestamp) -> Result<Meant, Stop> {
+    fn delivery(&self, event: &Object<'_>, what: Reported, at: Timestamp) -> Result<Meant, Stop> {
         let payload = within(event, "payload").ok_or_else(|| unreadable("`payload` is not an object"))?;
         let message = within(payload, "message").ok_or_else(|| unreadable("`message` is not an object"))?;
         let message = id(message, "id")?;
@@ -200,12 +200,18 @@ impl Reader {
         configured.peek().is_none() || configured.any(|line| line.is_at(integration))
     }
 
+    /// Whether a text is on a line, so that no operator has to configure one.
+    pub(super) fn has_line_of(&self, text: &CustomerText) -> bool {
+        let channel = Channel::of_word(&text.channel).unwrap_or_default();
+        self.lines.of(self.account, text.told_line(), channel).is_some()
+    }
+
     /// The line of a channel's integration; `None` for one that is not this bridge's. An app has one webhook for all of its
     /// integrations, so an account whose lines have addresses takes those alone.
     ///
     /// # Errors
     /// Where no line has an address, a WhatsApp message, because its answer would leave by another channel.
-    fn line(&self, source: Option<&Map<String, Value>>) -> Result<Option<OnLine>, Stop> {
+    fn line(&self, source: Option<&Object<'_>>) -> Result<Option<OnLine>, Stop> {
         let Some(source) = source else { return Err(unreadable("`source` is not an object")) };
         let integration = fields::line(source, "integrationId");
         let mut configured = self.lines.of_carrier(self.account).filter(|line| line.address.is_some()).peekable();
@@ -226,15 +232,15 @@ impl Reader {
 }
 
 /// The name of the talk.
-fn thread(payload: &Map<String, Value>) -> Result<String, Stop> {
+fn thread(payload: &Object<'_>) -> Result<String, Stop> {
     let conversation = within(payload, "conversation").ok_or_else(|| unreadable("`conversation` is not an object"))?;
     id(conversation, "id")
 }
 
 /// The name in the place of the talk with the customer's number, and the notifications since their last message.
-fn answers(payload: &Map<String, Value>, text: &CustomerText) -> Vec<String> {
-    let recent = payload.get("recentNotifications").and_then(Value::as_array).into_iter().flatten();
-    let ids = recent.rev().filter_map(|one| one["id"].as_str()).filter(|id| is_id(id));
+fn answers(payload: &Object<'_>, text: &CustomerText) -> Vec<String> {
+    let recent = payload.get("recentNotifications").and_then(Json::as_list).into_iter().flatten();
+    let ids = recent.rev().filter_map(|one| one.get("id")?.as_str()).filter(|id| is_id(id));
     let number = text.line.as_deref().zip(text.customer.phone.as_deref());
     let number = number.filter(|_| Channel::of_word(&text.channel).is_some_and(|channel| channel.is_sms()));
     let number = number.map(|(line, number)| stand_in(line, number));
@@ -242,7 +248,7 @@ fn answers(payload: &Map<String, Value>, text: &CustomerText) -> Vec<String> {
 }
 
 /// The ticket that the bridge has noted on the talk.
-fn ticket(payload: &Map<String, Value>) -> Option<TicketId> {
+fn ticket(payload: &Object<'_>) -> Option<TicketId> {
     let noted = within(within(payload, "conversation")?, "metadata")?.get(TICKET)?;
     noted.as_str()?.parse().ok().map(TicketId)
 }

@@ -333,7 +333,7 @@ fn an_account_without_an_integrations_id_takes_every_text_message_and_keeps_what
     let reader = Reader { account: account(), lines };
     let meaning = |kind: &str| {
         let source = json!({"type": kind, "integrationId": "5f0c01"});
-        reader.meaning(with("/payload/message/source", source).as_object().unwrap(), received_at())
+        reader.meaning(&with("/payload/message/source", source).as_object().unwrap().into(), received_at())
     };
     for kind in ["twilio", "messagebird"] {
         let Ok(reader::Meant::Text(Message { text, .. })) = meaning(kind) else { panic!("{kind}") };
@@ -342,6 +342,22 @@ fn an_account_without_an_integrations_id_takes_every_text_message_and_keeps_what
     assert!(matches!(meaning("messenger"), Ok(reader::Meant::Nothing)));
     let Err(Stop::Unreadable(cause)) = meaning("whatsapp") else { panic!("no fault") };
     assert!(cause.contains("carrier = \"sun\"") && cause.contains("whatsapp"), "{cause}");
+}
+
+/// An app without any line yet: its texts wait for the operator, who configures one.
+#[test]
+fn a_text_is_written_out_alone_where_no_line_of_its_account_is_configured_and_only_there() {
+    let said = hello();
+    let body = json!({"events": [said, with("/payload/message/id", json!("m2"))]}).to_string();
+    let alone = |webhooks: &Webhooks| -> Vec<Option<Value>> {
+        let batch = webhooks.read_body(&Verified::when_it_came(body.as_bytes()), received_at()).unwrap();
+        batch.entries.into_iter().map(|entry| entry.kind.map(|_| entry.alone).unwrap()).collect()
+    };
+    assert_eq!(alone(&webhooks()), [None, None]);
+    let reader = Reader { account: account(), lines: Lines::default() };
+    let kept = alone(&Webhooks { reader, secrets: Vec::new() });
+    assert_eq!(kept[0], Some(json!({"events": [said]})));
+    assert!(kept[1].as_ref().is_some_and(|alone| *alone != json!({"events": [said]})));
 }
 
 #[test]
@@ -357,8 +373,9 @@ fn an_event_that_cannot_be_read_is_kept_alone_and_the_others_go_their_way() {
     assert!(kept.kind.is_err());
     let keys = ["event:e2", "message:m1"].map(|key| DedupeKey::CarrierReport(key.to_owned()));
     assert_eq!(kept.dedupe, keys, "the talk's list holds the message as well");
-    assert_eq!(kept.alone, json!({"events": [broken]}));
-    let Intake::Reports(again) = read_raw(kept.alone.to_string().as_bytes()) else { panic!("it is read as a body") };
+    let alone = kept.alone.as_ref().unwrap();
+    assert_eq!(*alone, json!({"events": [broken]}));
+    let Intake::Reports(again) = read_raw(alone.to_string().as_bytes()) else { panic!("it is read as a body") };
     assert!(again.entries[0].kind.is_err());
 }
 
