@@ -137,8 +137,22 @@ impl Serialize for AccountId {
 
 impl<'de> Deserialize<'de> for AccountId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        name.parse().map_err(serde::de::Error::custom)
+        deserializer.deserialize_str(Name)
+    }
+}
+
+/// Reads a name where it stands, because each record of a further carrier's conversation holds two.
+struct Name;
+
+impl serde::de::Visitor<'_> for Name {
+    type Value = AccountId;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of an account")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<AccountId, E> {
+        name.parse().map_err(E::custom)
     }
 }
 
