@@ -23,7 +23,10 @@ const STAND_IN: &str = "number:";
 /// The name in the place of a talk's, until the talk with a number on a line is known. Keys and logs hold no number, so it is a
 /// digest. The service's events tell the number without its plus.
 pub(super) fn stand_in(line: &str, number: &str) -> String {
-    format!("{STAND_IN}{}", fingerprint(&format!("{} {}", line.to_ascii_lowercase(), phone::digits(number))))
+    let digits = phone::digits(number);
+    let mut words = [line, " ", &digits].concat();
+    words.make_ascii_lowercase();
+    [STAND_IN, &fingerprint(&words)].concat()
 }
 
 /// Whether the name stands in the place of a talk's.

@@ -38,6 +38,9 @@ pub(in crate::store) const VALUE_BYTES_MAX: usize = 4096;
 /// The longest value at all: four times the largest body that intake lets in, so it is a fault and not a message.
 pub(in crate::store) const RECORD_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The room that a record begins with, which nearly every text and conversation stays in: to grow costs a copy.
+const RECORD_BYTES: usize = 1024;
+
 /// Half of a SHA-256.
 pub(in crate::store) type Digest = [u8; 16];
 
@@ -252,7 +255,7 @@ pub(in crate::store) fn read_remembered(value: &[u8]) -> Option<Vec<Remembered>>
 
 /// A record as bytes, ready to be stored. Encoding costs the caller's time, not the writer's.
 pub(in crate::store) fn encode<T: Serialize>(what: &'static str, record: &T) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::with_capacity(RECORD_BYTES);
     bytes.push(WHOLE);
     serde_json::to_writer(&mut bytes, record).map_err(|error| broken(what, &error))?;
     if bytes.len() > RECORD_BYTES_MAX {
