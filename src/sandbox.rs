@@ -2,7 +2,8 @@
 //!
 //! They behave as the vendors' documents say, faults included: they refuse or silently ignore a request where the
 //! real API does. Where a fact about a vendor is unconfirmed, the less generous reading was taken, and a comment
-//! beside the code says so. The people in here are invented, so their names and texts may be printed.
+//! beside the code says so. The people in here are invented, so their names and texts may be printed. Beside them,
+//! [`postgres`] runs a real database server.
 //!
 //! The sandbox knows nothing of the bridge: it uses none of the other modules but [`crate::clock`], and it computes
 //! its own signatures, so that a mistake in ours is found and not shared. It never reaches outside the loopback
@@ -15,6 +16,7 @@ mod lock;
 mod options;
 pub mod pack;
 pub mod phone;
+pub mod postgres;
 pub mod sender;
 pub mod server;
 pub mod sunshine;
