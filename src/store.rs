@@ -19,10 +19,12 @@ mod contract;
 mod control;
 mod counts;
 pub mod embedded;
+mod engine;
 mod error;
 mod filter;
 mod find;
 mod inbox;
+mod lock;
 mod moves;
 mod page;
 mod queue;
@@ -50,8 +52,9 @@ pub use terms::{CutNow, IsShort, Terms};
 ///
 /// *Durable* means: on the medium, synced, so that neither `kill -9` nor a power cut takes it back.
 ///
-/// Every call with a `Result` may answer [`StoreError::Closed`] and [`StoreError::Failed`]; a call's own docs name only
-/// its further errors.
+/// Every call with a `Result` may answer [`StoreError::Closed`], [`StoreError::Failed`] and, with a shared store,
+/// [`StoreError::Away`]; a call's own docs name only its further errors. Where they name [`StoreError::DiskLow`], a shared store
+/// answers [`StoreError::DatabaseFull`].
 pub trait Store: Inbox + Queue + Archive + Control + Album {}
 
 impl<S: Inbox + Queue + Archive + Control + Album> Store for S {}

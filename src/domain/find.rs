@@ -50,7 +50,7 @@ const FOLDED: [(char, &str); 12] = [
 ];
 
 /// One meaning of an operator's words.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Search {
     /// The delivery of this name.
     Event(EventId),

@@ -55,7 +55,7 @@ impl Position {
 
 /// The most notes that are written at once, over all conversations: few, so that texts keep most of the calls that a
 /// vendor takes at a time.
-const NOTES_AT_ONCE: usize = 4;
+pub const NOTES_AT_ONCE: usize = 4;
 
 /// The name of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -113,6 +113,21 @@ pub struct Lease {
     pub until: Duration,
     /// The deliveries that the worker works on.
     pub positions: Vec<Position>,
+}
+
+/// A lane as it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The account that is called for the head. While the lane is held, for the delivery that is worked on.
+    pub account: AccountId,
+    /// The delivery that goes first.
+    pub head: Option<Entry>,
+    /// When the oldest delivery was accepted.
+    pub oldest: Option<Timestamp>,
+    /// The need of the head that could not be met.
+    pub apart: Option<Need>,
+    /// The lease.
+    pub lease: Option<Lease>,
 }
 
 /// Every lane that has a delivery or a lease, and the order in which they are served.
@@ -176,16 +191,7 @@ impl Lanes {
             *self.entries.entry(entry.account).or_default() += 1;
             return Some(lane.schedule().0);
         }
-        let mut lane = self.take(name).unwrap_or_else(|| Lane {
-            name: Arc::new(name.clone()),
-            // Most lanes hold one delivery; a default queue would make room for four.
-            queue: VecDeque::with_capacity(1),
-            goes_first: 0,
-            lease: None,
-            account: entry.account,
-            slot: Slot::None,
-            head: None,
-        });
+        let mut lane = self.take(name).unwrap_or_else(|| Lane::empty(name, entry.account));
         match lane.find(entry.position) {
             Ok(at) => {
                 let before = std::mem::replace(&mut lane.queue[at], entry);
@@ -258,6 +264,34 @@ impl Lanes {
             }
         }
         next
+    }
+
+    /// A lane as it stands, to be written down; `None` for one without a delivery and a lease.
+    #[must_use]
+    pub fn standing(&self, name: &LaneName) -> Option<Standing> {
+        let lane = self.lanes.get(name)?;
+        let oldest = lane.queue.front().copied();
+        let apart = match lane.slot {
+            Slot::Apart(need, ..) => Some(need),
+            Slot::None | Slot::Ready(..) | Slot::Timed(..) => None,
+        };
+        Some(Standing {
+            account: lane.account,
+            head: oldest.map(|oldest| lane.first_to_go(oldest)),
+            oldest: oldest.map(|oldest| oldest.accepted_at),
+            apart,
+            lease: lane.lease.as_deref().cloned(),
+        })
+    }
+
+    /// Takes up a lease that was written down, with the account that is called under it. Its lane may have no delivery.
+    pub fn take_up(&mut self, name: &LaneName, account: AccountId, lease: Lease) {
+        let mut lane = self.take(name).unwrap_or_else(|| Lane::empty(name, account));
+        lane.account = account;
+        let schedule = self.schedules.entry(lane.schedule()).or_default();
+        schedule.leased.insert((lease.until, lease.fence), lane.name.clone());
+        lane.lease = Some(Box::new(lease));
+        self.put(lane);
     }
 
     /// Leases a lane. `false` when there is no such lane or it is leased already.
@@ -431,6 +465,19 @@ impl Schedule {
 }
 
 impl Lane {
+    fn empty(name: &LaneName, account: AccountId) -> Self {
+        Self {
+            name: Arc::new(name.clone()),
+            // Most lanes hold one delivery; a default queue would make room for four.
+            queue: VecDeque::with_capacity(1),
+            goes_first: 0,
+            lease: None,
+            account,
+            slot: Slot::None,
+            head: None,
+        }
+    }
+
     /// The key of the schedule in which the lane stands.
     fn schedule(&self) -> (Route, Track) {
         (Route { direction: self.name.direction, account: self.account }, self.name.track)

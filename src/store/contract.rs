@@ -191,7 +191,6 @@ macro_rules! contract_tests {
             what_is_old_goes_and_its_number_never_comes_back,
             nothing_is_dropped_by_a_date_that_a_wrong_clock_gave,
             limits_are_kept,
-            fewer_may_wait_where_more_is_kept,
             who_waits_is_woken,
             a_closed_store_says_so,
             many_dead_letters_go_back_in_order,

@@ -198,7 +198,7 @@ const NEVER_NAMES: &[(&str, &[&str])] = &[
     ("store/rules", IMPURE),
     ("store/rules", &["crate::store::embedded", "super::embedded", "super::super::embedded"]),
     // The engine knows no medium.
-    ("store/embedded/engine", &["sled"]),
+    ("store/engine", &["sled"]),
     ("store/embedded/memory", &["sled"]),
     // A port names the abilities of an account, and has none.
     ("ports", &["tokio", "axum", "reqwest", "sled", "std::fs", "std::net", "std::env"]),
@@ -592,7 +592,7 @@ mod tests {
         ] {
             assert_eq!(line(name, code), [format!("{name}:2: store may not name {target}")], "{code}");
         }
-        for name in ["store/embedded/engine/journal.rs", "store/embedded/memory.rs"] {
+        for name in ["store/engine/journal.rs", "store/embedded/memory.rs"] {
             assert_eq!(line(name, "use sled::IVec;"), [format!("{name}:2: store may not name sled")]);
         }
         assert_eq!(line("store/embedded/sled/pages.rs", "use sled::IVec;"), [""; 0]);

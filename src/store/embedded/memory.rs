@@ -12,15 +12,16 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::store::embedded::engine::album::{Album, Files};
-use crate::store::embedded::engine::backend::Backend;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::disk::Disk;
-use crate::store::embedded::engine::recovery::{self, Start};
-use crate::store::embedded::engine::shared::Shared;
-use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
-use crate::store::embedded::lock::lock;
+use crate::store::embedded::pictures::InFiles;
+use crate::store::engine::album::{Album, Files};
+use crate::store::engine::backend::Backend;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::Core;
+use crate::store::engine::disk::Disk;
+use crate::store::engine::recovery::{self, Start};
+use crate::store::engine::shared::Shared;
+use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
+use crate::store::lock::lock;
 use crate::store::{Compaction, PictureId, StoreError, StoreLimits};
 
 type Records = BTreeMap<Bytes, Bytes>;
@@ -65,6 +66,7 @@ impl Medium {
 pub struct MemoryStore {
     core: Mutex<Core>,
     shared: Shared,
+    album: Arc<Album>,
 }
 
 impl MemoryStore {
@@ -78,9 +80,9 @@ impl MemoryStore {
         let core = recovery::take_up(tree, medium.disk(), &limits, Start { epoch, now, home: None })?;
         let files = Box::new(MemoryFiles(medium.clone()));
         let album = Album::open(files, &limits, core.disk.clone(), |text| core.needs_pictures(text))?;
-        let shared = Shared::new(limits, &core, album);
+        let shared = Shared::new(limits, &core);
         shared.publish(&core);
-        Ok(Self { core: Mutex::new(core), shared })
+        Ok(Self { core: Mutex::new(core), shared, album: Arc::new(album) })
     }
 }
 
@@ -88,7 +90,7 @@ impl Backend for MemoryStore {
     async fn ask<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Clone + Send + 'static,
     {
         self.shared.alive()?;
         let mut core = lock(&self.core);
@@ -96,8 +98,8 @@ impl Backend for MemoryStore {
         if core.commit()? {
             self.shared.measured(1, Duration::ZERO);
         }
-        if self.shared.drop_pictures(&mut core) {
-            self.shared.album().remove_left();
+        if self.album.drop_of(&std::mem::take(&mut core.over)) {
+            self.album.remove_left();
         }
         self.shared.publish(&core);
         self.shared.wake(&mut core);
@@ -108,7 +110,7 @@ impl Backend for MemoryStore {
     where
         P: Send + 'static,
         T: Send + 'static,
-        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Clone + Send + 'static,
         F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static,
     {
         self.shared.alive()?;
@@ -123,7 +125,18 @@ impl Backend for MemoryStore {
         &self.shared
     }
 
+    async fn remove_pictures(&self) -> Result<(), StoreError> {
+        self.album.remove_left();
+        Ok(())
+    }
+
     async fn close_medium(&self, _well: bool) {}
+}
+
+impl InFiles for MemoryStore {
+    fn album(&self) -> &Arc<Album> {
+        &self.album
+    }
 }
 
 struct MemoryTree(Medium);
@@ -222,7 +235,7 @@ mod tests {
     use crate::domain::event::EventId;
     use crate::domain::lanes::Position;
     use crate::store::contract::{DESK, Home, accept, at, contract_tests, done, text, words};
-    use crate::store::embedded::engine::layout;
+    use crate::store::engine::layout;
     use crate::store::{Album as _, Inbox as _, Keeping, Picture, Queue as _, Terms};
 
     struct InMemory(Medium);
@@ -248,6 +261,8 @@ mod tests {
     }
 
     contract_tests!(InMemory);
+    // How much may wait beside what is kept: only such a store keeps it in memory.
+    contract_tests!(InMemory: fewer_may_wait_where_more_is_kept);
 
     /// A store with a text of each of three customers, and their ids.
     async fn of_three() -> (Medium, MemoryStore, Vec<EventId>) {

@@ -4,14 +4,14 @@
 //! KiB are never synced, and `flush_async` blocks for ever under load. Nor does it ever give back room. The way
 //! it is used here makes it safe, fast and small:
 //!
-//! - one thread owns every write ([`writer`]); it takes the queued requests, executes them ([`super::engine`]), appends
+//! - one thread owns every write ([`writer`]); it takes the queued requests, executes them ([`crate::store::engine`]), appends
 //!   their changes to a **log of our own and syncs that** ([`log`]), and only then answers;
 //! - a second thread brings the changes of a whole turn of the log into sled, flushes, and **syncs sled's file through
 //!   a descriptor of our own** ([`tree`]); until then they are looked up in memory, and found in the log after a crash;
 //! - in sled, neighbouring entries share a value ([`pages`]), because a key costs sled more than its entry;
 //! - now and then the remaining entries are copied into a directory of their own, and the old one is deleted
 //!   ([`generation`]);
-//! - long values are cut ([`super::engine::layout`]), so that no page ever leaves the file that is synced;
+//! - long values are cut ([`crate::store::engine::layout`]), so that no page ever leaves the file that is synced;
 //! - the background flusher is off, and no async thread ever calls sled;
 //! - after a failed commit, or a failed step of a compaction, the store takes no calls until it is opened again,
 //!   because the memory may differ from the medium;
@@ -35,14 +35,15 @@ use std::thread::JoinHandle;
 use jiff::Timestamp;
 use tokio::sync::mpsc;
 
-use crate::store::embedded::engine::album::Album;
-use crate::store::embedded::engine::backend::Backend;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::shared::Shared;
-use crate::store::embedded::engine::tree::Look;
-use crate::store::embedded::lock::lock;
+use crate::store::embedded::pictures::InFiles;
 use crate::store::embedded::sled::pictures::Folder;
 use crate::store::embedded::sled::writer::{Ask, Request};
+use crate::store::engine::album::Album;
+use crate::store::engine::backend::Backend;
+use crate::store::engine::core::Core;
+use crate::store::engine::shared::Shared;
+use crate::store::engine::tree::Look;
+use crate::store::lock::lock;
 use crate::store::{StoreError, StoreLimits};
 
 mod directory;
@@ -63,6 +64,7 @@ pub struct SledStore {
     /// `None` only while it is being dropped.
     requests: Option<mpsc::Sender<Box<dyn Request>>>,
     shared: Arc<Shared>,
+    album: Arc<Album>,
     writer: Mutex<Option<JoinHandle<()>>>,
     #[cfg(test)]
     sync_fails: Arc<std::sync::atomic::AtomicBool>,
@@ -87,13 +89,14 @@ impl SledStore {
         let files = Box::new(Folder::of(&opened.directory));
         let disk = opened.core.disk.clone();
         let album = Album::open(files, &limits, disk, |text| opened.core.needs_pictures(text)).map_err(unusable)?;
-        let shared = Arc::new(Shared::new(limits, &opened.core, album));
+        let (shared, album) = (Arc::new(Shared::new(limits, &opened.core)), Arc::new(album));
         shared.publish(&opened.core);
         let (sender, receiver) = mpsc::channel(writer::QUEUE_MAX);
-        let (core, directory, seen) = (opened.core, opened.directory, shared.clone());
+        let (core, directory) = (opened.core, opened.directory);
+        let (seen, kept) = (Arc::clone(&shared), Arc::clone(&album));
         let runtime = tokio::runtime::Handle::current();
         let writer = std::thread::Builder::new().name("store-writer".into()).spawn(move || {
-            writer::run(core, receiver, &seen, &runtime);
+            writer::run(core, receiver, (&seen, &kept), &runtime);
             // The directory is released only after sled is closed, because it holds the lock.
             drop(directory);
         });
@@ -101,6 +104,7 @@ impl SledStore {
         Ok(Self {
             requests: Some(sender),
             shared,
+            album,
             writer: Mutex::new(Some(writer)),
             #[cfg(test)]
             sync_fails: opened.sync_fails,
@@ -120,7 +124,7 @@ impl Backend for SledStore {
     fn ask<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Clone + Send + 'static,
     {
         // Made before the first wait, so that a waiting caller holds no more than the two ends.
         let (request, answer) = Ask::new(work);
@@ -137,7 +141,7 @@ impl Backend for SledStore {
     where
         P: Send + 'static,
         T: Send + 'static,
-        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Clone + Send + 'static,
         F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static,
     {
         let (look, what) = self.ask(move |core| Ok((core.journal.tree.view(), ask(core)?))).await?;
@@ -147,6 +151,12 @@ impl Backend for SledStore {
 
     fn shared(&self) -> &Shared {
         &self.shared
+    }
+
+    async fn remove_pictures(&self) -> Result<(), StoreError> {
+        let album = Arc::clone(&self.album);
+        let removing = tokio::task::spawn_blocking(move || album.remove_left());
+        removing.await.map_err(|error| StoreError::Failed(error.to_string()))
     }
 
     async fn close_medium(&self, well: bool) {
@@ -161,6 +171,12 @@ impl Backend for SledStore {
         if !matches!(joining.await, Ok(Ok(()))) {
             tracing::error!("The store's writer thread did not end well.");
         }
+    }
+}
+
+impl InFiles for SledStore {
+    fn album(&self) -> &Arc<Album> {
+        &self.album
     }
 }
 

@@ -90,7 +90,7 @@ mod tests {
         for file in [
             "domain.rs",
             "domain/event.rs",
-            "store/embedded/engine/core.rs",
+            "store/engine/core.rs",
             "policy/inbound.rs",
             "ports/desk.rs",
             "worker/inbound.rs",

@@ -17,9 +17,9 @@ use crate::domain::find::Search;
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{at, dispatch, doorbell, phone_text, text_from};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::layout;
-use crate::store::embedded::engine::lists::whole;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::layout;
+use crate::store::engine::lists::whole;
 use crate::store::{Accepted, Archive, Claim, Control, DeliveryFilter, Inbox, PEOPLE_MAX, Page, Queue, Terms, Verdict};
 
 const CUSTOMERS: [&str; 5] = ["ada", "Ada", "adam", "b-ada", "cleo"];

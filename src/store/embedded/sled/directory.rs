@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::store::StoreError;
-use crate::store::embedded::engine::recovery::Home;
+use crate::store::engine::recovery::Home;
 
 /// The file locked by the process that has the directory. It is empty until the store was first durable: from then on,
 /// a store that sled finds empty is not new but lost.

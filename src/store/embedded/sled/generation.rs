@@ -19,9 +19,9 @@ use sled::{Batch, Db};
 use tokio::sync::watch;
 
 use crate::failpoint;
-use crate::store::embedded::engine::disk::free_bytes;
 use crate::store::embedded::sled::directory::{Directory, sync_directory};
 use crate::store::embedded::sled::pages::{failed, walk};
+use crate::store::engine::disk::free_bytes;
 use crate::store::{Compaction, StoreError};
 
 /// sled's cache. The records in flight are few and small; a larger one only keeps history in memory.

@@ -13,8 +13,8 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use crate::failpoint;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::tree::Changes;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::tree::Changes;
 
 /// The two files.
 pub(super) const FILES: [&str; 2] = ["log.0", "log.1"];

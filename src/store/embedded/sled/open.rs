@@ -14,14 +14,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use crate::failpoint;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::disk::{Disk, free_bytes};
-use crate::store::embedded::engine::recovery::{self, Start};
 use crate::store::embedded::sled::directory::{Directory, NotLocked, sync_directory};
 use crate::store::embedded::sled::generation::Generation;
 use crate::store::embedded::sled::log::{self, Log, LogError};
 use crate::store::embedded::sled::pages::failed;
 use crate::store::embedded::sled::tree::{LoggedTree, turn_bytes};
+use crate::store::engine::core::Core;
+use crate::store::engine::disk::{Disk, free_bytes};
+use crate::store::engine::recovery::{self, Start};
 use crate::store::{StoreError, StoreLimits};
 
 /// Below this much free space, a failure to open is put down to the full disk and not to the data: sled writes a

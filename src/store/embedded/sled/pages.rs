@@ -12,7 +12,7 @@ use std::iter::Peekable;
 use sled::{Db, IVec, Tree};
 
 use crate::store::StoreError;
-use crate::store::embedded::engine::bytes::Bytes;
+use crate::store::engine::bytes::Bytes;
 
 /// The prefix of the pages' keys.
 const PREFIX: u8 = b'/';
@@ -234,7 +234,7 @@ mod tests {
     use rand::{RngExt, SeedableRng, rngs::StdRng};
 
     use super::*;
-    use crate::store::embedded::engine::tree::Changes;
+    use crate::store::engine::tree::Changes;
 
     fn apply(db: &Db, changes: &Changes) {
         merge(db, changes.iter(), |piece| {

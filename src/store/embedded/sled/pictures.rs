@@ -14,8 +14,8 @@ use std::sync::{Arc, Weak};
 use tracing::warn;
 
 use crate::store::PictureId;
-use crate::store::embedded::engine::album::Files;
 use crate::store::embedded::sled::directory::{Directory, sync_directory};
+use crate::store::engine::album::Files;
 
 /// The folder's name in the store's directory.
 pub(super) const FOLDER: &str = "pictures";

@@ -15,9 +15,9 @@ use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
 use crate::domain::operator::{Access, Operator, Order};
 use crate::store::contract::{BELLS, DESK, Home, accept, at, claim, contract_tests, dispatch, done, text, words};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::layout;
 use crate::store::embedded::sled::directory::STAMP;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::layout;
 use crate::store::{
     Accepted, Album, Archive, Compaction, Control, DeliveryFilter, Inbox, Keeping, Picture, PictureId, Queue, Terms,
     Verdict,

@@ -17,12 +17,12 @@ use sled::Batch;
 use tokio::sync::watch;
 
 use crate::failpoint;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::layout;
-use crate::store::embedded::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::embedded::sled::generation::{Generation, STEP_BYTES};
 use crate::store::embedded::sled::log::Log;
 use crate::store::embedded::sled::pages;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::layout;
+use crate::store::engine::tree::{Changes, Entries, Look, Rewriting, Tree};
 use crate::store::{Compaction, StoreError};
 
 /// A test build takes turns so short that a test sees many, for any configured length

@@ -12,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::failpoint;
 use crate::store::StoreError;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::shared::Shared;
+use crate::store::engine::album::Album;
+use crate::store::engine::core::Core;
+use crate::store::engine::shared::Shared;
 
 /// The most requests that wait for the writer; later callers wait for room. Four commits' worth: enough to keep the
 /// writer busy, and at 64 KiB of event each (an extreme) still no more than a container has.
@@ -68,18 +69,24 @@ where
 pub(super) fn run(
     mut core: Core,
     mut requests: mpsc::Receiver<Box<dyn Request>>,
-    shared: &Arc<Shared>,
+    (shared, album): (&Arc<Shared>, &Arc<Album>),
     runtime: &Handle,
 ) {
-    let served =
-        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| serve(&mut core, &mut requests, shared, runtime)));
+    let served = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        serve(&mut core, &mut requests, (shared, album), runtime)
+    }));
     if served.is_err() {
         // The closed channel answers waiting callers; the medium holds all acknowledged writes.
         shared.fail(StoreError::Failed("the writer thread panicked".into()));
     }
 }
 
-fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, shared: &Shared, runtime: &Handle) {
+fn serve(
+    core: &mut Core,
+    requests: &mut mpsc::Receiver<Box<dyn Request>>,
+    (shared, album): (&Shared, &Arc<Album>),
+    runtime: &Handle,
+) {
     let mut batch = Vec::with_capacity(BATCH_MAX);
     while requests.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
         let mut committed = shared_failure(shared);
@@ -91,8 +98,8 @@ fn serve(core: &mut Core, requests: &mut mpsc::Receiver<Box<dyn Request>>, share
             committed = commit(core, shared, batch.len());
             failpoint::reach("store.committed");
         }
-        if committed.is_ok() && shared.drop_pictures(core) {
-            let album = Arc::clone(shared.album());
+        if committed.is_ok() && album.drop_of(&std::mem::take(&mut core.over)) {
+            let album = Arc::clone(album);
             runtime.spawn_blocking(move || album.remove_left());
         }
         shared.publish(core);

@@ -13,7 +13,7 @@ use crate::domain::find::{NAME_WORD_BYTES_MAX, PHONE_DIGITS_MAX, Search, name_wo
 use crate::domain::phone;
 
 /// A word of a name, padded with zeros.
-type Word = [u8; NAME_WORD_BYTES_MAX];
+pub(in crate::store) type Word = [u8; NAME_WORD_BYTES_MAX];
 
 /// The conversations by their searchable fields.
 #[derive(Default)]
@@ -48,6 +48,26 @@ impl Person {
     /// The conversation's key.
     pub(in crate::store) fn key(&self) -> &Arc<str> {
         &self.key
+    }
+
+    /// The key in small letters.
+    pub(in crate::store) fn small(&self) -> &str {
+        &self.small
+    }
+
+    /// The digits of the number from its end.
+    pub(in crate::store) fn phone(&self) -> Option<u64> {
+        self.phone
+    }
+
+    /// The words of the name.
+    pub(in crate::store) fn words(&self) -> &[Word] {
+        &self.names
+    }
+
+    /// The carrier's id of the customer, where the carrier keeps talks.
+    pub(in crate::store) fn user(&self) -> Option<&str> {
+        self.user.as_deref()
     }
 
     /// The conversation's accounts.
@@ -131,10 +151,7 @@ impl People {
     }
 
     fn by_phone(&self, end: &str) -> impl Iterator<Item = &Arc<str>> {
-        let first = packed(end);
-        let digits = end.len().min(PHONE_DIGITS_MAX);
-        // Every number whose last digits are these.
-        let behind = first + (1_u64 << (DIGIT_BITS * (PHONE_DIGITS_MAX - digits)));
+        let (first, behind) = ending_with(end);
         self.phones.range((first, nothing())..(behind, nothing())).map(|(_, key)| key)
     }
 
@@ -163,6 +180,13 @@ impl People {
         let named = self.names.range((padded(word), nothing())..);
         named.take_while(move |(name, _)| name.starts_with(word.as_bytes())).map(|(_, key)| key)
     }
+}
+
+/// Every packed number whose last digits are these: from the first to before the last.
+pub(in crate::store) fn ending_with(end: &str) -> (u64, u64) {
+    let first = packed(end);
+    let digits = end.len().min(PHONE_DIGITS_MAX);
+    (first, first + (1_u64 << (DIGIT_BITS * (PHONE_DIGITS_MAX - digits))))
 }
 
 fn nothing() -> Arc<str> {

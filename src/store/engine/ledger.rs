@@ -82,11 +82,6 @@ impl Ledger {
         self.due.first().map(|(at, _)| *at)
     }
 
-    /// How many there are of which no delivery is known.
-    pub(in crate::store) fn unbound(&self) -> u64 {
-        u64::try_from(self.unbound.len()).unwrap_or(u64::MAX)
-    }
-
     pub(in crate::store) fn under(&self, dispatch: u64) -> Vec<u64> {
         self.by_dispatch.range((dispatch, 0)..=(dispatch, u64::MAX)).map(|(_, number)| *number).collect()
     }

@@ -20,10 +20,10 @@ use crate::domain::event::{Event, EventId};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
 
-use crate::store::embedded::engine::disk::Disk;
-use crate::store::embedded::engine::tree::Look;
-use crate::store::embedded::engine::{layout, lists, sweep};
-use crate::store::embedded::lock::lock;
+use crate::store::engine::disk::Disk;
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists, sweep};
+use crate::store::lock::lock;
 use crate::store::{Keeping, Picture, PictureId, Pictured, StoreError, StoreLimits};
 
 /// The part of the free space above the floor that pictures may take, with the space that they have: 1 in this many.

@@ -12,8 +12,8 @@ use crate::domain::delivery::{Shelf, StateName};
 use crate::domain::event::EventId;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::tree::Look;
-use crate::store::embedded::engine::{layout, lists};
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
 use crate::store::{StoreError, Sweep};
 
 /// The most records one look reads: some tens of milliseconds, where matches are rare.

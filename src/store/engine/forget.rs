@@ -17,13 +17,13 @@ use crate::domain::kind::KindName;
 use crate::domain::lanes::{LaneName, Position};
 use crate::domain::operator::{Act, Order, Sender, digest};
 use crate::domain::receipt::Kept;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::{Core, Effect, prefix_of};
-use crate::store::embedded::engine::directory::key_in;
-use crate::store::embedded::engine::people::Person;
-use crate::store::embedded::engine::sweep::{self, Step};
-use crate::store::embedded::engine::tree::Look;
-use crate::store::embedded::engine::{layout, lists};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::{Core, Effect, prefix_of};
+use crate::store::engine::directory::key_in;
+use crate::store::engine::people::Person;
+use crate::store::engine::sweep::{self, Step};
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
 use crate::store::rules::erasure::{Erasure, Theirs};
 use crate::store::rules::lanes::lane_of;
 use crate::store::{Forgotten, StoreError};
@@ -205,7 +205,7 @@ impl Core {
         let mut waiting = Vec::new();
         for conversation in &known.theirs.keys {
             for lane in LaneName::all(conversation) {
-                waiting.extend(self.lanes.positions(&lane));
+                waiting.extend(self.lanes.at(&lane).positions(&lane));
             }
         }
         let mut forgotten = self.drop_theirs(known, &waiting)?;

@@ -15,17 +15,19 @@ use crate::domain::delivery::{self, Delivery, State};
 use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::inbound;
 use crate::domain::kind::KindName;
-use crate::domain::lanes::{Entry, LaneName, Lanes, Lease, Position};
+use crate::domain::lanes::{Entry, LaneName, Lease, Position};
 use crate::domain::line::{Channel, Place};
-use crate::store::embedded::engine::dedupe_index::DedupeIndex;
-use crate::store::embedded::engine::disk::Disk;
-use crate::store::embedded::engine::epochs::Epochs;
-use crate::store::embedded::engine::index::{self, Index};
-use crate::store::embedded::engine::journal::Journal;
-use crate::store::embedded::engine::layout::{self, Digest, Remembered};
-use crate::store::embedded::engine::ledger::{Brief, Ledger};
-use crate::store::embedded::engine::pauses::{self, OperatorMemory};
-use crate::store::embedded::engine::people::{self, Person};
+use crate::store::engine::dedupe_index::DedupeIndex;
+use crate::store::engine::disk::Disk;
+use crate::store::engine::epochs::Epochs;
+use crate::store::engine::index::{self, Index};
+use crate::store::engine::journal::Journal;
+use crate::store::engine::layout::{self, Digest, Remembered};
+use crate::store::engine::ledger::{Brief, Ledger};
+use crate::store::engine::part::Scope;
+use crate::store::engine::pauses::{self, OperatorMemory};
+use crate::store::engine::people::{self, Person};
+use crate::store::engine::queues::Queues;
 use crate::store::rules::accepting::may_echo;
 use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::rules::learning::learn;
@@ -37,7 +39,9 @@ pub(in crate::store) struct Core {
     pub(in crate::store) epochs: Epochs,
     pub(in crate::store) limits: StoreLimits,
     pub(in crate::store) disk: Disk,
-    pub(in crate::store) lanes: Lanes,
+    pub(in crate::store) lanes: Queues,
+    /// How much of the store is in memory.
+    pub(in crate::store) scope: Scope,
     /// The deliveries that go out as one: the head, and the others.
     pub(in crate::store) groups: HashMap<Position, Vec<Position>>,
     /// The index for lists and searches.
@@ -98,6 +102,7 @@ pub(in crate::store) enum Effect {
 }
 
 /// An event on its way in, prepared as far as possible without the store.
+#[derive(Clone)]
 pub(in crate::store) struct Arrival {
     pub(in crate::store) owed: Owed,
     address: Address,
@@ -146,6 +151,7 @@ fn answers_of(kind: &EventKind) -> &[String] {
 }
 
 /// An event, encoded for its record.
+#[derive(Clone)]
 pub(in crate::store) struct Owed {
     pub(in crate::store) record: Vec<u8>,
     pub(in crate::store) kind: KindName,
@@ -181,7 +187,8 @@ impl Core {
             epochs,
             limits,
             disk,
-            lanes: Lanes::default(),
+            lanes: Queues::default(),
+            scope: Scope::Whole,
             groups: HashMap::new(),
             index: Index::default(),
             ledger: Ledger::default(),
@@ -417,20 +424,22 @@ impl Core {
         for effect in effects.drain(..) {
             match effect {
                 Effect::Enter(lane, entry) => {
-                    self.changed.extend(self.lanes.insert(&lane, entry));
+                    self.changed.extend(self.lanes.change(&lane).insert(&lane, entry));
                 }
                 Effect::Leave(lane, position) => {
-                    self.lanes.remove(&lane, position);
-                    self.changed.extend(self.lanes.route(&lane));
+                    let lanes = self.lanes.change(&lane);
+                    lanes.remove(&lane, position);
+                    self.changed.extend(lanes.route(&lane));
                 }
                 Effect::Lease(lane, lease) => {
-                    self.lanes.lease(&lane, lease);
+                    self.lanes.change(&lane).lease(&lane, lease);
                 }
                 Effect::Release(lane, fence) => {
                     // The holder's route has a free place, and the next head may have another route.
-                    self.changed.extend(self.lanes.route(&lane));
-                    self.lanes.release(&lane, fence);
-                    self.changed.extend(self.lanes.route(&lane));
+                    let lanes = self.lanes.change(&lane);
+                    self.changed.extend(lanes.route(&lane));
+                    lanes.release(&lane, fence);
+                    self.changed.extend(lanes.route(&lane));
                 }
                 Effect::Group(head, members) if members.is_empty() => {
                     self.groups.remove(&head);

@@ -7,8 +7,9 @@ use crate::domain::address::{Directory, Identity};
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::event::TicketRef;
 use crate::store::StoreError;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::layout;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
+use crate::store::engine::part::{Scope, Want};
 
 impl Directory for Core {
     type Error = StoreError;
@@ -30,7 +31,11 @@ impl Directory for Core {
 impl Core {
     /// [`crate::store::Queue::talks_of`].
     pub(in crate::store) fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError> {
-        let keys = self.index.people().of_user(user).map(|key| ConversationKey(key.to_string()));
+        let keys = match &self.scope {
+            Scope::Whole => self.index.people().of_user(user).cloned().collect(),
+            Scope::Part(_) => self.scope.keys(|| Want::User(user.to_owned())),
+        };
+        let keys = keys.into_iter().map(|key| ConversationKey(key.to_string()));
         let known = keys.filter_map(|key| Directory::conversation(self, &key).transpose());
         known.filter(|known| known.as_ref().map_or(true, |known| known.ends.carrier == carrier)).collect()
     }
@@ -41,6 +46,7 @@ impl Core {
             // The index follows a request once it is kept.
             return Ok(self.conversation(key)?.map_or(given, |known| known.ends));
         }
+        self.scope.want(|| Want::Conversation(key.clone()));
         Ok(self.index.ends_of(key).unwrap_or(given))
     }
 }

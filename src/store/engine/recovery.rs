@@ -13,14 +13,14 @@ use crate::domain::event::{Customer, Event};
 use crate::domain::inbound;
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::disk::Disk;
-use crate::store::embedded::engine::epochs::{Epochs, Opening};
-use crate::store::embedded::engine::journal::Journal;
-use crate::store::embedded::engine::layout;
-use crate::store::embedded::engine::people::Person;
-use crate::store::embedded::engine::tree::{Look, Tree};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::Core;
+use crate::store::engine::disk::Disk;
+use crate::store::engine::epochs::{Epochs, Opening};
+use crate::store::engine::journal::Journal;
+use crate::store::engine::layout;
+use crate::store::engine::people::Person;
+use crate::store::engine::tree::{Look, Tree};
 use crate::store::rules::doubt;
 use crate::store::rules::lanes::{entry_of, lane_of};
 use crate::store::{LostTime, StoreError, StoreLimits};
@@ -109,7 +109,7 @@ pub(in crate::store) fn take_up(
         alive(&*view)?.map(|(number, at)| (number, 1, at)),
         last.map(|(position, at)| (position.0 >> 16, 2, at)),
     ];
-    let told_last = told.into_iter().flatten().max().map(|(_, _, at)| at);
+    let told_last = last_told(told);
     core.ages_since = time(&*view, layout::META_AGES)?.unwrap_or(Timestamp::MIN);
     if told_last.is_some_and(|told| does_not_follow(start.now, told, REST_MAX)) {
         core.set_time_since(start.now);
@@ -196,17 +196,27 @@ fn openings(look: &dyn Look) -> Result<Vec<Opening>, StoreError> {
     }
     for entry in look.with_prefix(layout::OPENED) {
         let (key, value) = entry?;
-        let first = key.get(layout::OPENED.len()..).and_then(|rest| rest.try_into().ok()).map(u64::from_be_bytes);
-        let record = value.split_first_chunk::<4>().and_then(|(epoch, at)| {
-            let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
-            Some((u32::from_be_bytes(*epoch), at))
-        });
-        let (Some(first), Some((epoch, at))) = (first, record) else {
-            return Err(unreadable("an opening is not as this version of tandem writes it"));
-        };
-        found.push(Opening { first, epoch, at });
+        found.push(opening_in(&key, &value)?);
     }
     Ok(found)
+}
+
+/// The key and the record of an opening.
+pub(in crate::store) fn opening_entry(opening: Opening) -> (Bytes, Bytes) {
+    (layout::opened(opening.first), opening_record(opening))
+}
+
+/// The opening in an entry.
+pub(in crate::store) fn opening_in(key: &[u8], value: &[u8]) -> Result<Opening, StoreError> {
+    let first = key.get(layout::OPENED.len()..).and_then(|rest| rest.try_into().ok()).map(u64::from_be_bytes);
+    let record = value.split_first_chunk::<4>().and_then(|(epoch, at)| {
+        let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
+        Some((u32::from_be_bytes(*epoch), at))
+    });
+    let (Some(first), Some((epoch, at))) = (first, record) else {
+        return Err(unreadable("an opening is not as this version of tandem writes it"));
+    };
+    Ok(Opening { first, epoch, at })
 }
 
 /// The first of these openings to which a record or a dedupe key still belongs.
@@ -250,7 +260,7 @@ fn recover(look: &dyn Look, core: &mut Core, now: Timestamp) -> Result<Dates, St
         latest = latest.max(Some(delivery.accepted_at)).max(delivery.first_sent_at);
         last = last.max(Some((position, delivery.accepted_at)));
         core.index.insert(&core.index.entry(&delivery));
-        core.lanes.insert(&lane, entry_of(&delivery));
+        core.lanes.loaded_mut().insert(&lane, entry_of(&delivery));
         if let Some(head) = delivery.merged_into {
             core.groups.entry(Position::of(head)).or_default().push(position);
         }
@@ -294,6 +304,34 @@ fn tell_account(core: &mut Core, kept: &Delivery) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The time that was told last, of those under the numbers of the store.
+fn last_told(told: [Option<(u64, u8, Timestamp)>; 3]) -> Option<Timestamp> {
+    told.into_iter().flatten().max().map(|(_, _, at)| at)
+}
+
+/// The last delivery, and when it was accepted.
+pub(in crate::store) type LastTaken = Option<(Position, Timestamp)>;
+
+/// How an opening's time follows the last known time of a store without a place of its own.
+pub(in crate::store) fn follows(
+    core: &mut Core,
+    opened: Opening,
+    (alive, last): (Option<&[u8]>, LastTaken),
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let told = last_told([
+        Some((opened.first, 0, opened.at)),
+        alive.map(alive_in).transpose()?.map(|(number, at)| (number, 1, at)),
+        last.map(|(position, at)| (position.0 >> 16, 2, at)),
+    ]);
+    if told.is_some_and(|told| does_not_follow(now, told, REST_MAX)) {
+        core.set_time_since(now);
+    } else if told.is_some_and(|told| does_not_follow(now, told, REST_OF_WAITING_MAX)) {
+        core.set_ages_since(now);
+    }
+    Ok(())
+}
+
 /// Whether the time of an opening does not follow the last known time.
 fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) -> bool {
     let passed = now.duration_since(told);
@@ -302,12 +340,15 @@ fn does_not_follow(now: Timestamp, told: Timestamp, rest_max: SignedDuration) ->
 
 /// The next number and the time when the clock was last seen to run on.
 fn alive(look: &dyn Look) -> Result<Option<(u64, Timestamp)>, StoreError> {
-    let Some(value) = look.get(layout::META_ALIVE)? else { return Ok(None) };
+    look.get(layout::META_ALIVE)?.map(|value| alive_in(&value)).transpose()
+}
+
+fn alive_in(value: &[u8]) -> Result<(u64, Timestamp), StoreError> {
     let known = value.split_first_chunk::<8>().and_then(|(number, at)| {
         let at = Timestamp::from_second(i64::from_be_bytes(at.try_into().ok()?)).ok()?;
         Some((u64::from_be_bytes(*number), at))
     });
-    known.map(Some).ok_or_else(|| unreadable("a time is not as this version of tandem writes it"))
+    known.ok_or_else(|| unreadable("a time is not as this version of tandem writes it"))
 }
 
 /// The time in a record of seconds since 1970.

@@ -29,7 +29,7 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::{DedupeKey, TicketId, TicketRef};
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
-use crate::store::embedded::engine::bytes::Bytes;
+use crate::store::engine::bytes::Bytes;
 
 /// The longest value that is kept whole. sled keeps 16 entries on a page and puts pages over 128 KiB into files of
 /// their own that it never syncs; 4 KiB stays clear of that.
@@ -191,6 +191,12 @@ pub(in crate::store) fn part(number: u64, index: u16) -> Bytes {
     key[1..9].copy_from_slice(&number.to_be_bytes());
     key[9..].copy_from_slice(&index.to_be_bytes());
     Bytes::from(&key)
+}
+
+/// Eight bytes of a SHA-256, for texts whose match is only a first sign.
+pub(in crate::store) fn short_digest(text: &str) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = digest(text.as_bytes());
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
 }
 
 /// Half of a SHA-256. No two texts share 128 bits by accident, and a sender who forged a match would only drop its own

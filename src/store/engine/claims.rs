@@ -11,9 +11,10 @@ use crate::domain::delivery::{Delivery, State, Transition};
 use crate::domain::event::{Event, EventId};
 use crate::domain::kind::Track;
 use crate::domain::lanes::{Gates, LaneName, Lease, Need, Position};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::{Core, Effect, Owed};
-use crate::store::embedded::engine::layout;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::{Core, Effect, Owed};
+use crate::store::engine::layout;
+use crate::store::engine::part::{Loaded, Scope, Want};
 use crate::store::rules::claims::{Decision, decided, in_place_of, started};
 use crate::store::rules::doubt;
 use crate::store::rules::groups::{Group, heads_of, led_by};
@@ -24,6 +25,9 @@ use crate::store::{Claim, StoreError, Terms, Verdict, Work};
 
 /// The most lanes that one request sets apart or moves: a few milliseconds of the writer's time.
 const SET_APART_MAX: usize = 256;
+
+/// How many times as many lanes are looked for in a shared store, where the heads of those found have needs that cannot be met.
+const LOOK_FURTHER: usize = 4;
 
 /// A claim whose records the caller still has to read, on the caller's time and not the writer's.
 pub(in crate::store) struct RawClaim {
@@ -82,6 +86,7 @@ pub(in crate::store) fn read_each(claims: Vec<RawClaim>) -> Result<Vec<Claim>, S
 }
 
 /// A verdict, encoded for the writer.
+#[derive(Clone)]
 pub(in crate::store) struct EncodedVerdict {
     head: EventId,
     lane: LaneName,
@@ -134,8 +139,11 @@ impl Core {
         mut terms: Terms,
         most: usize,
     ) -> Result<Vec<RawClaim>, StoreError> {
-        self.end_leases(now)?;
         let mut claims = Vec::new();
+        let shut: Vec<Need> = Need::ALL.into_iter().filter(|need| terms.gates.is_shut(*need)).collect();
+        let mut looked_for = most;
+        let mut may_find_more = self.look_for(route, now, &shut, looked_for);
+        self.end_leases(now)?;
         if self.is_paused(route.account, now)? {
             return Ok(claims);
         }
@@ -145,6 +153,11 @@ impl Core {
                 Ok(Some(head)) => {
                     terms.gates.begin(head.need);
                     self.begin(route, head, now, &terms)
+                }
+                Ok(None) if may_find_more && looked_for < SET_APART_MAX => {
+                    looked_for = looked_for.saturating_mul(LOOK_FURTHER);
+                    may_find_more = self.look_for(route, now, &shut, looked_for);
+                    continue;
                 }
                 Ok(None) => break,
                 Err(error) => Err(error),
@@ -171,6 +184,7 @@ impl Core {
         let looking = matches!(head_delivery.state, State::Unconfirmed { .. });
         let mut work = vec![(head_delivery, self.event_record(head)?)];
         let members = self.groups.get(&head).cloned();
+        self.prefetch(members.iter().flatten().copied());
         for position in members.iter().flatten() {
             work.push((self.waiting(*position)?, self.event_record(*position)?));
         }
@@ -198,8 +212,7 @@ impl Core {
                 }
             }
         }
-        self.fence += 1;
-        let fence = self.fence;
+        let fence = self.next_fence();
         let until = self.limits.steady.now().saturating_add(self.limits.lease);
         self.follow(Effect::Lease(lane.clone(), Lease { fence, until, positions }));
         let not_before = self.epochs.not_before(head, now).max(self.ages_since.min(now));
@@ -207,9 +220,26 @@ impl Core {
         Ok(RawClaim { route, key: lane.conversation, ends, conversation, work, need, not_before, fence })
     }
 
+    /// Looks for the lanes to serve next, where not all are loaded. Tells whether looking for more of them may find some.
+    fn look_for(&self, route: Route, now: Timestamp, shut: &[Need], many: usize) -> bool {
+        match self.scope.answer(|| Want::Due(route, now, shut.to_vec(), many)) {
+            Some(Loaded::Due(found)) => found >= many,
+            Some(_) | None => false,
+        }
+    }
+
+    /// A number for a lease: no two have the same.
+    fn next_fence(&mut self) -> u64 {
+        if matches!(self.scope, Scope::Part(_)) {
+            return self.journal.number();
+        }
+        self.fence += 1;
+        self.fence
+    }
+
     /// Ends overdue leases. A call by their workers may have happened, so their deliveries count as lost.
     fn end_leases(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        while let Some((lane, lease)) = self.lanes.overdue(self.limits.steady.now()) {
+        while let Some((lane, lease)) = self.lanes.loaded().overdue(self.limits.steady.now()) {
             for position in lease.positions {
                 let before = self.waiting(position)?;
                 if let Some(after) = doubt::lease_ended(&before, now)? {
@@ -217,6 +247,26 @@ impl Core {
                 }
             }
             self.follow(Effect::Release(lane, lease.fence));
+            self.keep();
+        }
+        Ok(())
+    }
+
+    /// Takes back the leases of bridges that are gone. Each is named by its fence: one that its lane no longer has is over. A call
+    /// that was under way may have happened.
+    pub(in crate::store) fn take_back(&mut self, leases: &[(LaneName, u64)], now: Timestamp) -> Result<(), StoreError> {
+        let length = SignedDuration::try_from(self.limits.lease).unwrap_or(SignedDuration::MAX);
+        for (lane, fence) in leases {
+            let held = self.lanes.at(lane).lease_of(lane).filter(|lease| lease.fence == *fence);
+            let Some(Lease { positions, .. }) = held.cloned() else { continue };
+            self.prefetch(positions.iter().copied());
+            for position in positions {
+                let Some(before) = self.find(position)? else { continue };
+                if let Some(after) = doubt::bridge_stopped(&before, length, now)? {
+                    self.write(&before, &after)?;
+                }
+            }
+            self.follow(Effect::Release(lane.clone(), *fence));
             self.keep();
         }
         Ok(())
@@ -233,7 +283,7 @@ impl Core {
         steps: &mut usize,
     ) -> Result<Option<Head>, StoreError> {
         while *steps > 0 {
-            let Some((lane, head)) = self.lanes.next(route, now, gates) else { return Ok(None) };
+            let Some((lane, head)) = self.lanes.loaded_mut().next(route, now, gates) else { return Ok(None) };
             let home = home(self, &lane.conversation)?;
             if home != lane.conversation {
                 let given = self.waiting(head)?.ends;
@@ -248,7 +298,7 @@ impl Core {
                 if !gates.is_shut(need) {
                     return Ok(Some(Head { lane, delivery, conversation, need }));
                 }
-                self.lanes.set_apart(&lane, need);
+                self.lanes.loaded_mut().set_apart(&lane, need);
             }
             *steps -= 1;
         }
@@ -257,12 +307,13 @@ impl Core {
 
     /// [`crate::store::Queue::record`].
     pub(in crate::store) fn record(&mut self, verdict: EncodedVerdict, now: Timestamp) -> Result<(), StoreError> {
-        let lease = self.lanes.lease_of(&verdict.lane).filter(|lease| lease.fence == verdict.fence);
+        let lease = self.lanes.at(&verdict.lane).lease_of(&verdict.lane).filter(|lease| lease.fence == verdict.fence);
         let positions = lease.ok_or(StoreError::StaleClaim(verdict.head))?.positions.clone();
         let key = match verdict.belongs_to {
             Some(key) => key,
             None => home(self, &verdict.lane.conversation)?,
         };
+        self.prefetch(positions.iter().copied());
         let claimed: Vec<Delivery> =
             positions.iter().map(|position| self.waiting(*position)).collect::<Result<_, _>>()?;
         let of_claim = claimed.first().map_or(Ends::FIRST, |head| head.ends);
@@ -309,7 +360,8 @@ impl Core {
         now: Timestamp,
     ) -> Result<(), StoreError> {
         let lane = LaneName::texts(Direction::ToCustomer, key.clone());
-        let texts = self.lanes.behind(&lane, Position(0)).filter_map(|position| self.find(position).transpose());
+        let texts =
+            self.lanes.at(&lane).behind(&lane, Position(0)).filter_map(|position| self.find(position).transpose());
         match head_put_forward(self.held(&lane), texts, now)? {
             Some((before, after)) => self.write(&before, &after),
             None => Ok(()),
@@ -318,7 +370,7 @@ impl Core {
 
     /// The deliveries of a lane on which a worker works.
     pub(in crate::store) fn held(&self, lane: &LaneName) -> &[Position] {
-        self.lanes.lease_of(lane).map_or(&[], |lease| &lease.positions)
+        self.lanes.at(lane).lease_of(lane).map_or(&[], |lease| &lease.positions)
     }
 
     /// Marks deliveries that a note on the ticket reports as not arrived. A dropped delivery needs no mark.
@@ -392,7 +444,9 @@ impl Core {
         ends: Ends,
         done: &[Position],
     ) -> Result<(), StoreError> {
-        for position in self.lanes.positions(lane) {
+        let positions = self.lanes.at(lane).positions(lane);
+        self.prefetch(positions.iter().copied());
+        for position in positions {
             if done.contains(&position) {
                 continue;
             }

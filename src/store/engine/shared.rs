@@ -12,11 +12,10 @@ use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::StateName;
 use crate::domain::event::EventId;
 use crate::domain::operator::Pause;
-use crate::store::embedded::engine::album::Album;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::disk::Disk;
-use crate::store::embedded::engine::epochs::Epochs;
-use crate::store::embedded::lock::lock;
+use crate::store::engine::core::Core;
+use crate::store::engine::disk::Disk;
+use crate::store::engine::epochs::Epochs;
+use crate::store::lock::lock;
 use crate::store::{COMMIT_MICROS, COMMIT_REQUESTS, CommitStats, Counts, LostTime, Room, StoreError, StoreLimits};
 
 /// The published side of a store.
@@ -26,10 +25,11 @@ pub(in crate::store) struct Shared {
     bells: Mutex<BTreeMap<Route, Arc<Notify>>>,
     reports: Notify,
     pictures: Notify,
-    album: Arc<Album>,
     /// Set by [`crate::store::Control::close`].
     pub(in crate::store) closed: AtomicBool,
     failure: OnceLock<StoreError>,
+    /// Why the medium cannot be reached for now.
+    away: Mutex<Option<String>>,
     limits: StoreLimits,
     disk: Disk,
     epochs: Epochs,
@@ -37,28 +37,29 @@ pub(in crate::store) struct Shared {
     commits: Mutex<CommitStats>,
 }
 
+/// The numbers after a commit.
 #[derive(Default)]
-struct Gauges {
-    by_state: [u64; StateName::ALL.len()],
-    waiting: BTreeMap<AccountId, u64>,
-    backlog_max: u64,
-    oldest: Option<Timestamp>,
-    next_due: BTreeMap<Route, Timestamp>,
-    pauses: BTreeMap<AccountId, Pause>,
-    report_due: Option<Timestamp>,
-    unbound: BTreeMap<AccountId, u64>,
+pub(in crate::store) struct Gauges {
+    pub(in crate::store) by_state: [u64; StateName::ALL.len()],
+    pub(in crate::store) waiting: BTreeMap<AccountId, u64>,
+    pub(in crate::store) backlog_max: u64,
+    pub(in crate::store) oldest: Option<Timestamp>,
+    pub(in crate::store) next_due: BTreeMap<Route, Timestamp>,
+    pub(in crate::store) pauses: BTreeMap<AccountId, Pause>,
+    pub(in crate::store) report_due: Option<Timestamp>,
+    pub(in crate::store) unbound: BTreeMap<AccountId, u64>,
 }
 
 impl Shared {
-    pub(in crate::store) fn new(limits: StoreLimits, core: &Core, album: Album) -> Self {
+    pub(in crate::store) fn new(limits: StoreLimits, core: &Core) -> Self {
         Self {
             gauges: Mutex::default(),
             bells: Mutex::default(),
             reports: Notify::new(),
             pictures: Notify::new(),
-            album: Arc::new(album),
             closed: AtomicBool::new(false),
             failure: OnceLock::new(),
+            away: Mutex::default(),
             limits,
             disk: core.disk.clone(),
             epochs: core.epochs.clone(),
@@ -71,16 +72,21 @@ impl Shared {
     pub(in crate::store) fn publish(&self, core: &Core) {
         let count = |(account, count): (&AccountId, &usize)| (*account, u64::try_from(*count).unwrap_or(u64::MAX));
         let due = |route| Some((route, core.next_due(route)?));
-        *lock(&self.gauges) = Gauges {
+        self.show(Gauges {
             by_state: core.index.counts,
-            waiting: core.lanes.by_account().iter().map(count).collect(),
+            waiting: core.lanes.loaded().by_account().iter().map(count).collect(),
             backlog_max: core.backlog_max(),
-            oldest: core.lanes.oldest(),
-            next_due: core.lanes.routes().filter_map(due).collect(),
+            oldest: core.lanes.loaded().oldest(),
+            next_due: core.lanes.loaded().routes().filter_map(due).collect(),
             pauses: core.operator.pauses.clone(),
             report_due: core.ledger.next_due(),
             unbound: core.ledger.unbound_of.clone(),
-        };
+        });
+    }
+
+    /// Shows these numbers from now on.
+    pub(in crate::store) fn show(&self, gauges: Gauges) {
+        *lock(&self.gauges) = gauges;
     }
 
     /// The wake-up of the caller that waits for work of this destination; it is kept while none waits.
@@ -107,16 +113,6 @@ impl Shared {
     /// The caller that fetches pictures is woken by this.
     pub(in crate::store) fn pictures(&self) -> &Notify {
         &self.pictures
-    }
-
-    pub(in crate::store) fn album(&self) -> &Arc<Album> {
-        &self.album
-    }
-
-    /// Drops the pictures of the texts that a commit has ended, before its callers are answered, and tells whether their
-    /// files are to be removed.
-    pub(in crate::store) fn drop_pictures(&self, core: &mut Core) -> bool {
-        self.album.drop_of(&std::mem::take(&mut core.over))
     }
 
     /// When the next report is weighed.
@@ -174,6 +170,16 @@ impl Shared {
         self.failure.get_or_init(|| error);
     }
 
+    /// Takes no calls from now on.
+    pub(in crate::store) fn stop(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether it takes no calls any more.
+    pub(in crate::store) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
     /// Whether the store takes calls.
     pub(in crate::store) fn alive(&self) -> Result<(), StoreError> {
         if self.closed.load(Ordering::Acquire) {
@@ -182,8 +188,16 @@ impl Shared {
         self.failure.get().map_or(Ok(()), |failure| Err(failure.clone()))
     }
 
+    /// Tells that the medium cannot be reached, and why; or that it can be again.
+    pub(in crate::store) fn tell_away(&self, why: Option<String>) {
+        *lock(&self.away) = why;
+    }
+
     pub(in crate::store) fn health(&self) -> Result<(), StoreError> {
         self.alive()?;
+        if let Some(why) = lock(&self.away).clone() {
+            return Err(StoreError::Away(why));
+        }
         let (waiting, backlog_max) = {
             let gauges = lock(&self.gauges);
             (gauges.waiting.values().sum(), gauges.backlog_max)

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::store::StoreError;
-use crate::store::embedded::lock::lock;
+use crate::store::lock::lock;
 
 /// How long a measured amount of free space is believed. At the fastest rate of acceptance a second costs some tens of
 /// megabytes, a fraction of the floor.

@@ -20,7 +20,8 @@ use crate::domain::conversation::ConversationKey;
 use crate::domain::delivery::{Delivery, StateName};
 use crate::domain::kind::KindName;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::people::{People, Person};
+use crate::store::engine::layout;
+use crate::store::engine::people::{People, Person};
 
 /// The most deliveries counted for the total of a list without a counter.
 pub(in crate::store) const COUNTED_MAX: usize = 10_000;
@@ -40,8 +41,7 @@ const BLOCK_BITS: u32 = 8 + 16;
 /// The index for lists and searches.
 #[derive(Default)]
 pub(in crate::store) struct Index {
-    /// Keyed at random, so that no sender can make two conversations with one digest.
-    digests: RandomState,
+    digests: Digests,
     all: BTreeMap<Position, Brief>,
     /// In the order of [`StateName::ALL`]. The set for delivered stays empty, because nearly all deliveries end there.
     by_state: [BTreeSet<Position>; StateName::ALL.len()],
@@ -60,6 +60,21 @@ pub(in crate::store) struct Index {
     people: People,
 }
 
+/// The digests of texts.
+#[derive(Clone)]
+pub(in crate::store) enum Digests {
+    /// Keyed at random, so that no sender can make two conversations with one digest.
+    Random(RandomState),
+    /// The same for all bridges of a shared store, which keeps them in its rows.
+    Shared,
+}
+
+impl Default for Digests {
+    fn default() -> Self {
+        Self::Random(RandomState::default())
+    }
+}
+
 /// A conversation that has a record.
 struct Known {
     key: Arc<str>,
@@ -68,26 +83,26 @@ struct Known {
 
 /// The fields of a delivery that filters test.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Brief {
-    second: u32,
-    state: StateName,
-    account: AccountId,
-    is_doorbell: bool,
-    is_set_aside: bool,
-    is_note: bool,
+pub(in crate::store) struct Brief {
+    pub(in crate::store) second: u32,
+    pub(in crate::store) state: StateName,
+    pub(in crate::store) account: AccountId,
+    pub(in crate::store) is_doorbell: bool,
+    pub(in crate::store) is_set_aside: bool,
+    pub(in crate::store) is_note: bool,
 }
 
 /// The index's entry for one delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::store) struct Entry {
-    position: Position,
-    brief: Brief,
-    conversation: u64,
-    dispatches: Vec<u64>,
+    pub(in crate::store) position: Position,
+    pub(in crate::store) brief: Brief,
+    pub(in crate::store) conversation: u64,
+    pub(in crate::store) dispatches: Vec<u64>,
 }
 
 /// The deliveries that a filter means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(in crate::store) struct Wanted {
     pub(in crate::store) state: Option<StateName>,
     /// Digests of conversations ([`Index::digest`]); all conversations when `None`.
@@ -115,7 +130,7 @@ pub(in crate::store) struct Listed {
 }
 
 /// The second of a time, as filters compare times.
-fn second(at: Timestamp) -> u32 {
+pub(in crate::store) fn second(at: Timestamp) -> u32 {
     u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
 }
 
@@ -142,9 +157,17 @@ impl Wanted {
 }
 
 impl Index {
+    /// An empty index whose digests are those of every bridge.
+    pub(in crate::store) fn shared() -> Self {
+        Self { digests: Digests::Shared, ..Self::default() }
+    }
+
     /// The digest of a text in this index.
     pub(in crate::store) fn digest(&self, text: &str) -> u64 {
-        self.digests.hash_one(text)
+        match &self.digests {
+            Digests::Random(keyed) => keyed.hash_one(text),
+            Digests::Shared => layout::short_digest(text),
+        }
     }
 
     /// The index's entry for a delivery.
@@ -177,6 +200,11 @@ impl Index {
                 after.into_iter().for_each(|after| self.insert(after));
             }
         }
+    }
+
+    /// Adds a delivery under a vendor's name of a send, of which nothing else is loaded.
+    pub(in crate::store) fn insert_dispatch(&mut self, dispatch: u64, position: Position) {
+        self.by_dispatch.insert((dispatch, position));
     }
 
     /// Adds a delivery.

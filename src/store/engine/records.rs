@@ -7,9 +7,10 @@ use crate::domain::delivery::Delivery;
 use crate::domain::event::EventId;
 use crate::domain::lanes::Position;
 use crate::store::StoreError;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::layout::{self, Digest};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout::{self, Digest};
+use crate::store::engine::part::{Loaded, Want};
 
 impl Core {
     /// A delivery, waiting or settled.
@@ -40,6 +41,13 @@ impl Core {
 
     pub(in crate::store) fn not_found(&self, position: Position) -> StoreError {
         StoreError::NotFound(self.epochs.id(position).to_string())
+    }
+
+    /// Has these deliveries loaded together, where not all are, before they are read one after the other.
+    pub(in crate::store) fn prefetch(&self, positions: impl IntoIterator<Item = Position>) {
+        for position in positions {
+            self.scope.want(|| Want::Record(layout::at_position(layout::PENDING, position)));
+        }
     }
 
     /// A delivery that is in a lane.
@@ -87,6 +95,9 @@ impl Core {
 
     pub(in crate::store) fn duplicate(&self, digests: &[Digest]) -> Result<Option<EventId>, StoreError> {
         for digest in digests {
+            if let Some(Loaded::Seen(Some(first))) = self.scope.answer(|| Want::Seen(*digest)) {
+                return Ok(Some(self.epochs.id(first)));
+            }
             for position in self.dedupe_index.positions(digest) {
                 let same = match self.dedupe_index.fresh_has(position, digest) {
                     Some(same) => same,

@@ -5,9 +5,10 @@
 
 use std::cell::OnceCell;
 
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::layout::{self, Parts};
-use crate::store::embedded::engine::tree::{Changes, Rewriting, Tree};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::layout::{self, Parts};
+use crate::store::engine::part::Scope;
+use crate::store::engine::tree::{Changes, Rewriting, Tree};
 use crate::store::{Compaction, StoreError};
 
 /// A tree with its uncommitted writes.
@@ -19,6 +20,8 @@ pub(in crate::store) struct Journal {
     pending: Changes,
     /// The first unused number, for sequences and for the parts of long values.
     next: u64,
+    /// How much of the store the tree holds. A part of a shared store draws its numbers there, and cuts no long value.
+    scope: Scope,
     /// Whether this commit removes a numbered record, so that the remaining records no longer tell the used numbers.
     numbers_go: bool,
     /// The error after which no write is possible.
@@ -27,17 +30,29 @@ pub(in crate::store) struct Journal {
 
 impl Journal {
     pub(in crate::store) fn new(tree: Box<dyn Tree>, next: u64) -> Self {
-        Self { tree, staged: Vec::new(), pending: Changes::new(), next, numbers_go: false, broken: OnceCell::new() }
+        let (staged, pending, scope) = (Vec::new(), Changes::new(), Scope::Whole);
+        Self { tree, staged, pending, next, scope, numbers_go: false, broken: OnceCell::new() }
+    }
+
+    /// A journal over a part of a store.
+    pub(in crate::store) fn of_part(tree: Box<dyn Tree>, scope: Scope) -> Self {
+        Self { scope, ..Self::new(tree, 0) }
     }
 
     /// A number that was never given out before and never will be again, also after a restart.
     pub(in crate::store) fn number(&mut self) -> u64 {
+        if let Some(mut part) = self.scope.part() {
+            return part.number();
+        }
         self.next += 1;
         self.next - 1
     }
 
     /// The number that is given out next.
     pub(in crate::store) fn next_number(&self) -> u64 {
+        if let Some(mut part) = self.scope.part() {
+            return part.next_number();
+        }
         self.next
     }
 
@@ -91,7 +106,7 @@ impl Journal {
 
     /// Stages a record under a key that is not in use.
     pub(in crate::store) fn create(&mut self, key: Bytes, record: Vec<u8>) {
-        if record.len() <= layout::VALUE_BYTES_MAX {
+        if record.len() <= layout::VALUE_BYTES_MAX || self.is_of_part() {
             return self.put(key, Bytes::from(record));
         }
         // A record is at most 4 MiB, so at most 1,024 parts.
@@ -120,7 +135,14 @@ impl Journal {
         Ok(())
     }
 
+    fn is_of_part(&self) -> bool {
+        matches!(self.scope, Scope::Part(_))
+    }
+
     fn drop_parts(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        if self.is_of_part() {
+            return Ok(());
+        }
         if let Some(parts) = self.get(key)?.as_deref().and_then(Parts::read) {
             self.numbers_go = true;
             self.staged.extend(parts.keys().map(|key| (key, None)));
@@ -166,7 +188,7 @@ impl Journal {
     }
 
     fn write(&mut self) -> Result<(), StoreError> {
-        if std::mem::take(&mut self.numbers_go) {
+        if std::mem::take(&mut self.numbers_go) && !self.is_of_part() {
             self.pending.insert(layout::META_NEXT.into(), Some(Bytes::from(&self.next.to_be_bytes())));
         }
         self.tree.commit(std::mem::take(&mut self.pending))

@@ -9,12 +9,12 @@ use crate::domain::account::{AccountId, Route};
 use crate::domain::delivery::{Arrived, StateName, Transition};
 use crate::domain::event::EventId;
 use crate::domain::operator::{Access, Act, AuditEntry, Moved, Operator, Order, PauseTerms};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::{Core, Effect};
-use crate::store::embedded::engine::index::PAGE_MAX;
-use crate::store::embedded::engine::pauses::Change;
-use crate::store::embedded::engine::tree::Look;
-use crate::store::embedded::engine::{layout, lists};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::{Core, Effect};
+use crate::store::engine::index::PAGE_MAX;
+use crate::store::engine::pauses::Change;
+use crate::store::engine::tree::Look;
+use crate::store::engine::{layout, lists};
 use crate::store::rules::acts::{act_of, paused};
 use crate::store::{IllegalMove, Moves, Page, StoreError};
 
@@ -54,7 +54,7 @@ impl Core {
     pub(in crate::store) fn next_due(&self, route: Route) -> Option<Timestamp> {
         match self.operator.pauses.get(&route.account) {
             Some(pause) => pause.until,
-            None => self.lanes.next_due(route),
+            None => self.lanes.loaded().next_due(route),
         }
     }
 

@@ -24,26 +24,44 @@ use crate::domain::lanes::{LaneName, Position};
 use crate::domain::line::Place;
 use crate::domain::operator::{AuditEntry, Order, Pause, PauseTerms, Seen};
 use crate::domain::receipt::{Fate, Kept, Report};
-use crate::store::embedded::engine::album::{self, Encoded};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::claims::{EncodedVerdict, read_each};
-use crate::store::embedded::engine::core::{Arrival, Core};
-use crate::store::embedded::engine::shared::Shared;
-use crate::store::embedded::engine::tree::{Look, Rewriting};
-use crate::store::embedded::engine::{forget, layout, lists, operator, sweep};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::claims::{EncodedVerdict, read_each};
+use crate::store::engine::core::{Arrival, Core};
+use crate::store::engine::shared::Shared;
+use crate::store::engine::tree::{Look, Rewriting};
+use crate::store::engine::{forget, layout, lists, operator, sweep};
 use crate::store::rules::expiry::Cut;
 use crate::store::{
-    Accepted, Album, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming,
-    Keeping, LostTime, Moves, Page, Picture, PictureId, Pictured, Queue, StoreError, Sweep, Taken, Terms, Verdict,
+    Accepted, Archive, Claim, Compaction, Control, Counts, DeliveryFilter, Forgotten, Found, Inbox, Incoming, LostTime,
+    Moves, Page, Queue, StoreError, Sweep, Taken, Terms, Verdict,
 };
 
 /// A way to the core.
 pub(in crate::store) trait Backend: Send + Sync + 'static {
-    /// Runs a request on the core, and waits until its changes are durable.
+    /// Runs a request on the core, and waits until its changes are durable. A store that several bridges share may have to run
+    /// it again, on a copy.
     fn ask<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
     where
         T: Send + 'static,
-        F: FnOnce(&mut Core) -> Result<T, StoreError> + Send + 'static;
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Clone + Send + 'static;
+
+    /// The same for a sender that waits for its answer: a store whose medium is away says so within seconds.
+    fn ask_soon<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Core) -> Result<T, StoreError> + Clone + Send + 'static,
+    {
+        self.ask(work)
+    }
+
+    /// Runs a request that changes nothing.
+    fn tell<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
+    where
+        T: Send + 'static,
+        F: FnOnce(&Core) -> Result<T, StoreError> + Clone + Send + 'static,
+    {
+        self.ask(|core| work(core))
+    }
 
     /// Reads committed records at leisure: the read delays no request.
     fn read<T, F>(&self, work: F) -> impl Future<Output = Result<T, StoreError>> + Send
@@ -59,11 +77,14 @@ pub(in crate::store) trait Backend: Send + Sync + 'static {
     where
         P: Send + 'static,
         T: Send + 'static,
-        A: FnOnce(&Core) -> Result<P, StoreError> + Send + 'static,
+        A: FnOnce(&Core) -> Result<P, StoreError> + Clone + Send + 'static,
         F: FnOnce(&dyn Look, P) -> Result<T, StoreError> + Send + 'static;
 
     /// The published state, which needs no request.
     fn shared(&self) -> &Shared;
+
+    /// Returns once no picture is left of the texts that earlier requests have ended.
+    fn remove_pictures(&self) -> impl Future<Output = Result<(), StoreError>> + Send;
 
     /// Closes the medium after the last request; `well` tells whether that one was served.
     fn close_medium(&self, well: bool) -> impl Future<Output = ()> + Send;
@@ -79,7 +100,7 @@ impl<B: Backend> Inbox for B {
         now: Timestamp,
     ) -> BoxFuture<'_, Result<Accepted, StoreError>> {
         let arrival = Arrival::new(&event, &place, &dedupe);
-        Box::pin(self.ask(move |core| core.accept(arrival?, now)))
+        Box::pin(self.ask_soon(move |core| core.accept(arrival?, now)))
     }
 
     async fn quarantine(
@@ -91,11 +112,11 @@ impl<B: Backend> Inbox for B {
         now: Timestamp,
     ) -> Result<Accepted, StoreError> {
         let arrival = Arrival::new(&event, &place, &dedupe)?;
-        self.ask(move |core| core.quarantine(arrival, cause, now)).await
+        self.ask_soon(move |core| core.quarantine(arrival, cause, now)).await
     }
 
     async fn take_reports(&self, ours: Vec<Report>, others: Vec<Report>, now: Timestamp) -> Result<Taken, StoreError> {
-        self.ask(move |core| core.take_reports(ours, others, now)).await
+        self.ask_soon(move |core| core.take_reports(ours, others, now)).await
     }
 
     async fn take_body(
@@ -109,7 +130,7 @@ impl<B: Backend> Inbox for B {
             Ok((Arrival::new(&event, &place, &dedupe)?, unreadable))
         });
         let arrivals = arrivals.collect::<Result<Vec<_>, StoreError>>()?;
-        self.ask(move |core| core.take_body(arrivals, (ours, others), now)).await
+        self.ask_soon(move |core| core.take_body(arrivals, (ours, others), now)).await
     }
 
     fn health(&self) -> Result<(), StoreError> {
@@ -133,7 +154,7 @@ impl<B: Backend> Queue for B {
 
     async fn is_waiting(&self, direction: Direction, key: &ConversationKey) -> Result<bool, StoreError> {
         let lane = LaneName::texts(direction, key.clone());
-        self.ask(move |core| Ok(!core.lanes.is_idle(&lane))).await
+        self.tell(move |core| Ok(!core.lanes.at(&lane).is_idle(&lane))).await
     }
 
     async fn learn(&self, key: &ConversationKey, changes: Vec<Change>, now: Timestamp) -> Result<(), StoreError> {
@@ -155,7 +176,7 @@ impl<B: Backend> Queue for B {
 
     async fn conversations_on(&self, tickets: &[TicketRef]) -> Result<Vec<(TicketRef, Conversation)>, StoreError> {
         let tickets = tickets.to_vec();
-        self.ask(move |core| {
+        self.tell(move |core| {
             let mut found = Vec::new();
             for ticket in tickets {
                 let Some(key) = core.by_ticket(ticket)? else { continue };
@@ -169,7 +190,7 @@ impl<B: Backend> Queue for B {
 
     async fn talks_of(&self, carrier: AccountId, user: &str) -> Result<Vec<Conversation>, StoreError> {
         let user = user.to_owned();
-        self.ask(move |core| core.talks_of(carrier, &user)).await
+        self.tell(move |core| core.talks_of(carrier, &user)).await
     }
 
     async fn key_of(
@@ -180,11 +201,11 @@ impl<B: Backend> Queue for B {
     ) -> Result<ConversationKey, StoreError> {
         let identities = address::identities_of(customer, place.ends.carrier);
         let address = Address::Customer { identities, told: told.map(str::to_owned), line: place.line.clone() };
-        self.ask(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
+        self.tell(move |core| address::resolve(&address, core).map(|resolution| resolution.key)).await
     }
 
     async fn due_reports(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
-        self.ask(move |core| core.reports_due(now, limit)).await
+        self.tell(move |core| core.reports_due(now, limit)).await
     }
 
     fn next_report_due(&self) -> Option<Timestamp> {
@@ -237,7 +258,7 @@ impl<B: Backend> Queue for B {
                 break;
             }
         }
-        let audit_max = self.ask(|core| Ok(core.limits.audit_max)).await?;
+        let audit_max = self.tell(|core| Ok(core.limits.audit_max)).await?;
         loop {
             let keys = self.read(move |look| operator::surplus(look, audit_max)).await?;
             if keys.is_empty() {
@@ -276,52 +297,10 @@ impl<B: Backend> Queue for B {
 }
 
 #[async_trait]
-impl<B: Backend> Album for B {
-    async fn pictured(&self, after: Option<u64>) -> Result<Pictured, StoreError> {
-        self.read(move |look| album::pictured(look, after.map(Position))).await
-    }
-
-    async fn pictures_came(&self) {
-        self.shared().pictures().notified().await;
-    }
-
-    async fn keep_picture(&self, id: PictureId, picture: Picture) -> Result<Keeping, StoreError> {
-        let file = Encoded::new(picture)?;
-        let (album, bytes) = (Arc::clone(self.shared().album()), file.len());
-        // The writer tells whether the text needs it, and no commit that ends the text comes in between.
-        let reserve = move |core: &Core| {
-            let is_needed = core.needs_pictures(id.text)?;
-            Ok(if is_needed { album.reserve(id, bytes) } else { Err(Keeping::TooLate) })
-        };
-        self.read_named(reserve, move |_, place| place.map_or_else(Ok, |place| place.fill(&file))).await
-    }
-
-    async fn picture(&self, id: PictureId) -> Result<Option<Picture>, StoreError> {
-        let album = Arc::clone(self.shared().album());
-        match album.bytes_of(id) {
-            Some(_) => self.read(move |_| album.picture(id)).await,
-            None => Ok(None),
-        }
-    }
-
-    fn picture_bytes(&self, id: PictureId) -> Option<u64> {
-        self.shared().album().bytes_of(id)
-    }
-
-    fn has_room_for_picture(&self, bytes: u64) -> bool {
-        self.shared().album().has_room_for(bytes)
-    }
-
-    fn pictures_bytes(&self) -> u64 {
-        self.shared().album().bytes()
-    }
-}
-
-#[async_trait]
 impl<B: Backend> Archive for B {
     async fn conversation(&self, key: &ConversationKey) -> Result<Option<Conversation>, StoreError> {
         let key = key.clone();
-        self.ask(move |core| Directory::conversation(core, &key)).await
+        self.tell(move |core| Directory::conversation(core, &key)).await
     }
 
     async fn conversations_named(&self, keys: BTreeSet<ConversationKey>) -> Result<Vec<Conversation>, StoreError> {
@@ -337,7 +316,7 @@ impl<B: Backend> Archive for B {
         limit: usize,
     ) -> Result<Page<Conversation>, StoreError> {
         let after = after.cloned();
-        let count = |core: &Core| Ok(core.index.people().len());
+        let count = |core: &Core| Ok(core.people());
         self.read_named(count, move |look, total| lists::conversations(look, after.as_ref(), limit, total)).await
     }
 
@@ -353,7 +332,7 @@ impl<B: Backend> Archive for B {
     }
 
     async fn delivery(&self, id: EventId) -> Result<Option<(Delivery, Event)>, StoreError> {
-        let found = self.ask(move |core| {
+        let found = self.tell(move |core| {
             let Some(delivery) = core.find_by_id(id)? else { return Ok(None) };
             Ok(Some((delivery, core.event_record(Position::of(id))?)))
         });
@@ -362,7 +341,7 @@ impl<B: Backend> Archive for B {
     }
 
     async fn answers(&self, id: EventId) -> Result<Answers, StoreError> {
-        self.ask(move |core| match core.find_by_id(id)? {
+        self.tell(move |core| match core.find_by_id(id)? {
             Some(_) => core.answers(Position::of(id)),
             None => Ok(Answers::default()),
         })
@@ -376,11 +355,11 @@ impl<B: Backend> Archive for B {
 
     async fn sweep(&self, sweep: Sweep) -> Result<Found, StoreError> {
         let step = self.read(move |look| sweep::next(look, &sweep)).await?;
-        let name = move |core: &mut Core| {
+        let name = move |core: &Core| {
             let ids = step.positions.into_iter().map(|position| core.id_at(position)).collect::<Result<_, _>>()?;
             Ok(Found { ids, next: step.up_to.map(|position| core.epochs.id(position)) })
         };
-        self.ask(name).await
+        self.tell(name).await
     }
 
     async fn audit(&self, after: Option<u64>, limit: usize) -> Result<Page<AuditEntry>, StoreError> {
@@ -388,7 +367,7 @@ impl<B: Backend> Archive for B {
     }
 
     async fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
-        self.ask(move |core| core.unbound_reports(after, limit)).await
+        self.tell(move |core| core.unbound_reports(after, limit)).await
     }
 
     fn unbound(&self) -> BTreeMap<AccountId, u64> {
@@ -400,7 +379,7 @@ impl<B: Backend> Archive for B {
     }
 
     async fn arrivals(&self) -> Result<Option<Arrivals>, StoreError> {
-        let record = self.ask(|core| core.journal.load(layout::META_ARRIVALS)).await?;
+        let record = self.tell(|core| core.journal.load(layout::META_ARRIVALS)).await?;
         record.map(|record| layout::decode("account of webhooks", &record)).transpose()
     }
 
@@ -450,13 +429,8 @@ impl<B: Backend> Control for B {
                 break;
             }
         }
-        // The customer is told of erasure once the files are gone as well.
-        let album = Arc::clone(self.shared().album());
-        self.read(move |_| {
-            album.remove_left();
-            Ok(())
-        })
-        .await?;
+        // The operator is told of erasure once the pictures are gone as well.
+        self.remove_pictures().await?;
         if forgotten.is_nothing() { Err(StoreError::NotFound(format!("conversation {key}"))) } else { Ok(forgotten) }
     }
 

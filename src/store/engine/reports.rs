@@ -14,20 +14,22 @@ use crate::domain::event::{DedupeKey, Event, EventId, EventKind};
 use crate::domain::lanes::Position;
 use crate::domain::line::Place;
 use crate::domain::receipt::{Fate, Kept, Learnt, Report, TakenIn};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::{Arrival, Core, Effect, Owed};
-use crate::store::embedded::engine::index::PAGE_MAX;
-use crate::store::embedded::engine::layout;
-use crate::store::embedded::engine::ledger::Brief;
-use crate::store::embedded::engine::lists::{self, STEP_MAX};
-use crate::store::embedded::engine::tree::Look;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::{Arrival, Core, Effect, Owed};
+use crate::store::engine::index::PAGE_MAX;
+use crate::store::engine::layout;
+use crate::store::engine::ledger::Brief;
+use crate::store::engine::lists::{self, STEP_MAX};
+use crate::store::engine::part::{Scope, Want};
+use crate::store::engine::tree::Look;
 use crate::store::rules::expiry::Cut;
 use crate::store::rules::lanes::lane_of;
 use crate::store::rules::learning::home;
 use crate::store::rules::reports::{self, Bound};
 use crate::store::{Accepted, Page, REPORTS_WAITING_MAX, StoreError, Taken, UNBOUND_MAX};
 
-fn at_number(number: u64) -> Bytes {
+/// The key of a report.
+pub(in crate::store) fn at_number(number: u64) -> Bytes {
     layout::at_position(layout::REPORT, Position(number << 16))
 }
 
@@ -43,7 +45,7 @@ impl Core {
         Ok(())
     }
 
-    fn brief(&self, kept: &Kept) -> Brief {
+    pub(in crate::store) fn brief(&self, kept: &Kept) -> Brief {
         Brief {
             number: kept.number,
             carrier: kept.report.carrier,
@@ -109,8 +111,23 @@ impl Core {
         Ok((accepted, taken))
     }
 
+    /// Whether a delivery with this dispatch id may be known.
+    pub(in crate::store) fn knows_dispatch(&self, name: &str) -> bool {
+        let digest = self.index.digest(name);
+        self.scope.want(|| Want::Dispatch(digest));
+        self.index.knows_dispatch(digest)
+    }
+
+    /// The numbers of the kept reports under this name of a send.
+    fn kept_under(&self, name: &str) -> Vec<u64> {
+        let digest = self.index.digest(name);
+        self.scope.want(|| Want::Dispatch(digest));
+        self.ledger.under(digest)
+    }
+
     fn check_reports(&self, many: usize) -> Result<(), StoreError> {
-        let waiting = self.ledger.due.len();
+        let elsewhere = self.scope.part().map_or(0, |part| part.elsewhere.due_reports);
+        let waiting = self.ledger.due.len() + elsewhere;
         if waiting + many > REPORTS_WAITING_MAX {
             return Err(StoreError::BacklogFull(u64::try_from(waiting).unwrap_or(u64::MAX)));
         }
@@ -132,8 +149,8 @@ impl Core {
             self.take_report(report, now, &mut taken)?;
         }
         for report in others {
-            let known = report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
-            let known = known.is_some_and(|id| self.index.knows_dispatch(id) || !self.ledger.under(id).is_empty());
+            let known = report.dispatch.as_deref();
+            let known = known.is_some_and(|name| self.knows_dispatch(name) || !self.kept_under(name).is_empty());
             if known {
                 self.take_report(report, now, &mut taken)?;
             } else {
@@ -162,7 +179,7 @@ impl Core {
     /// Keeps a report of talks that cannot be joined now, so that it is weighed again; one of them is enough. Where too many wait,
     /// the customer's next text joins the talks.
     pub(in crate::store) fn join_later(&mut self, report: Report, now: Timestamp) -> Result<(), StoreError> {
-        let under = report.dispatch.as_deref().map(|name| self.ledger.under(self.index.digest(name)));
+        let under = report.dispatch.as_deref().map(|name| self.kept_under(name));
         for number in under.unwrap_or_default() {
             if self.report(number)?.is_some_and(|kept| kept.report.what == report.what) {
                 return Ok(());
@@ -180,6 +197,7 @@ impl Core {
 
     /// The numbers of the reports that are due.
     pub(in crate::store) fn reports_due(&self, now: Timestamp, limit: usize) -> Result<Vec<Kept>, StoreError> {
+        self.scope.want(|| Want::DueReports(now, limit));
         let due = self.ledger.due.iter().take_while(|(at, _)| *at <= now).take(limit);
         due.filter_map(|(_, number)| self.report(*number).transpose()).collect()
     }
@@ -187,12 +205,17 @@ impl Core {
     /// The page of [`crate::store::Archive::unbound_reports`].
     pub(in crate::store) fn unbound_reports(&self, after: Option<u64>, limit: usize) -> Result<Page<Kept>, StoreError> {
         let limit = limit.min(PAGE_MAX);
+        self.scope.want(|| Want::Unbound(after.unwrap_or(u64::MAX), limit.saturating_add(1)));
         let behind = self.ledger.unbound.range(..after.unwrap_or(u64::MAX)).rev();
         let mut numbers: Vec<u64> = behind.take(limit.saturating_add(1)).copied().collect();
         let more = numbers.len() > limit;
         numbers.truncate(limit);
         let items = numbers.into_iter().filter_map(|number| self.report(number).transpose());
-        Ok(Page { items: items.collect::<Result<_, _>>()?, total: self.ledger.unbound(), more })
+        Ok(Page {
+            items: items.collect::<Result<_, _>>()?,
+            total: u64::try_from(self.unbound_many()).unwrap_or(u64::MAX),
+            more,
+        })
     }
 
     /// [`crate::store::Queue::weigh`].
@@ -209,7 +232,7 @@ impl Core {
             Fate::Later(at) => self.reschedule(kept, Some(at)),
             Fate::Over | Fate::Joined => self.write_report(Some(kept), None),
             Fate::Unbound => {
-                let oldest = self.ledger.unbound.first().filter(|_| self.ledger.unbound.len() >= UNBOUND_MAX).copied();
+                let oldest = if self.unbound_many() >= UNBOUND_MAX { self.oldest_unbound() } else { None };
                 if let Some(oldest) = oldest.map(|oldest| self.report(oldest)).transpose()?.flatten() {
                     self.write_report(Some(&oldest), None)?;
                 }
@@ -233,6 +256,17 @@ impl Core {
                 Ok(())
             }
         }
+    }
+
+    /// How many reports there are of which no delivery is known.
+    fn unbound_many(&self) -> usize {
+        let elsewhere = self.scope.part().map_or(0, |part| part.elsewhere.unbound);
+        self.ledger.unbound.len() + elsewhere
+    }
+
+    fn oldest_unbound(&self) -> Option<u64> {
+        self.scope.want(|| Want::OldestUnbound);
+        self.ledger.unbound.first().copied()
     }
 
     fn reschedule(&mut self, kept: &Kept, due_at: Option<Timestamp>) -> Result<(), StoreError> {
@@ -265,8 +299,8 @@ impl Core {
             }
         }
         // Others may have waited for the name of this send.
-        let dispatch = kept.report.dispatch.as_deref().map(|dispatch| self.index.digest(dispatch));
-        for number in dispatch.map(|dispatch| self.ledger.under(dispatch)).unwrap_or_default() {
+        let under = kept.report.dispatch.as_deref().map(|name| self.kept_under(name));
+        for number in under.unwrap_or_default() {
             let Some(other) = self.report(number)? else { continue };
             if let Some(again) = reports::weighed_again(&other, kept, now) {
                 self.write_report(Some(&other), Some(&again))?;
@@ -317,12 +351,13 @@ impl Core {
         key: &ConversationKey,
         now: Timestamp,
     ) -> Result<Option<EventId>, StoreError> {
-        if self.ledger.taken_in.is_empty() || arrival.is_reported {
+        if arrival.is_reported || matches!(self.scope, Scope::Whole) && self.ledger.taken_in.is_empty() {
             return Ok(None);
         }
         let event: Event = layout::decode("event", &arrival.owed.record)?;
         let EventKind::CustomerText(text) = &event.kind else { return Ok(None) };
         let digest = self.words_digest(key, &text.text);
+        self.scope.want(|| Want::Words(digest));
         let number = self.ledger.taken_in.get(&digest).and_then(|known| known.first()).copied();
         let Some(kept) = number.map(|number| self.report(number)).transpose()?.flatten() else { return Ok(None) };
         let Some(taken_in) = &kept.taken_in else { return Ok(None) };
@@ -343,6 +378,7 @@ impl Core {
 
     /// Drops the oldest reports that were taken in before; one step of expiry.
     pub(in crate::store) fn drop_old_reports(&mut self, cut: Cut) -> Result<u64, StoreError> {
+        self.scope.want(|| Want::OldestReports(STEP_MAX));
         let oldest: Vec<u64> = self.ledger.all.keys().take(STEP_MAX).copied().collect();
         let mut dropped = 0;
         for number in oldest {

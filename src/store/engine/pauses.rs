@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::domain::account::AccountId;
 use crate::domain::operator::{AuditEntry, Pause};
-use crate::store::embedded::engine::bytes::Bytes;
+use crate::store::engine::bytes::Bytes;
 
 /// Pauses and the newest audit entry, in memory.
 #[derive(Default)]

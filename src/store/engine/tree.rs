@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use tokio::sync::watch;
 
-use crate::store::embedded::engine::bytes::Bytes;
+use crate::store::engine::bytes::Bytes;
 use crate::store::{Compaction, StoreError};
 
 /// The writes of one commit: a value, or `None` for a key that goes.
@@ -59,7 +59,7 @@ pub(in crate::store) enum Rewriting {
 }
 
 /// The first key behind every key with this prefix.
-fn behind(prefix: &[u8]) -> Vec<u8> {
+pub(in crate::store) fn behind(prefix: &[u8]) -> Vec<u8> {
     let mut end = prefix.to_vec();
     while end.pop_if(|byte| *byte == u8::MAX).is_some() {}
     if let Some(last) = end.last_mut() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::domain::account::AccountId;
 use crate::store::StoreError;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::layout;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
 
 impl Core {
     /// [`crate::store::Control::keep_homes`].

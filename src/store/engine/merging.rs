@@ -6,9 +6,9 @@
 use crate::domain::delivery::Delivery;
 use crate::domain::event::{Event, TicketId};
 use crate::domain::lanes::{LaneName, Position};
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::layout;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::core::Core;
+use crate::store::engine::layout;
 use crate::store::rules::merging::{COUNTED_MAX, Comment, NOTES_LOOKED_THROUGH_MAX, Next, Notes, takes_others_along};
 use crate::store::{StoreError, Terms};
 
@@ -23,7 +23,7 @@ impl Core {
         ticket: Option<TicketId>,
     ) -> Result<(), StoreError> {
         let Some((head, record)) = work.first() else { return Ok(()) };
-        let behind = || self.lanes.behind(lane, Position::of(head.id));
+        let behind = || self.lanes.at(lane).behind(lane, Position::of(head.id));
         let is_short = |ticket| match behind().take(COUNTED_MAX).count() {
             0 => false,
             others => (terms.is_short)(ticket, others + 1),
@@ -32,6 +32,7 @@ impl Core {
             return Ok(());
         }
         let Some(mut comment) = Comment::begin(&event_in(record)?) else { return Ok(()) };
+        self.prefetch(behind().take(terms.merge_up_to - 1));
         for position in behind().take(terms.merge_up_to - 1) {
             let (delivery, record) = (self.waiting(position)?, self.event_record(position)?);
             match comment.next(&delivery, &event_in(&record)?) {
@@ -55,7 +56,9 @@ impl Core {
         for (_, record) in together {
             notes.add(&event_in(record)?);
         }
-        for position in self.lanes.behind(lane, Position::of(head.id)).take(NOTES_LOOKED_THROUGH_MAX) {
+        let behind = || self.lanes.at(lane).behind(lane, Position::of(head.id)).take(NOTES_LOOKED_THROUGH_MAX);
+        self.prefetch(behind());
+        for position in behind() {
             let (delivery, record) = (self.waiting(position)?, self.event_record(position)?);
             match notes.next(&delivery, &event_in(&record)?, !self.groups.contains_key(&position)) {
                 Next::Joins => work.push((delivery, record)),

@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use crate::domain::conversation::{Conversation, ConversationKey};
 use crate::domain::delivery::Delivery;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::find::Matches;
-use crate::store::embedded::engine::index::{Listed, PAGE_MAX};
-use crate::store::embedded::engine::layout::{self, Remembered};
-use crate::store::embedded::engine::tree::Look;
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::find::Matches;
+use crate::store::engine::index::{Listed, PAGE_MAX};
+use crate::store::engine::layout::{self, Remembered};
+use crate::store::engine::tree::Look;
 use crate::store::rules::expiry::Cut;
 use crate::store::{DeliveryFilter, Page, StoreError};
 

@@ -14,9 +14,10 @@ use crate::domain::conversation::{Change, Conversation};
 use crate::domain::delivery::Delivery;
 use crate::domain::event::Customer;
 use crate::domain::kind::Track;
-use crate::domain::lanes::LaneName;
+use crate::domain::lanes::{LaneName, Position};
 use crate::domain::receipt::{Report, Reported};
-use crate::store::embedded::engine::core::Core;
+use crate::store::engine::core::Core;
+use crate::store::engine::part::Want;
 use crate::store::rules::joining::{self, Lasting, Stand};
 use crate::store::{DeliveryFilter, StoreError};
 
@@ -116,7 +117,8 @@ impl Core {
     /// a text that answers none.
     fn may_name_a_text(&self, name: &str, carrier: AccountId) -> bool {
         let begun = talk_named(carrier, name.to_owned()).key();
-        self.index.ends_of(&begun).is_some() || self.index.knows_dispatch(self.index.digest(name))
+        self.scope.want(|| Want::Conversation(begun.clone()));
+        self.index.ends_of(&begun).is_some() || self.knows_dispatch(name)
     }
 
     /// A talk that was over lives again, where the customer writes in it after its number was written to afresh. A report of it
@@ -201,8 +203,9 @@ impl Core {
     }
 
     fn waiting_in(&self, lanes: &[LaneName]) -> Result<Vec<Delivery>, StoreError> {
-        let waiting = lanes.iter().flat_map(|lane| self.lanes.positions(lane));
-        waiting.map(|position| self.waiting(position)).collect()
+        let waiting: Vec<Position> = lanes.iter().flat_map(|lane| self.lanes.at(lane).positions(lane)).collect();
+        self.prefetch(waiting.iter().copied());
+        waiting.into_iter().map(|position| self.waiting(position)).collect()
     }
 
     /// The conversation in which the texts of a lane to the desk go on, where its own was joined into that one: a ticket that they

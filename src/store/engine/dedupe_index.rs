@@ -12,8 +12,8 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::bytes::Bytes;
-use crate::store::embedded::engine::layout::{self, Digest, Remembered};
+use crate::store::engine::bytes::Bytes;
+use crate::store::engine::layout::{self, Digest, Remembered};
 
 /// All dedupe keys of a store, owned by the writer.
 #[derive(Default)]

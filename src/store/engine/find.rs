@@ -13,8 +13,9 @@ use crate::domain::delivery::StateName;
 use crate::domain::event::{TicketId, TicketRef};
 use crate::domain::find::Search;
 use crate::domain::lanes::Position;
-use crate::store::embedded::engine::core::Core;
-use crate::store::embedded::engine::index::{COUNTED_MAX, Listed, PAGE_MAX, Wanted};
+use crate::store::engine::core::Core;
+use crate::store::engine::index::{COUNTED_MAX, Listed, PAGE_MAX, Wanted};
+use crate::store::engine::part::{Loaded, Scope, Want};
 use crate::store::{BACKLOG_MIN, DeliveryFilter, PEOPLE_MAX, StoreError, WAITING_BYTES};
 
 /// The conversations of a page, by their keys.
@@ -47,7 +48,7 @@ impl Core {
 
     /// The page of [`crate::store::Archive::deliveries`].
     pub(in crate::store) fn list(&self, filter: &DeliveryFilter) -> Result<Listed, StoreError> {
-        Ok(self.index.list(&Wanted {
+        Ok(self.listed(Wanted {
             state: filter.state,
             whose: self.whose(filter)?,
             account: filter.account,
@@ -79,7 +80,42 @@ impl Core {
             after: None,
             limit: usize::MAX,
         };
-        self.index.list(&wanted).positions
+        self.listed(wanted).positions
+    }
+
+    fn listed(&self, wanted: Wanted) -> Listed {
+        match &self.scope {
+            Scope::Whole => self.index.list(&wanted),
+            Scope::Part(_) => match self.scope.answer(|| Want::Listed(wanted)) {
+                Some(Loaded::Listed(listed)) => listed,
+                Some(_) | None => Listed::default(),
+            },
+        }
+    }
+
+    /// The keys of the conversations that a search means.
+    fn found(&self, search: &Search) -> Vec<Arc<str>> {
+        match &self.scope {
+            Scope::Whole => self.index.people().find(search, COUNTED_MAX),
+            Scope::Part(_) => self.scope.keys(|| Want::Found(search.clone(), COUNTED_MAX)),
+        }
+    }
+
+    /// The number of conversations.
+    pub(in crate::store) fn people(&self) -> usize {
+        let elsewhere = self.scope.part().map_or(0, |part| part.elsewhere.people);
+        elsewhere + self.index.people().len()
+    }
+
+    fn newest_of(&self, key: &str) -> Option<Position> {
+        let digest = self.index.digest(key);
+        match &self.scope {
+            Scope::Whole => self.index.newest_of(digest),
+            Scope::Part(_) => match self.scope.answer(|| Want::NewestOf(digest)) {
+                Some(Loaded::Newest(newest)) => newest,
+                Some(_) | None => None,
+            },
+        }
     }
 
     /// Digests of the conversations that a filter wants; `None` for all.
@@ -101,7 +137,7 @@ impl Core {
             also(theirs.iter().map(digest).collect());
         }
         if let Some(end) = &filter.phone_end {
-            let people = self.ranked(self.index.people().find(&Search::PhoneEnd(end.clone()), COUNTED_MAX));
+            let people = self.ranked(self.found(&Search::PhoneEnd(end.clone())));
             also(people.iter().take(PEOPLE_MAX).map(|(_, key)| self.index.digest(key)).collect());
         }
         Ok(whose)
@@ -116,10 +152,9 @@ impl Core {
     ) -> Result<Matches, StoreError> {
         let limit = limit.min(PAGE_MAX);
         let Some(search) = search else {
-            let keys = self.index.keys(after.map(|key| key.0.as_str())).take(limit.saturating_add(1));
-            return Ok(Matches::new(keys.cloned().collect(), self.index.people().len(), limit));
+            return Ok(Matches::new(self.newest_first(after, limit.saturating_add(1)), self.people(), limit));
         };
-        let mut keys = self.index.people().find(search, COUNTED_MAX);
+        let mut keys = self.found(search);
         let leads_to = match search {
             Search::Ticket(ticket) => {
                 of_each_desk(*ticket).map(|ticket| self.by_ticket(ticket)).collect::<Result<_, _>>()?
@@ -143,6 +178,13 @@ impl Core {
         Ok(Matches::new(ranked.into_iter().map(|(_, key)| key).collect(), total, limit))
     }
 
+    fn newest_first(&self, after: Option<&ConversationKey>, many: usize) -> Vec<Arc<str>> {
+        match &self.scope {
+            Scope::Whole => self.index.keys(after.map(|key| key.0.as_str())).take(many).cloned().collect(),
+            Scope::Part(_) => self.scope.keys(|| Want::Newest(after.map(|key| key.0.clone()), many)),
+        }
+    }
+
     fn ranked(&self, keys: Vec<Arc<str>>) -> Vec<Rank> {
         let mut ranked: Vec<Rank> = keys.into_iter().map(|key| self.rank(key)).collect();
         ranked.sort_unstable();
@@ -150,7 +192,7 @@ impl Core {
     }
 
     fn rank(&self, key: Arc<str>) -> Rank {
-        (Reverse(self.index.newest_of(self.index.digest(&key))), key)
+        (Reverse(self.newest_of(&key)), key)
     }
 }
 
