@@ -35,7 +35,9 @@
 //! * [`store`] — the durable state: a change is on the disk once its call returns. It has five sides: [`store::Inbox`] for
 //!   webhooks, [`store::Queue`] for the worker, [`store::Archive`] to read, [`store::Control`] for operators and
 //!   [`store::Album`] for customers' pictures. An index in memory answers lists and searches, and is filled from the
-//!   records when a store is opened. It never calls a vendor.
+//!   records when a store is opened. `store/engine` serves the requests, on all of a store in this process
+//!   ([`store::embedded`]) or on the loaded part of one that several bridges share ([`store::postgres`], which no configuration
+//!   opens yet). It never calls a vendor.
 //! * [`ports`] — the bridge's side of every account, in words that name no vendor: [`ports::Source`], [`ports::Desk`] with its
 //!   four sides and [`ports::Carrier`]. The folders of the vendors implement them. It never does I/O itself.
 //! * [`vendors`] — one folder a vendor: its configuration keys, the source of its webhooks, the client for its API, its

@@ -27,6 +27,7 @@ mod inbox;
 mod lock;
 mod moves;
 mod page;
+pub mod postgres;
 mod queue;
 mod reports;
 mod rules;

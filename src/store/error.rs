@@ -17,6 +17,13 @@ pub enum StoreError {
         /// Space that must stay free.
         floor_mib: u64,
     },
+    /// The database's own disk is full; the store accepts nothing until there is room.
+    #[error("the disk of the database is full")]
+    DatabaseFull,
+    /// The database cannot be reached, takes no writes now or refuses the bridge; the text says which. The caller may try again,
+    /// and nothing of the call is known to be kept.
+    #[error("the database is away: {0}")]
+    Away(String),
     /// The store is closed or closing; the caller asks again after the next start.
     #[error("the store is shutting down")]
     Closed,

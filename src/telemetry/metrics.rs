@@ -28,7 +28,7 @@ use crate::domain::receipt::Reported;
 mod labels;
 
 /// The reasons for answering a webhook with 503, as labels.
-const UNAVAILABLE: [&str; 6] = ["backlog", "disk", "in_hand", "stopping", "store_failed", "store_slow"];
+const UNAVAILABLE: [&str; 7] = ["backlog", "disk", "in_hand", "stopping", "store_away", "store_failed", "store_slow"];
 
 /// What becomes of a carrier's reports, as labels.
 const REPORTS: [&str; 10] =

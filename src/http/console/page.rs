@@ -191,7 +191,12 @@ impl From<StoreError> for Trouble {
         match error {
             StoreError::NotFound(_) => Self::new(StatusCode::NOT_FOUND, why),
             StoreError::Illegal(_) | StoreError::StaleClaim(_) => Self::new(StatusCode::CONFLICT, why),
-            StoreError::BacklogFull(_) | StoreError::DiskLow { .. } | StoreError::Closed | StoreError::Failed(_) => {
+            StoreError::BacklogFull(_)
+            | StoreError::DiskLow { .. }
+            | StoreError::DatabaseFull
+            | StoreError::Away(_)
+            | StoreError::Closed
+            | StoreError::Failed(_) => {
                 tracing::error!(%error, "the store could not serve the console: {error}");
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, why)
             }

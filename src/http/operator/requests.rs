@@ -58,6 +58,8 @@ impl Refusal {
             Self::Store(
                 error @ (StoreError::BacklogFull(_)
                 | StoreError::DiskLow { .. }
+                | StoreError::DatabaseFull
+                | StoreError::Away(_)
                 | StoreError::Closed
                 | StoreError::Failed(_)),
             ) => {

@@ -212,6 +212,8 @@ async fn what_the_store_refuses_has_its_own_status() {
         (StoreError::Illegal(illegal), 409),
         (StoreError::NotFound("delivery".into()), 404),
         (StoreError::Closed, 503),
+        (StoreError::DatabaseFull, 503),
+        (StoreError::Away("no host answers".into()), 503),
         (StoreError::Failed("x".into()), 503),
     ] {
         let store = Arc::new(ScriptedStore { operate: Some(error.clone()), ..filled() });

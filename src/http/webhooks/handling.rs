@@ -80,7 +80,8 @@ impl From<StoreError> for Obstacle {
     fn from(error: StoreError) -> Self {
         let reason = match &error {
             StoreError::BacklogFull(_) => "backlog",
-            StoreError::DiskLow { .. } => "disk",
+            StoreError::DiskLow { .. } | StoreError::DatabaseFull => "disk",
+            StoreError::Away(_) => "store_away",
             StoreError::Closed => "stopping",
             StoreError::StaleClaim(_) | StoreError::NotFound(_) | StoreError::Illegal(_) | StoreError::Failed(_) => {
                 "store_failed"

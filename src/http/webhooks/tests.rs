@@ -187,6 +187,8 @@ async fn whatever_is_wrong_with_the_store_the_sender_shall_come_again() {
     for error in [
         StoreError::BacklogFull(9),
         StoreError::DiskLow { free_mib: 1, floor_mib: 256 },
+        StoreError::DatabaseFull,
+        StoreError::Away("no host answers".into()),
         StoreError::Closed,
         StoreError::StaleClaim(id(1)),
         StoreError::NotFound("x".into()),
