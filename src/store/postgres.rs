@@ -3,7 +3,7 @@
 //! The requests are those of the embedded store, and run on the same [`super::engine`]; what differs is where the rows come from:
 //!
 //! - a transaction takes the requests that wait, runs them on an empty [`scene`], [`load`]s what they asked for, and runs them again
-//!   until nothing is missing; then it [`write`]s the changes and commits ([`committer`]);
+//!   until nothing is missing; then it writes the changes ([`mod@write`]) and commits ([`committer`]);
 //! - the row of a conversation is the lock of all that belongs to it; bridges take such locks in one order, and before they read;
 //! - a record is the one that an embedded store keeps; columns beside it serve lanes, lists and searches (`schema.sql`);
 //! - every statement is unnamed and typed, and nothing needs a session, so that any pooler may stand between;
