@@ -190,8 +190,8 @@ impl PgLook {
         Self { client, tables, runtime, beside: RefCell::default() }
     }
 
-    fn rows(&self, statement: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, Halt> {
-        self.runtime.block_on(self.tables.rows(&self.client, statement, values))
+    fn rows(&self, statement: &str, values: &[(&(dyn ToSql + Sync), Type)]) -> Result<Vec<Row>, StoreError> {
+        Ok(self.runtime.block_on(self.tables.rows(&self.client, statement, values))?)
     }
 
     /// The first entries between these bounds, in order or against it.
@@ -208,8 +208,8 @@ impl PgLook {
         let mut values = vec![value(from)];
         values.extend(to.map(value));
         values.push((&limit, Type::INT8));
-        let rows = self.rows(&table.between(to.is_some(), order), &values).map_err(StoreError::from)?;
-        rows.iter().map(|row| table.entry(row).map_err(StoreError::from)).collect()
+        let rows = self.rows(&table.between(to.is_some(), order), &values)?;
+        rows.iter().map(|row| Ok(table.entry(row)?)).collect()
     }
 
     /// The bounds of a range in its table; `None` when it is empty.
@@ -229,12 +229,11 @@ impl PgLook {
     fn delivery(&self, key: &[u8], position: i64) -> Result<Option<Bytes>, StoreError> {
         let sql = "select true, record from tandem.waiting where position = $1
             union all select false, record from tandem.settled where position = $1";
-        let rows = self.rows(sql, &[(&position, Type::INT8)]).map_err(StoreError::from)?;
+        let read = |row: &Row| Ok::<(bool, Bytes), Halt>((row.try_get(0)?, row.try_get::<_, &[u8]>(1)?.into()));
         let (mut waiting, mut settled) = (None, None);
-        for row in &rows {
-            let found =
-                if row.try_get(0).map_err(Halt::from).map_err(StoreError::from)? { &mut waiting } else { &mut settled };
-            *found = Some(row.try_get::<_, &[u8]>(1).map_err(Halt::from).map_err(StoreError::from)?.into());
+        for row in &self.rows(sql, &[(&position, Type::INT8)])? {
+            let (is_waiting, record) = read(row)?;
+            *(if is_waiting { &mut waiting } else { &mut settled }) = Some(record);
         }
         let position = columns::position(position);
         let is_waiting = key.first() == Some(&layout::PENDING);

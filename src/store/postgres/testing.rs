@@ -19,7 +19,7 @@ pub(super) fn options(url: &str) -> Options {
 
 /// A database with empty tables.
 pub(super) struct Database {
-    connections: Connections,
+    pub(super) connections: Connections,
     pub(super) tables: Tables,
 }
 

@@ -147,11 +147,14 @@ async fn a_list_names_the_deliveries_that_the_index_names() {
             database.insert(if rng.random() { "waiting" } else { "settled" }, &entry).await;
         }
         let client = database.client().await;
+        let mut empty = 0;
         for _ in 0..400 {
             let wanted = wanted(&mut rng, &index);
             let listed = listed(&client, &database.tables, &wanted).await.unwrap();
             assert_eq!(listed, index.list(&wanted), "{wanted:?}");
+            empty += u32::from(listed.total == 0);
         }
+        assert!((20..300).contains(&empty), "{empty} filters want nothing");
         drop(client);
     }
 }
@@ -269,10 +272,12 @@ async fn a_search_finds_the_conversations_that_the_index_finds() {
         let mut rng = StdRng::seed_from_u64(seed);
         let (database, index, _) = people(&mut rng).await;
         let client = database.client().await;
+        let mut none = 0;
         for _ in 0..300 {
             let search = search(&mut rng);
             let all = found(&client, &database.tables, &search, COUNTED_MAX).await.unwrap();
             assert_eq!(all, index.people().find(&search, COUNTED_MAX), "{search:?}");
+            none += u32::from(all.is_empty());
             let some = found(&client, &database.tables, &search, 3).await.unwrap();
             match &search {
                 // The index takes any of them.
@@ -290,6 +295,7 @@ async fn a_search_finds_the_conversations_that_the_index_finds() {
                 }
             }
         }
+        assert!((20..250).contains(&none), "{none} searches find nothing");
         for customer in ["u1", "u2", "U2", "u3", "", "u\0"] {
             let keys = user(&client, &database.tables, customer).await.unwrap();
             assert_eq!(keys, index.people().of_user(customer).cloned().collect::<Vec<_>>());
