@@ -1,13 +1,13 @@
 //! The store on PostgreSQL, for any number of bridges.
 //!
-//! The requests are those of the embedded store, and run on the same [`super::engine`]; what differs is where the rows come from:
+//! The requests are those of the embedded store, and run on the same [`super::engine`]. The rows come from a database:
 //!
-//! - a transaction takes the requests that wait, runs them on an empty [`scene`], [`load`]s what they asked for, and runs them again
+//! - a transaction takes the requests that wait, runs them on an empty [`scene`], [`load`]s the rows that they asked for, and runs them again
 //!   until nothing is missing; then it writes the changes ([`mod@write`]) and commits ([`committer`]);
 //! - the row of a conversation is the lock of all that belongs to it; bridges take such locks in one order, and before they read;
 //! - a record is the one that an embedded store keeps; columns beside it serve lanes, lists and searches (`schema.sql`);
 //! - every statement is unnamed and typed, and nothing needs a session, so that any pooler may stand between;
-//! - each bridge signs its row ([`presence`]); a silent one loses it, and the others look for what it was calling for;
+//! - each bridge signs its row ([`presence`]); a silent one loses it, and the others look for the effects of its calls;
 //! - a bridge learns of the work that others brought in by a look every 100 ms ([`watch`]).
 //!
 //! It serves the whole contract. A bridge does not open it yet, because the budgets of several bridges, the duties that one of them
