@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use crate::store::StoreError;
 use crate::store::engine::recovery::Home;
@@ -38,15 +38,26 @@ pub(super) enum NotLocked {
     Io(io::Error),
 }
 
+/// How long a program may hold the copy of a lock while it is being started.
+const STARTING_MAX: Duration = Duration::from_millis(500);
+
+/// The pause before a lock is tried again.
+const AGAIN: Duration = Duration::from_millis(5);
+
 impl Directory {
-    /// Locks an existing directory.
+    /// Locks an existing directory. Blocks for a moment where it is locked: a program that another thread is starting holds a
+    /// copy of every open file until it runs, also of a lock that was given back meanwhile.
     pub(super) fn lock(path: &Path) -> Result<Self, NotLocked> {
         let stamp = OpenOptions::new().create(true).truncate(false).write(true).open(path.join(STAMP));
         let stamp = stamp.map_err(NotLocked::Io)?;
-        match stamp.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), stamp }),
-            Err(TryLockError::WouldBlock) => Err(NotLocked::InUse),
-            Err(TryLockError::Error(error)) => Err(NotLocked::Io(error)),
+        let began = Instant::now();
+        loop {
+            match stamp.try_lock() {
+                Ok(()) => return Ok(Self { path: path.to_owned(), stamp }),
+                Err(TryLockError::WouldBlock) if began.elapsed() < STARTING_MAX => std::thread::sleep(AGAIN),
+                Err(TryLockError::WouldBlock) => return Err(NotLocked::InUse),
+                Err(TryLockError::Error(error)) => return Err(NotLocked::Io(error)),
+            }
         }
     }
 
