@@ -1,4 +1,4 @@
-//! The store on PostgreSQL, for any number of bridges.
+//! The store on PostgreSQL, on its way to any number of bridges.
 //!
 //! The requests are those of the embedded store, and run on the same [`super::engine`]. The rows come from a database:
 //!
@@ -10,8 +10,13 @@
 //! - each bridge signs its row ([`presence`]); a silent one loses it, and the others look for the effects of its calls;
 //! - a bridge learns of the work that others brought in by a look every 100 ms ([`watch`]).
 //!
-//! It serves the whole contract. A bridge does not open it yet, because the budgets of several bridges, the duties that one of them
-//! has, and the end of a bridge's calls once it counts as gone are not shared.
+//! It serves the whole contract, for one bridge. A bridge must not open it yet:
+//!
+//! - leases end by the clock of each process, so that two bridges disagree about them;
+//! - a conversation whose first row another bridge writes meanwhile is read without its lock;
+//! - a caller that goes away gives its session back inside an open transaction;
+//! - a commit whose answer was lost is not known once the bridge's row is gone;
+//! - budgets, duties, and the end of a gone bridge's calls are not shared.
 //!
 //! SQL decides nothing about a delivery. No transaction waits for a vendor, a file or another bridge's worker.
 
