@@ -140,9 +140,8 @@ impl Core {
         most: usize,
     ) -> Result<Vec<RawClaim>, StoreError> {
         let mut claims = Vec::new();
-        let shut: Vec<Need> = Need::ALL.into_iter().filter(|need| terms.gates.is_shut(*need)).collect();
         let mut looked_for = most;
-        let mut may_find_more = self.look_for(route, now, &shut, looked_for);
+        let mut may_find_more = self.look_for(route, now, &terms.gates, looked_for);
         self.end_leases(now)?;
         if self.is_paused(route.account, now)? {
             return Ok(claims);
@@ -156,7 +155,7 @@ impl Core {
                 }
                 Ok(None) if may_find_more && looked_for < SET_APART_MAX => {
                     looked_for = looked_for.saturating_mul(LOOK_FURTHER);
-                    may_find_more = self.look_for(route, now, &shut, looked_for);
+                    may_find_more = self.look_for(route, now, &terms.gates, looked_for);
                     continue;
                 }
                 Ok(None) => break,
@@ -221,8 +220,9 @@ impl Core {
     }
 
     /// Looks for the lanes to serve next, where not all are loaded. Tells whether looking for more of them may find some.
-    fn look_for(&self, route: Route, now: Timestamp, shut: &[Need], many: usize) -> bool {
-        match self.scope.answer(|| Want::Due(route, now, shut.to_vec(), many)) {
+    fn look_for(&self, route: Route, now: Timestamp, gates: &Gates, many: usize) -> bool {
+        let shut = || Need::ALL.into_iter().filter(|need| gates.is_shut(*need)).collect();
+        match self.scope.answer(|| Want::Due(route, now, shut(), many)) {
             Some(Loaded::Due(found)) => found >= many,
             Some(_) | None => false,
         }

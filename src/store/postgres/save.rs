@@ -104,12 +104,12 @@ impl Plan {
     /// The changes of the requests that ran on this core. Gives the wants of the conversations that must be locked first, where
     /// there are such.
     pub(super) fn of(scene: &Scene, core: &mut Core) -> Result<Result<Self, BTreeSet<Want>>, StoreError> {
-        let (changes, before) = {
-            let mut part = lock(&scene.part);
-            (std::mem::take(&mut part.changes), part.records.clone())
-        };
         let mut plan = Self { over: std::mem::take(&mut core.over), ..Self::default() };
-        let unlocked = plan.enter(changes, &before, core, scene)?;
+        let unlocked = {
+            let mut part = lock(&scene.part);
+            let changes = std::mem::take(&mut part.changes);
+            plan.enter(changes, &part.records, core, scene)?
+        };
         if !unlocked.is_empty() {
             return Ok(Err(unlocked));
         }
